@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import libvirtmod
 import pytest
@@ -54,25 +55,31 @@ def pytest_configure() -> None:
     time.tzset()
 
 
+def _is_the_tests_own(uri: str | None) -> bool:
+    """Tell whether `uri` leads to libvirt's test driver or to a socket, port or program that a test made."""
+    if uri is None:
+        return False
+    parts = urlsplit(uri)
+    own_end = {"socket", "command"} & parse_qs(parts.query).keys()
+    return parts.scheme.startswith("test") or parts.hostname == "127.0.0.1" or bool(own_end)
+
+
 def _opener(name: str) -> Callable[..., object]:
-    """Return the libvirt opener `name`, held to libvirt's test driver."""
+    """Return the libvirt opener `name`, which refuses the libvirtd of this machine and of the network."""
     original: Callable[..., object] = getattr(libvirtmod, name)
 
     def opened(uri: str | None, *rest: object) -> object:
-        if uri is not None and uri.startswith("test:"):
-            return original(uri, *rest)
-        return refused(uri)
-
-    def refused(uri: str | None) -> NoReturn:
-        message = f"a test outside tests/real asked libvirt for {uri!r}; only test:// URIs are opened here"
-        raise AssertionError(message)
+        if not _is_the_tests_own(uri):
+            message = f"a test outside tests/real asked libvirt for {uri!r}: no real host is opened here"
+            raise AssertionError(message)
+        return original(uri, *rest)
 
     return opened
 
 
 @pytest.fixture(autouse=True)
 def _own_machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Give a test an empty home and no libvirt but the test driver; the lab of tests/real has a machine of its own."""
+    """Give a test an empty home and no real libvirt; the lab of tests/real has a machine of its own."""
     if request.path.is_relative_to(REAL):
         return
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
