@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from kvmtui.backend.base import Backend
 from kvmtui.core.errors import Refused
-from kvmtui.core.inventory import Fleet, HostEntry, Vm, VmRef, VmState
+from kvmtui.core.inventory import Fleet, HostEntry, TaskView, Vm, VmRef, VmState
 from kvmtui.core.policy import Policy
 
 
@@ -39,11 +39,29 @@ class Target(NamedTuple):
     uuid: str  # of the VM; "" for a command on a host; a task's id for a command on a task
     name: str  # as shown
     state: VmState | None  # as seen; None for a host or a task
+    uri: str = ""  # of the host, for the virsh line
 
     @property
     def ref(self) -> VmRef:
         """The VM's address."""
         return VmRef(self.host, self.uuid)
+
+    @classmethod
+    def of_vm(cls, entry: HostEntry, vm: Vm) -> Target:
+        """Fix a VM as it is seen now."""
+        host_uuid = entry.state.host.uuid if entry.state else ""
+        return cls(entry.name, host_uuid, vm.uuid, vm.name, vm.state, entry.uri)
+
+    @classmethod
+    def of_host(cls, entry: HostEntry) -> Target:
+        """Fix a host as it is seen now."""
+        host_uuid = entry.state.host.uuid if entry.state else ""
+        return cls(entry.name, host_uuid, "", entry.name, None, entry.uri)
+
+    @classmethod
+    def of_task(cls, task: TaskView) -> Target:
+        """Fix a task; its name says what it does, and to what."""
+        return cls(task.host, task.host_uuid, task.id, f"{task.label} {task.vm or task.host}", None)
 
 
 class FieldKind(Enum):
@@ -75,6 +93,24 @@ class Question:
     initial: str | bool | tuple[str, ...] = ""
     choices: tuple[Choice, ...] = ()
     required: bool = False
+    option: bool = False  # an option of `:` and of the command line only: no form opens for it
+    check: Callable[[str], str] | None = None
+    """Says what is wrong with an answer that is a text, one sentence; "" when nothing is."""
+
+    def fault(self, answer: Answer) -> str:
+        """Return what is wrong with an answer, "" when nothing is."""
+        if self.required and not answer:
+            return f"{self.label} is needed."
+        if self.check is not None and isinstance(answer, str):
+            return self.check(answer)
+        values = {choice.value: choice for choice in self.choices}
+        given = (answer,) if isinstance(answer, str) else answer if isinstance(answer, tuple) else ()
+        for value in given if values else ():
+            if value not in values:
+                return f"{self.label} has no choice {value}: there is {', '.join(values)}."
+            if values[value].blocked:
+                return f"{value} cannot be chosen: {values[value].blocked}."
+        return ""
 
 
 Answer = str | bool | tuple[str, ...]
@@ -123,6 +159,15 @@ class Context(Protocol):
         """Say how far it is."""
         ...
 
+    @property
+    def shutdown_wait(self) -> float:
+        """How many seconds a guest has to shut down, by the settings."""
+        ...
+
+    def scene(self) -> Scene:
+        """Return what is known now, of all hosts."""
+        ...
+
     async def wait_for(self, test: Callable[[Vm | None], bool], seconds: float) -> bool:
         """Return True when the target VM (None: gone), read again at each event, passes; False when time is up."""
         ...
@@ -133,6 +178,10 @@ class Context(Protocol):
 
     async def disconnect(self) -> None:
         """Let the target's host go until it is reconnected."""
+        ...
+
+    async def unlock(self, seconds: float) -> None:
+        """Let the target's read-only host be changed for a while."""
         ...
 
     def cancel_task(self, task_id: str) -> bool:
@@ -163,20 +212,36 @@ class Command:
     proof: Callable[[Vm | None], bool] | None = None
     """Whether what is read afterwards shows that it was done; used when the outcome is unknown."""
     many: bool = True  # may be run on all marked
+    key: str = ""  # the single key that opens its form; only for a command that asks something
+    headless: bool = True  # whether it is a verb of the command line
+    narrow: Callable[[Scene, Target, tuple[Question, ...]], tuple[Question, ...]] | None = None
+    """Blocks, of the questions that `ask` read from the host, what other hosts forbid. Pure."""
+
+    @property
+    def verb(self) -> str:
+        """Its name on the command line and after `:`, the id without its noun."""
+        return self.id.partition(".")[2]
+
+    @property
+    def form(self) -> tuple[Question, ...]:
+        """The questions that a form shows before it runs."""
+        return tuple(question for question in self.questions if not question.option)
+
+    async def asked(self, scene: Scene, backend: Backend, target: Target) -> tuple[Question, ...]:
+        """Return the questions with the choices and first answers of this target."""
+        questions = self.questions if self.ask is None else await self.ask(backend, target)
+        return questions if self.narrow is None else self.narrow(scene, target, questions)
 
     def validate(self, answers: Answers) -> Answers:
-        """Return the answers with what was not given filled in; raises Refused for a missing or unknown one."""
-
+        """Return the answers with what was not given filled in; raises Refused for one that will not do."""
         known = {question.name: question for question in self.questions}
         for name in answers:
             if name not in known:
-                text = f"{self.id} has no option {name!r}."
-                raise Refused(text)
+                raise Refused(f"{self.label} has no option {name}.")
         full: dict[str, Answer] = {}
         for question in self.questions:
             answer = answers.get(question.name, question.initial)
-            if question.required and not answer:
-                text = f"{self.label} needs {question.label}."
-                raise Refused(text)
+            if fault := question.fault(answer):
+                raise Refused(fault)
             full[question.name] = answer
         return full
