@@ -46,27 +46,35 @@ package_manager() {
   echo none
 }
 
-# Prints the packages that give a complete Python.
+version_of() {
+  "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+}
+
+# Prints the packages that give a complete Python; none when this release offers no Python that is new enough.
 python_packages() {
-  local version python manager=$1
+  local version='' python manager=$1
   if python=$(find_python); then
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  elif [[ $manager == apt-get ]]; then
-    # A long-supported release may offer a newer Python beside its own old one.
-    for version in 3.13 3.12 3.11; do
-      apt-cache show "python$version-venv" >/dev/null 2>&1 && break
+    version=$(version_of "$python")
+  elif command -v python3 >/dev/null; then
+    # A long-supported release may offer a newer Python beside its own.
+    for version in 3.13 3.12 3.11 ''; do
+      case $manager in
+        apt-get) apt-cache show "python$version-venv" ;;
+        dnf) dnf -q list "python$version-devel" ;;
+      esac >/dev/null 2>&1 && break
     done
-  else
-    version=3.12
+    [[ -n $version ]] || return 0
   fi
-  case $manager in
-    dnf) if [[ $version == "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" ]]; then
-           echo python3-devel
-         else
-           echo "python$version python$version-devel"
-         fi ;;
-    *) echo "python$version python$version-venv python$version-dev" ;;
-  esac
+  if [[ $manager == dnf ]]; then
+    # Fedora's own Python is called python3 there, whatever its version is.
+    if [[ -z $version || $version == "$(version_of /usr/bin/python3 2>/dev/null)" ]]; then
+      version=3
+    fi
+    echo "python$version" "python$version-devel"
+  else
+    version=${version:-3}
+    echo "python$version" "python$version-venv" "python$version-dev"
+  fi
 }
 
 # Prints the packages that the client side lacks, by their names for the package manager $1.
@@ -124,6 +132,18 @@ quietly() {
   fi
 }
 
+# update_lists [sudo]: apt-get update. DPkg::Lock::Timeout does not wait for the lock of the lists, so this does.
+update_lists() {
+  local said deadline=$((SECONDS + 600))
+  until said=$("$@" env LC_ALL=C apt-get -q -o Acquire::Retries=3 update 2>&1 </dev/null); do
+    if [[ $said != *"Could not get lock"* ]] || ((SECONDS > deadline)); then
+      tail -n 10 <<<"$said" >&2
+      return 1
+    fi
+    sleep 2
+  done
+}
+
 # install_packages MANAGER PACKAGE...: as root, else through sudo, else says what to ask for.
 install_packages() {
   local manager=$1 sudo=()
@@ -133,16 +153,14 @@ install_packages() {
   fi
   if ((EUID != 0)); then
     if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || { [[ -t 0 ]] && sudo -v; }; }; then
-      die "these packages are missing and you may not install them; ask for '$manager install $*'"
+      die "these packages are missing and you may not install them; ask an administrator for '$manager install $*'"
     fi
     sudo=(sudo)
   fi
   echo "kvmtui: installing $*" >&2
   case $manager in
     apt-get)
-      # The lists have a lock that DPkg::Lock::Timeout does not wait for; old lists may still serve.
-      quietly "${sudo[@]}" apt-get -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 update ||
-        echo "kvmtui: apt-get update failed; trying with the lists that are here" >&2
+      update_lists "${sudo[@]}" || echo "kvmtui: apt-get update failed; trying with the lists that are here" >&2
       quietly "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y \
         -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 install --no-install-recommends "$@"
       ;;
