@@ -214,6 +214,7 @@ class Command:
     many: bool = True  # may be run on all marked
     key: str = ""  # the single key that opens its form; only for a command that asks something
     headless: bool = True  # whether it is a verb of the command line
+    level: Level = Level.ORDINARY  # the usual one; `judge` says the one that holds now
     narrow: Callable[[Scene, Target, tuple[Question, ...]], tuple[Question, ...]] | None = None
     """Blocks, of the questions that `ask` read from the host, what other hosts forbid. Pure."""
 
