@@ -1,0 +1,260 @@
+"""One libvirt host: its own network, hostname, libvirt folders, libvirtd and sshd on the machine of the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tests.real.lab.image import Image
+from tests.real.lab.process import LabError, output, until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LIBVIRT_TCP_PORT = 16509
+
+PRIVATE = {
+    "etc": "/etc/libvirt",
+    "run": "/run/libvirt",
+    "lib": "/var/lib/libvirt",
+    "log": "/var/log/libvirt",
+    "cache": "/var/cache/libvirt",
+}
+"""Folder of the host -> the path that it covers inside the host."""
+
+SETUP = """
+hostname "$1"
+{mounts}
+ip link set lo up
+sysctl -q -w net.ipv4.ip_forward=1 || true
+echo ready
+exec sleep infinity
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a host stands: its name, its address on the lab's network, its folder, and what guests boot."""
+
+    name: str
+    address: str
+    folder: Path
+    image: Image
+
+    @property
+    def nat_prefix(self) -> str:
+        """The first three numbers of the host's own NAT network, which no two hosts share."""
+        return f"192.168.{self.address.rpartition('.')[2]}"
+
+
+class Host:
+    """A libvirt host that runs until it is closed; everything in it can be stopped, killed and started again."""
+
+    def __init__(self, place: Place, bridge: str, ssh_key: Path) -> None:
+        self.name = place.name
+        self.address = place.address
+        self.folder = place.folder
+        self.image = place.image
+        self.uri = f"qemu+tcp://{place.address}/system"
+        self.ssh_uri = f"qemu+ssh://root@{place.address}/system?keyfile={ssh_key}"
+        self.uuid = str(uuid.uuid4())
+        _write_files(place, self.uuid)
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] = (place.folder / "daemons.log").open("ab")
+        self._anchor = _enter_namespaces(place)
+        self._net = Path(f"/proc/{self._anchor.pid}/ns/net").stat().st_ino
+        output(
+            ["ip", "-batch", "-"],
+            stdin=f"link add {self.name} type veth peer name eth0 netns {self._anchor.pid}\n"
+            f"link set {self.name} master {bridge} up\n",
+        )
+        self.output("ip", "-batch", "-", stdin=f"addr add {self.address}/24 dev eth0\nlink set eth0 up\n")
+        self._sshd = self._daemonize("/usr/sbin/sshd", "-D", "-e", "-f", str(self.folder / "sshd_config"))
+        self.start()
+
+    # --- libvirtd
+
+    @property
+    def pid(self) -> int:
+        """The process id of libvirtd; LabError when it does not run."""
+        if self._daemon is None or self._daemon.poll() is not None:
+            raise LabError(f"libvirtd does not run on {self.name}")
+        return self._daemon.pid
+
+    def start(self) -> None:
+        """Start libvirtd and wait until it answers."""
+        self._daemon = self._daemonize("libvirtd", "--listen", "--pid-file", str(self.folder / "libvirtd.pid"))
+        until(self._listens, f"libvirtd of {self.name} listens (see {self._log.name})", timeout=30, pause=0.02)
+        self.virsh("hostname")
+
+    def stop(self) -> None:
+        """Freeze libvirtd: it keeps its connections, takes new ones, and answers none (SIGSTOP)."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def cont(self) -> None:
+        """Let a frozen libvirtd go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill9(self) -> None:
+        """Crash libvirtd; the guests go on."""
+        daemon = self._daemon
+        if daemon is not None:
+            daemon.kill()
+            daemon.wait()
+
+    def restart(self) -> None:
+        """Start libvirtd anew, ending it first when it runs."""
+        daemon = self._daemon
+        if daemon is not None and daemon.poll() is None:
+            daemon.terminate()
+            daemon.wait(30)
+        self.start()
+
+    def _listens(self) -> bool:
+        if self._daemon is not None and self._daemon.poll() is not None:
+            raise LabError(f"libvirtd of {self.name} ended with {self._daemon.returncode}: see {self._log.name}")
+        try:
+            socket.create_connection((self.address, LIBVIRT_TCP_PORT), 1).close()
+        except OSError:
+            return False
+        return True
+
+    # --- asking and running
+
+    def virsh(self, *args: str, timeout: float = 60) -> str:
+        """What `virsh ARGS` prints, asked over TCP from outside the host; LabError when it fails."""
+        return output(["virsh", "-q", "-c", self.uri, *args], timeout=timeout).strip()
+
+    def command(self, *argv: str) -> list[str]:
+        """The command line that runs `argv` on this host, in the folder of the caller."""
+        namespaces = ["nsenter", f"--target={self._anchor.pid}", "--net", "--uts", "--mount"]
+        return [*namespaces, "env", f"--chdir={Path.cwd()}", *argv]
+
+    def output(self, *argv: str, stdin: str | None = None, timeout: float = 60) -> str:
+        """What a program that runs on this host prints, when it has ended well; LabError otherwise."""
+        return output(self.command(*argv), stdin=stdin, timeout=timeout)
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a program on this host, with its input and output as text pipes; `env` is added to the environment."""
+        return subprocess.Popen(
+            self.command(*argv),
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def qemu_pid(self, name: str) -> int:
+        """The process id of the QEMU of a running VM."""
+        return int((self.folder / f"run/qemu/{name}.pid").read_text())
+
+    def agent(self, name: str, command: str, **arguments: object) -> object:
+        """What the guest agent of a VM returns for a command."""
+        request = json.dumps({"execute": command, "arguments": arguments})
+        reply: dict[str, object] = json.loads(self.virsh("qemu-agent-command", name, request, "--timeout", "10"))
+        return reply["return"]
+
+    def close(self) -> None:
+        """End everything that runs on the host, guests included, and remove its files."""
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "ns/net").stat().st_ino == self._net:
+                    os.kill(int(process.name), signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        for child in (self._daemon, self._sshd, self._anchor):
+            if child is not None:
+                child.wait(30)
+        self._log.close()
+        shutil.rmtree(self.folder)
+
+    def _daemonize(self, *argv: str) -> subprocess.Popen[bytes]:
+        # nsenter and env replace themselves by the program: the id of the child is the daemon's own.
+        return subprocess.Popen(
+            self.command(*argv),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+
+def _enter_namespaces(place: Place) -> subprocess.Popen[bytes]:
+    """Make the namespaces of a host; the process that comes back holds them open."""
+    mounts = "\n".join(f"mount --bind '{place.folder / part}' {path}" for part, path in PRIVATE.items())
+    anchor = subprocess.Popen(
+        ["unshare", "--net", "--uts", "--mount", "bash", "-ec", SETUP.format(mounts=mounts), "host", place.name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    pipe = anchor.stdout
+    if pipe is None or pipe.readline() != b"ready\n":
+        raise LabError(f"the namespaces of {place.name} could not be made")
+    pipe.close()
+    return anchor
+
+
+def _write_files(place: Place, host_uuid: str) -> None:
+    for part, path in PRIVATE.items():
+        Path(path).mkdir(parents=True, exist_ok=True)
+        (place.folder / part).mkdir(parents=True)
+    etc = place.folder / "etc"
+    (etc / "libvirtd.conf").write_text(
+        "listen_tls = 0\n"
+        "listen_tcp = 1\n"
+        'auth_tcp = "none"\n'
+        'auth_unix_rw = "none"\n'
+        'auth_unix_ro = "none"\n'
+        f'host_uuid = "{host_uuid}"\n',
+    )
+    (etc / "qemu.conf").write_text(
+        'user = "root"\n'
+        'group = "root"\n'
+        'security_driver = "none"\n'
+        "dynamic_ownership = 0\n"
+        "remember_owner = 0\n"
+        "namespaces = []\n"
+        "cgroup_controllers = []\n"
+        'stdio_handler = "file"\n'
+        f'migration_host = "{place.address}"\n',
+    )
+    network = (
+        f"<network><name>default</name><uuid>{uuid.uuid4()}</uuid><forward mode='nat'/>"
+        "<bridge name='virbr0' stp='off' delay='0'/>"
+        f"<ip address='{place.nat_prefix}.1' netmask='255.255.255.0'>"
+        f"<dhcp><range start='{place.nat_prefix}.2' end='{place.nat_prefix}.254'/></dhcp></ip></network>\n"
+    )
+    pool = (
+        f"<pool type='dir'><name>default</name><uuid>{uuid.uuid4()}</uuid>"
+        "<target><path>/var/lib/libvirt/images</path></target></pool>\n"
+    )
+    (place.folder / "lib/images").mkdir()
+    for folder, xml in ((etc / "qemu/networks", network), (etc / "storage", pool)):
+        (folder / "autostart").mkdir(parents=True)
+        (folder / "default.xml").write_text(xml)
+        (folder / "autostart/default.xml").symlink_to("../default.xml")
+    (place.folder / "guests").mkdir()
+    key = place.folder / "ssh_host_key"
+    output(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", place.name, "-f", str(key)])
+    (place.folder / "sshd_config").write_text(
+        f"HostKey {key}\n"
+        "ListenAddress 0.0.0.0\n"
+        "PidFile none\n"
+        "UsePAM no\n"
+        "PasswordAuthentication no\n"
+        "KbdInteractiveAuthentication no\n"
+        "PermitRootLogin prohibit-password\n"
+        # The whole fleet of a test logs in within the same second.
+        "MaxStartups 100\n"
+        "Subsystem sftp internal-sftp\n",
+    )
