@@ -1,0 +1,118 @@
+"""How much of a host's memory its VMs were promised, and whether they would fit elsewhere."""
+
+from __future__ import annotations
+
+from heapq import heapify, heapreplace
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvmtui.core.inventory import Fleet, HostEntry, HostState, Pool, Vm, VmState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What a QEMU process needs beside the guest's memory: its own code and buffers, and page tables and
+# device state that grow with the vCPUs. Generous, since running out kills a guest.
+OVERHEAD = 96 << 20
+OVERHEAD_PER_VCPU = 8 << 20
+
+
+class Census(NamedTuple):
+    """The VMs of a host counted by what they do, and the memory promised to the active ones."""
+
+    on: int
+    paused: int
+    off: int
+    other: int
+    promised: int  # bytes, with overhead
+    sizes: tuple[int, ...]  # what each active VM was promised, largest first
+
+    @property
+    def total(self) -> int:
+        """All VMs."""
+        return self.on + self.paused + self.off + self.other
+
+
+_EMPTY = Census(0, 0, 0, 0, 0, ())
+_MOST_REMEMBERED = 1024
+# The newest count of each host, by the host's UUID, with the mapping that was counted: it is replaced only
+# when a VM changed, so one count serves many readings.
+_remembered: dict[str, tuple[Mapping[str, Vm], Census]] = {}
+
+
+def promised(vm: Vm) -> int:
+    """Return the bytes that a running VM may come to occupy."""
+    return max(vm.memory_max, vm.memory) + OVERHEAD + OVERHEAD_PER_VCPU * max(vm.vcpus, vm.vcpus_max)
+
+
+def census(state: HostState | None) -> Census:
+    """Return the count of a host's VMs, all zero for a host of which nothing is known."""
+    if state is None:
+        return _EMPTY
+    vms = state.vms
+    found = _remembered.get(state.host.uuid)
+    if found is not None and found[0] is vms:
+        return found[1]
+    states = [vm.state for vm in vms.values()]
+    sizes = sorted((promised(vm) for vm in vms.values() if vm.state.is_active), reverse=True)
+    on, paused, off = (states.count(kind) for kind in (VmState.RUNNING, VmState.PAUSED, VmState.OFF))
+    counted = Census(on, paused, off, len(states) - on - paused - off, sum(sizes), tuple(sizes))
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[state.host.uuid] = (vms, counted)
+    return counted
+
+
+def host_sold(state: HostState | None, reserve: int = 0) -> float | None:
+    """Return the percent of the memory, less the host's reserve, that its active VMs were promised."""
+    if state is None:
+        return None
+    memory = state.host.memory - reserve
+    return 100.0 * census(state).promised / memory if memory > 0 else None
+
+
+def n_plus_one(fleet: Fleet, entry: HostEntry, reserve: int = 0) -> bool | None:
+    """Return whether the host's active VMs would fit into the memory that the other hosts have not sold.
+
+    Only hosts that answer and have the same architecture count. None when that cannot be said: the host's
+    VMs are not known, or it is the only host.
+    """
+    state = entry.state
+    if state is None or not entry.condition.is_answering or len(fleet.hosts) < 2:
+        return None
+    sizes = census(state).sizes
+    room = [
+        census(other.state).promised + reserve - other.state.host.memory
+        for other in fleet.hosts
+        if other is not entry
+        and other.name != entry.name
+        and other.state is not None
+        and other.condition.is_answering
+        and other.state.host.arch == state.host.arch
+    ]
+    if not sizes:
+        return True
+    if not room:
+        return False
+    heapify(room)  # negative room: the first is the emptiest host
+    for size in sizes:
+        if room[0] + size > 0:
+            return False
+        heapreplace(room, room[0] + size)
+    return True
+
+
+def pool_fill(pool: Pool) -> float | None:
+    """Return the percent of a pool that is in use, None when it is inactive or has no size."""
+    if not pool.active or pool.capacity <= 0:
+        return None
+    return 100.0 * (pool.capacity - pool.available) / pool.capacity
+
+
+def fullest_pool(state: HostState | None) -> tuple[Pool, float] | None:
+    """Return the pool with the least room in proportion, and its fill in percent."""
+    best: tuple[Pool, float] | None = None
+    for pool in state.pools if state is not None else ():
+        fill = pool_fill(pool)
+        if fill is not None and (best is None or fill > best[1]):
+            best = pool, fill
+    return best

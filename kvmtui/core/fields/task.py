@@ -1,0 +1,225 @@
+"""The fields of a task, running or read from the journal."""
+
+from __future__ import annotations
+
+from kvmtui.core import units
+from kvmtui.core.fields.field import Field, Match, Shown, Tone
+from kvmtui.core.inventory import TaskPhase, TaskView
+from kvmtui.core.text import safe
+
+_PHASE_TONES = {
+    TaskPhase.WAITING: Tone.MUTED,
+    TaskPhase.RUNNING: Tone.ACCENT,
+    TaskPhase.DONE: Tone.GOOD,
+    TaskPhase.FAILED: Tone.BAD,
+    TaskPhase.REFUSED: Tone.WARN,
+    TaskPhase.UNKNOWN: Tone.BAD,
+    TaskPhase.CANCELLED: Tone.MUTED,
+}
+
+
+def _took(task: TaskView) -> float | None:
+    return None if task.ended is None else max(0.0, task.ended - task.started)
+
+
+def _phase_text(task: TaskView) -> str:
+    if task.phase is TaskPhase.RUNNING and task.percent is not None:
+        return f"running {task.percent:.0f} %"
+    return task.phase.value
+
+
+def _or_dash(text: str) -> str:
+    return safe(text) if text else units.UNKNOWN
+
+
+TASK_FIELDS: tuple[Field[TaskView], ...] = (
+    Field(
+        name="started",
+        title="STARTED",
+        help="When it was asked for",
+        width=8,
+        text=lambda task: units.hhmmss(task.started),
+        value=lambda task: units.iso(task.started),
+        json=lambda task: units.iso(task.started),
+        order=lambda task: task.started,
+        tone=lambda _task: Tone.MUTED,
+        shown=Shown.ALWAYS,
+        letter="t",
+    ),
+    Field(
+        name="task",
+        title="TASK",
+        help="What was asked for",
+        width=14,
+        text=lambda task: safe(task.label),
+        value=lambda task: (task.label, task.command),
+        json=lambda task: task.command,
+        order=lambda task: task.label,
+        shown=Shown.ALWAYS,
+        letter="k",
+        aliases=("command", "label"),
+        word=True,
+    ),
+    Field(
+        name="vm",
+        title="VM",
+        help="The VM it was asked for",
+        width=17,
+        text=lambda task: _or_dash(task.vm),
+        value=lambda task: task.vm,
+        json=lambda task: task.vm or None,
+        order=lambda task: task.vm or None,
+        shown=Shown.ALWAYS,
+        letter="n",
+        aliases=("name",),
+        word=True,
+    ),
+    Field(
+        name="host",
+        title="HOST",
+        help="The host it was asked for",
+        width=6,
+        text=lambda task: _or_dash(task.host),
+        value=lambda task: task.host,
+        json=lambda task: task.host,
+        order=lambda task: task.host or None,
+        shown=Shown.ALWAYS,
+        letter="h",
+        word=True,
+    ),
+    Field(
+        name="phase",
+        title="PHASE",
+        help="How far it is, or how it ended; unknown: the answer never came",
+        width=13,
+        text=_phase_text,
+        value=lambda task: (task.phase.value,),
+        json=lambda task: task.phase.value,
+        order=lambda task: task.phase.value,
+        tone=lambda task: _PHASE_TONES[task.phase],
+        match=Match.CHOICE,
+        choices=tuple(phase.value for phase in TaskPhase),
+        shown=Shown.ALWAYS,
+        letter="p",
+        aliases=("state",),
+    ),
+    Field(
+        name="message",
+        title="OUTCOME",
+        help="What came of it",
+        width=16,
+        text=lambda task: _or_dash(task.message),
+        value=lambda task: task.message,
+        json=lambda task: task.message or None,
+        order=lambda task: task.message or None,
+        tone=lambda task: _PHASE_TONES[task.phase] if task.phase is not TaskPhase.DONE else Tone.NORMAL,
+        shown=Shown.ALWAYS,
+        letter="m",
+        aliases=("outcome",),
+        word=True,
+    ),
+    Field(
+        name="took",
+        title="TOOK",
+        help="How long it took",
+        width=6,
+        right=True,
+        text=lambda task: units.duration(_took(task)),
+        value=lambda task: None if (took := _took(task)) is None else took * 1000,
+        json=_took,
+        order=_took,
+        match=Match.TIME,
+        shown=Shown.WIDE,
+        letter="d",
+    ),
+    Field(
+        name="user",
+        title="USER",
+        help="Who asked for it",
+        width=10,
+        text=lambda task: _or_dash(task.user),
+        value=lambda task: task.user,
+        json=lambda task: task.user or None,
+        order=lambda task: task.user or None,
+        shown=Shown.WIDE,
+        letter="u",
+        word=True,
+    ),
+    Field(
+        name="virsh",
+        title="VIRSH",
+        help="The virsh line that does the same",
+        width=30,
+        text=lambda task: _or_dash(task.virsh),
+        value=lambda task: task.virsh,
+        json=lambda task: task.virsh or None,
+        order=lambda task: task.virsh or None,
+        tone=lambda _task: Tone.MUTED,
+        shown=Shown.WIDE,
+    ),
+    Field(
+        name="ended",
+        title="ENDED",
+        help="When it ended",
+        width=8,
+        text=lambda task: units.hhmmss(task.ended),
+        value=lambda task: units.iso(task.ended),
+        json=lambda task: units.iso(task.ended),
+        order=lambda task: task.ended,
+    ),
+    Field(
+        name="percent",
+        title="%",
+        help="How far it is",
+        width=4,
+        right=True,
+        text=lambda task: units.whole(task.percent),
+        value=lambda task: task.percent,
+        json=lambda task: task.percent,
+        order=lambda task: task.percent,
+        match=Match.PERCENT,
+    ),
+    Field(
+        name="uuid",
+        title="UUID",
+        help="The UUID of the VM it was asked for",
+        width=36,
+        text=lambda task: _or_dash(task.vm_uuid),
+        value=lambda task: task.vm_uuid,
+        json=lambda task: task.vm_uuid or None,
+        order=lambda task: task.vm_uuid or None,
+        word=True,
+    ),
+    Field(
+        name="host_uuid",
+        title="HOST UUID",
+        help="The UUID of the host it was asked for",
+        width=36,
+        text=lambda task: _or_dash(task.host_uuid),
+        value=lambda task: task.host_uuid,
+        json=lambda task: task.host_uuid or None,
+        order=lambda task: task.host_uuid or None,
+    ),
+    Field(
+        name="id",
+        title="ID",
+        help="Its number",
+        width=12,
+        text=lambda task: safe(task.id),
+        value=lambda task: task.id,
+        json=lambda task: task.id,
+        order=lambda task: task.id,
+    ),
+    Field(
+        name="ours",
+        title="OURS",
+        help="Whether this process runs it",
+        width=4,
+        text=lambda task: "yes" if task.ours else "no",
+        value=lambda task: ("yes" if task.ours else "no",),
+        json=lambda task: task.ours,
+        order=lambda task: float(task.ours),
+        match=Match.CHOICE,
+        choices=("yes", "no"),
+    ),
+)

@@ -1,0 +1,303 @@
+"""What is wrong in the fleet, worst first: pure judgement over what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvmtui.core import units
+from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
+from kvmtui.core.fields.host import condition_text
+from kvmtui.core.fields.vm import STEAL_BAD, should_be_on
+from kvmtui.core.inventory import (
+    ConditionKind,
+    Fleet,
+    HostEntry,
+    Reason,
+    Severity,
+    TaskPhase,
+    Vm,
+    VmRef,
+    VmState,
+)
+from kvmtui.core.rows import HostRow, VmRow
+from kvmtui.core.text import safe
+
+if TYPE_CHECKING:
+    from kvmtui.core.metrics import VmRates
+
+__all__ = [
+    "STOPPING_LONG",
+    "Problem",
+    "ProblemKind",
+    "doubles",
+    "fleet_problems",
+    "host_problem",
+    "host_sold",
+    "n_plus_one",
+    "vm_problem",
+]
+
+STOPPING_LONG = 300.0  # seconds after which a guest that was asked to shut down is a problem
+OUTCOME_KEPT = 86_400.0  # seconds for which an outcome that is not known is a problem
+POOL_FULL = 95.0  # percent
+
+
+class ProblemKind(Enum):
+    """What is wrong; the value is its rank, the worst first."""
+
+    IO_PAUSE = 0  # paused because its storage failed
+    TWO_COPIES = 1  # on on two hosts
+    UNKNOWN_OUTCOME = 2  # a change was sent, and its answer never came
+    POSTCOPY_FAILED = 3
+    SHOULD_BE_ON = 4
+    CRASHED = 5
+    STOPPING_LONG = 6
+    STALL = 7
+    STEAL = 8
+    DENIED = 9
+    DOWN = 10
+    SILENT = 11
+    OVERSOLD = 12
+    POOL_FULL = 13
+    SLOW = 14
+    DOUBLE = 15  # the same UUID, disk, MAC or name on two hosts
+
+
+class Problem(NamedTuple):
+    """Something that is wrong, in one sentence without an end."""
+
+    severity: Severity
+    kind: ProblemKind
+    host: str
+    ref: VmRef | None  # None: of the host itself
+    text: str  # safe to show
+
+    @property
+    def rank(self) -> int:
+        """Where it stands: lower is worse."""
+        return self.kind.value
+
+
+_IO_PAUSES = (Reason.IO_ERROR, Reason.POOL_FULL, Reason.WATCHDOG, Reason.API_ERROR)
+_CRASHES = (Reason.CRASHED, Reason.PANICKED)
+_HOST_KINDS = {
+    ConditionKind.SILENT: (Severity.BAD, ProblemKind.SILENT),
+    ConditionKind.DOWN: (Severity.BAD, ProblemKind.DOWN),
+    ConditionKind.DENIED: (Severity.BAD, ProblemKind.DENIED),
+    ConditionKind.SLOW: (Severity.WARN, ProblemKind.SLOW),
+}
+
+
+def vm_problem(row: VmRow, known: Mapping[VmRef, Problem] | None = None) -> Problem | None:
+    """Return the worst that is wrong with a VM; of a host that does not answer nothing is judged.
+
+    `known` is what `doubles` and `unknown_outcomes` found: what only the whole fleet shows.
+    """
+    return _judge(row, known or {})
+
+
+def _judge(row: VmRow, known: Mapping[VmRef, Problem]) -> Problem | None:
+    entry, vm = row.entry, row.vm
+    if not entry.condition.is_answering:
+        return None
+    found = _of_state(vm, row.stopping, row.now) or _of_rates(vm, row.rates)
+    other = known.get(row.key) if known else None
+    if found is None:
+        return other
+    severity, kind, text = found
+    if other is not None and other.rank <= kind.value:
+        return other
+    return Problem(severity, kind, entry.name, row.key, text)
+
+
+_Finding = tuple[Severity, ProblemKind, str]
+
+
+def _of_state(vm: Vm, stopping: float | None, now: float) -> _Finding | None:
+    state, reason = vm.state, vm.reason
+    if state is VmState.RUNNING:
+        if reason is Reason.POSTCOPY_FAILED:
+            return Severity.BAD, ProblemKind.POSTCOPY_FAILED, "its move broke half way; its memory is on two hosts"
+    elif state is VmState.PAUSED:
+        if reason in _IO_PAUSES:
+            return Severity.BAD, ProblemKind.IO_PAUSE, f"paused: {reason.value}"
+        if reason is Reason.POSTCOPY_FAILED:
+            return Severity.BAD, ProblemKind.POSTCOPY_FAILED, "its move broke half way; its memory is on two hosts"
+    if state is VmState.CRASHED or reason in _CRASHES:
+        return Severity.BAD, ProblemKind.CRASHED, "crashed" if state is VmState.CRASHED else f"off: {reason.value}"
+    if should_be_on(vm):
+        failed = f", {Reason.FAILED.value}" if reason is Reason.FAILED else ""
+        return Severity.WARN, ProblemKind.SHOULD_BE_ON, f"off{failed}, should be on"
+    if stopping is not None and vm.is_active and now - stopping >= STOPPING_LONG:
+        return Severity.WARN, ProblemKind.STOPPING_LONG, f"stopping since {units.day_or_time(stopping, now)}"
+    return None
+
+
+def _of_rates(vm: Vm, rates: VmRates | None) -> _Finding | None:
+    if rates is None or vm.state is not VmState.RUNNING:
+        return None
+    if rates.stalled:
+        return Severity.BAD, ProblemKind.STALL, "a busy disk has completed nothing for 10 s"
+    if rates.steal is not None and rates.steal > STEAL_BAD:
+        return Severity.WARN, ProblemKind.STEAL, f"steal {rates.steal:.0f} %"
+    return None
+
+
+def host_problem(row: HostRow) -> Problem | None:
+    """Return the worst that is wrong with a host itself."""
+    entry = row.entry
+    found = _HOST_KINDS.get(entry.condition.kind)
+    if found is not None and entry.condition.kind is not ConditionKind.SLOW:
+        text = condition_text(entry, row.now)
+        count = census(entry.state).total
+        if count:
+            text += f"; its {count} VMs shown as last seen" if count > 1 else "; its VM shown as last seen"
+        return Problem(*found, entry.name, None, text)
+    if not entry.condition.is_answering:
+        return None
+    sold = host_sold(entry.state)
+    if sold is not None and sold > 100.0:
+        return Problem(Severity.WARN, ProblemKind.OVERSOLD, entry.name, None, f"memory sold to {sold:.0f} %")
+    fullest = fullest_pool(entry.state)
+    if fullest is not None and fullest[1] > POOL_FULL:
+        text = f"pool {safe(fullest[0].name, limit=60)} {fullest[1]:.0f} % full"
+        return Problem(Severity.WARN, ProblemKind.POOL_FULL, entry.name, None, text)
+    if found is not None:
+        return Problem(*found, entry.name, None, condition_text(entry, row.now))
+    return None
+
+
+def fleet_problems(fleet: Fleet, now: float) -> tuple[Problem, ...]:
+    """Return everything that is wrong, worst first; at most one problem per host and per VM."""
+    problems: list[Problem] = []
+    known = {**doubles(fleet), **unknown_outcomes(fleet, now)}
+    stopping = fleet.stopping
+    for entry in fleet.hosts:
+        problem = host_problem(HostRow(entry, fleet, now))
+        if problem is not None:
+            problems.append(problem)
+        state = entry.state
+        if state is None or not entry.condition.is_answering:
+            continue
+        rates = state.rates
+        asked = {ref.uuid: at for ref, at in stopping.items() if ref.host == entry.name}
+        seen = {ref.uuid for ref in known if ref.host == entry.name}
+        for uuid, vm in state.vms.items():
+            measured = rates.get(uuid)
+            if _is_quiet(vm, measured) and uuid not in asked and uuid not in seen:
+                continue
+            problem = _judge(VmRow(entry, vm, measured, asked.get(uuid), now), known)
+            if problem is not None:
+                problems.append(problem)
+    problems.sort(key=lambda one: (-one.severity.value, one.kind.value, one.host))
+    return tuple(problems)
+
+
+def _is_quiet(vm: Vm, rates: VmRates | None) -> bool:
+    """Whether a VM is on with nothing to say about it, as nearly all are; a quick look that may err to False."""
+    if vm.state is not VmState.RUNNING or vm.reason is Reason.POSTCOPY_FAILED or vm.reason in _CRASHES:
+        return False
+    return rates is None or not (rates.stalled or (rates.steal is not None and rates.steal > STEAL_BAD))
+
+
+def unknown_outcomes(fleet: Fleet, now: float) -> Mapping[VmRef, Problem]:
+    """Return the VMs whose newest task ended without an answer, for a day."""
+    newest: set[VmRef] = set()
+    found: dict[VmRef, Problem] = {}
+    for task in fleet.tasks:  # newest first
+        if not task.vm_uuid:
+            continue
+        ref = VmRef(task.host, task.vm_uuid)
+        if ref in newest:
+            continue
+        newest.add(ref)
+        ended = task.started if task.ended is None else task.ended
+        if task.phase is TaskPhase.UNKNOWN and now - ended < OUTCOME_KEPT:
+            text = f"{safe(task.label, limit=40)}: outcome unknown since {units.day_or_time(ended, now)}"
+            found[ref] = Problem(Severity.BAD, ProblemKind.UNKNOWN_OUTCOME, task.host, ref, text)
+    return found
+
+
+class _Mark(Enum):
+    """What must not be met on two hosts, the worst first."""
+
+    UUID = "UUID"
+    DISK = "disk"
+    MAC = "MAC"
+    NAME = "name"
+
+
+_Claims = Mapping[tuple[_Mark, str], str]  # what a VM is known by -> its UUID
+_MOST_REMEMBERED = 1024
+# The newest claims of each host, by the host's UUID, with the mapping they were read from: it is replaced
+# only when a VM changed.
+_remembered: dict[str, tuple[Mapping[str, Vm], _Claims]] = {}
+
+
+def _claims(entry: HostEntry) -> _Claims:
+    state = entry.state
+    if state is None:
+        return {}
+    vms = state.vms
+    remembered = _remembered.get(state.host.uuid)
+    if remembered is not None and remembered[0] is vms:
+        return remembered[1]
+    claims: dict[tuple[_Mark, str], str] = {}
+    for uuid, vm in vms.items():
+        claims[_Mark.UUID, uuid] = uuid
+        claims[_Mark.NAME, vm.name] = uuid
+        for nic in vm.nics:
+            if nic.mac:
+                claims[_Mark.MAC, nic.mac.lower()] = uuid
+        for disk in vm.disks:
+            if disk.source and not disk.readonly and not disk.shareable and disk.device in ("disk", "lun"):
+                claims[_Mark.DISK, disk.source] = uuid
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[state.host.uuid] = (vms, claims)
+    return claims
+
+
+def doubles(fleet: Fleet) -> Mapping[VmRef, Problem]:
+    """Return the VMs whose UUID, writable disk, MAC or name is met on another host too, with the worst of these.
+
+    The last known VMs of hosts that do not answer count.
+    """
+    by_host = [(entry, _claims(entry)) for entry in fleet.hosts]
+    met: set[tuple[_Mark, str]] = set()
+    twice: set[tuple[_Mark, str]] = set()
+    for _, claims in by_host:
+        twice |= met & claims.keys()
+        met |= claims.keys()
+    found: dict[VmRef, Problem] = {}
+    for mark in sorted(twice, key=lambda one: (list(_Mark).index(one[0]), one[1])):
+        holders = [(entry, claims[mark]) for entry, claims in by_host if mark in claims]
+        for ref, problem in _of_double(mark, holders):
+            if ref not in found or problem.rank < found[ref].rank:
+                found[ref] = problem
+    return found
+
+
+def _of_double(mark: tuple[_Mark, str], holders: list[tuple[HostEntry, str]]) -> Iterable[tuple[VmRef, Problem]]:
+    vms = [entry.state.vms[uuid] for entry, uuid in holders if entry.state is not None]
+    active = [vm for vm in vms if vm.is_active]
+    moving = any(vm.job is not None or vm.reason in (Reason.MIGRATING, Reason.POSTCOPY) for vm in active)
+    if moving and mark[0] is not _Mark.NAME:
+        return  # while it moves, a VM stands on two hosts
+    hosts = " and ".join(safe(entry.name, limit=40) for entry, _ in holders)
+    kind, severity = ProblemKind.DOUBLE, Severity.WARN
+    if mark[0] is _Mark.UUID and len(active) > 1:
+        kind, severity, text = ProblemKind.TWO_COPIES, Severity.BAD, f"on on {hosts} at once"
+    elif mark[0] is _Mark.UUID:
+        text = f"defined on {hosts}"
+    else:
+        text = f"same {mark[0].value} {safe(mark[1], limit=80)} on {hosts}"
+        if mark[0] is _Mark.DISK and len(active) > 1:
+            severity = Severity.BAD
+        elif len(active) < 2:
+            severity = Severity.INFO
+    for entry, uuid in holders:
+        ref = VmRef(entry.name, uuid)
+        yield ref, Problem(severity, kind, entry.name, ref, text)

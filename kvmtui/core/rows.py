@@ -1,0 +1,88 @@
+"""A VM or a host together with everything its line in a table is made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvmtui.core.inventory import Fleet, HostEntry, Vm, VmRef, VmState
+
+if TYPE_CHECKING:
+    from kvmtui.core.metrics import VmRates
+
+_MEASURED = (VmState.RUNNING, VmState.STOPPING)
+
+
+class VmRow(NamedTuple):
+    """A VM as a line."""
+
+    entry: HostEntry
+    vm: Vm
+    rates: VmRates | None
+    stopping: float | None  # asked to shut down at, and still on
+    now: float
+
+    @property
+    def key(self) -> VmRef:
+        """The VM's address."""
+        return VmRef(self.entry.name, self.vm.uuid)
+
+    @property
+    def live(self) -> bool:
+        """Whether its host answers, so that the line is what is and not what was."""
+        return self.entry.condition.is_answering
+
+    @property
+    def measured(self) -> VmRates | None:
+        """Its rates, where they tell of now: the host answers and the VM's CPUs run."""
+        rates = self.rates
+        if rates is None or self.vm.state not in _MEASURED or not self.entry.condition.is_answering:
+            return None
+        return rates
+
+
+class HostRow(NamedTuple):
+    """A host as a line."""
+
+    entry: HostEntry
+    fleet: Fleet
+    now: float
+
+    @property
+    def key(self) -> str:
+        """The fleet's name of the host."""
+        return self.entry.name
+
+    @property
+    def live(self) -> bool:
+        """Whether the host answers."""
+        return self.entry.condition.is_answering
+
+
+def vm_rows(fleet: Fleet, now: float) -> list[VmRow]:
+    """Return a row for every VM of the fleet, host by host."""
+    stopping = fleet.stopping
+    rows: list[VmRow] = []
+    for entry in fleet.hosts:
+        state = entry.state
+        if state is None:
+            continue
+        rates = state.rates
+        asked = {ref.uuid: at for ref, at in stopping.items() if ref.host == entry.name} if stopping else {}
+        rows.extend([VmRow(entry, vm, rates.get(uuid), asked.get(uuid), now) for uuid, vm in state.vms.items()])
+    return rows
+
+
+def vm_row(fleet: Fleet, ref: VmRef, now: float) -> VmRow | None:
+    """Return the row of the VM at that address."""
+    entry = fleet.host(ref.host)
+    if entry is None or entry.state is None:
+        return None
+    vm = entry.state.vms.get(ref.uuid)
+    if vm is None:
+        return None
+    return VmRow(entry, vm, entry.state.rates.get(ref.uuid), fleet.stopping.get(ref), now)
+
+
+def host_rows(fleet: Fleet, now: float) -> list[HostRow]:
+    """Return a row for every host of the fleet."""
+    return [HostRow(entry, fleet, now) for entry in fleet.hosts]

@@ -1,0 +1,105 @@
+r"""The one place that makes hostile text safe to show.
+
+Names, descriptions and messages come from hypervisors and guests, and may hold escape sequences, bidirectional
+overrides or invisible characters. What a terminal could act upon, or a reader could be fooled by, is written
+out as in Python: `\x1b`, `\u202e`. `[markup]` stays as it is: nothing here is rendered as markup.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+ELLIPSIS = "…"
+
+# They pass str.isprintable(), but are drawn as nothing at all.
+_INVISIBLE = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # grapheme joiner, fillers, empty braille
+    "\u180b\u180c\u180d\u180f"  # Mongolian variation selectors
+    + "".join(map(chr, range(0xFE00, 0xFE10)))  # variation selectors
+    + "".join(map(chr, range(0xE0100, 0xE01F0)))
+)
+_MOST_MARKS = 4  # combining marks on one character: real scripts need no more, a tower of them hides lines
+_SHORT_NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def safe(text: str, *, limit: int = 300, newlines: bool = False) -> str:
+    """Return `text` as it can be shown: nothing invisible or active in it, at most `limit` characters.
+
+    Everything is one line, unless `newlines` keeps line ends (and turns tabs into four spaces).
+    Applying it twice changes nothing.
+    """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
+    if newlines:
+        text = text[: limit + 1].replace("\r\n", "\n").expandtabs(4)
+    parts: list[str] = []
+    room = limit
+    marks = _MOST_MARKS  # a mark at the start would sit on whatever stands before the text
+    for character in text[: limit + 1]:
+        if newlines and character == "\n":
+            part, marks = character, _MOST_MARKS
+        elif not character.isprintable() or character in _INVISIBLE:
+            part, marks = _written_out(character), 0
+        elif _is_mark(character):
+            marks += 1
+            part = character if marks <= _MOST_MARKS else _written_out(character)
+        else:
+            part, marks = character, 0
+        parts.append(part)
+        room -= len(part)
+        if room < 0:
+            break
+    shown = "".join(parts)
+    return shown if len(shown) <= limit else shown[: max(0, limit - 1)] + ELLIPSIS[:limit]
+
+
+def _written_out(character: str) -> str:
+    name = _SHORT_NAMES.get(character)
+    if name is not None:
+        return name
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _is_mark(character: str) -> bool:
+    return character > "\u02ff" and unicodedata.category(character) in ("Mn", "Me")
+
+
+def cell_width(text: str) -> int:
+    """Return how many cells a terminal uses for safe text: 2 for wide characters, 0 for combining marks."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, text))
+
+
+@lru_cache(maxsize=4096)
+def _character_width(character: str) -> int:
+    if _is_mark(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def shorten(text: str, width: int) -> str:
+    """Return `text` in at most `width` cells; what is too long loses its middle: "web-front…01-prod"."""
+    if cell_width(text) <= width:
+        return text
+    if width <= 1:
+        return ELLIPSIS[: max(0, width)]
+    tail_room = (width - 1) * 9 // 20
+    head = _first_cells(text, width - 1 - tail_room)
+    tail = _first_cells(text[::-1], tail_room)[::-1]
+    while tail and _character_width(tail[0]) == 0:
+        tail = tail[1:]  # its base character was cut away
+    return head + ELLIPSIS + tail
+
+
+def _first_cells(text: str, width: int) -> str:
+    used = 0
+    for index, character in enumerate(text):
+        used += _character_width(character)
+        if used > width:
+            return text[:index]
+    return text
