@@ -148,7 +148,7 @@ class Guest:
 
 
 def crowd(host: Host, count: int, prefix: str = "crowd") -> list[Guest]:
-    """Define and start many guests that cost next to nothing: one halted CPU, 16 MiB, a disk of one sector, a card.
+    """Define and start many guests that cost next to nothing: one halted CPU, 16 MiB, a disk of 1 MiB, a card.
 
     They run no system, so they have no agent, no address, and hear no request to shut down.
     """

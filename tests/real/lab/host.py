@@ -42,12 +42,16 @@ exec sleep infinity
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a host stands: its name, its address on the lab's network, its folder, and what guests boot."""
+    """Where a host stands: its name, its address on the lab's network, its folder, what guests boot, what QEMU can.
+
+    `probed` is libvirt's cache of what it found out about QEMU (1.4 s), kept from host to host.
+    """
 
     name: str
     address: str
     folder: Path
     image: Image
+    probed: Path
 
     @property
     def nat_prefix(self) -> str:
@@ -79,6 +83,8 @@ class Host:
         self.output("ip", "-batch", "-", stdin=f"addr add {self.address}/24 dev eth0\nlink set eth0 up\n")
         self._sshd = self._daemonize("/usr/sbin/sshd", "-D", "-e", "-f", str(self.folder / "sshd_config"))
         self.start()
+        if not place.probed.exists():
+            shutil.copytree(place.folder / "cache/qemu", place.probed)
 
     # --- libvirtd
 
@@ -93,7 +99,7 @@ class Host:
         """Start libvirtd and wait until it answers."""
         self._daemon = self._daemonize("libvirtd", "--listen", "--pid-file", str(self.folder / "libvirtd.pid"))
         until(self._listens, f"libvirtd of {self.name} listens (see {self._log.name})", timeout=30, pause=0.02)
-        self.virsh("hostname")
+        self.virsh("capabilities")
 
     def stop(self) -> None:
         """Freeze libvirtd: it keeps its connections, takes new ones, and answers none (SIGSTOP)."""
@@ -228,11 +234,14 @@ def _write_files(place: Place, host_uuid: str) -> None:
         'stdio_handler = "file"\n'
         f'migration_host = "{place.address}"\n',
     )
+    # Without the option dnsmasq pings an address for 3 s before it gives it away.
     network = (
-        f"<network><name>default</name><uuid>{uuid.uuid4()}</uuid><forward mode='nat'/>"
+        "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>"
+        f"<name>default</name><uuid>{uuid.uuid4()}</uuid><forward mode='nat'/>"
         "<bridge name='virbr0' stp='off' delay='0'/>"
         f"<ip address='{place.nat_prefix}.1' netmask='255.255.255.0'>"
-        f"<dhcp><range start='{place.nat_prefix}.2' end='{place.nat_prefix}.254'/></dhcp></ip></network>\n"
+        f"<dhcp><range start='{place.nat_prefix}.2' end='{place.nat_prefix}.254'/></dhcp></ip>"
+        "<dnsmasq:options><dnsmasq:option value='no-ping'/></dnsmasq:options></network>\n"
     )
     pool = (
         f"<pool type='dir'><name>default</name><uuid>{uuid.uuid4()}</uuid>"
@@ -244,6 +253,8 @@ def _write_files(place: Place, host_uuid: str) -> None:
         (folder / "default.xml").write_text(xml)
         (folder / "autostart/default.xml").symlink_to("../default.xml")
     (place.folder / "guests").mkdir()
+    if place.probed.exists():
+        shutil.copytree(place.probed, place.folder / "cache/qemu")
     key = place.folder / "ssh_host_key"
     output(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", place.name, "-f", str(key)])
     (place.folder / "sshd_config").write_text(

@@ -48,7 +48,8 @@ def build_image(folder: Path) -> Image:
     image = Image(kernel=kernel, initramfs=folder / "initramfs.cpio", halt_disk=folder / "halt.img")
     if not image.initramfs.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        image.halt_disk.write_bytes(HALT.ljust(510, b"\0") + b"\x55\xaa")
+        # The firmware finds no disk geometry in less than a cylinder.
+        image.halt_disk.write_bytes((HALT.ljust(510, b"\0") + b"\x55\xaa").ljust(1 << 20, b"\0"))
         tree = folder / "initramfs"
         _fill(tree, Path("/lib/modules") / kernel.name.removeprefix("vmlinuz-") / "kernel")
         _pack(tree, image.initramfs)

@@ -43,14 +43,16 @@ class Lab:
             (ssh / "authorized_keys").write_text(self._key.with_suffix(".pub").read_text())
 
     def host(self, name: str) -> Host:
-        """Build a host, up and answering when it is returned; its name is known to every other one (about 1.5 s)."""
+        """Build a host, up and answering when it is returned, its name known to the others (1.7 s, then 0.3 s each)."""
         if name in self.hosts:
             raise LabError(f"there is a host {name} already")
         address = f"{PREFIX}.{self._next}"
         self._next += 1
         with Path("/etc/hosts").open("a") as names:
             names.write(f"{address} {name}\n")
-        host = Host(Place(name, address, self.folder / "hosts" / name, self._image), BRIDGE, self._key)
+        host = Host(
+            Place(name, address, self.folder / "hosts" / name, self._image, self.folder / "probed"), BRIDGE, self._key
+        )
         kind, key, _ = (host.folder / "ssh_host_key.pub").read_text().split(maxsplit=2)
         with self._known_hosts.open("a") as known:
             known.write(f"{name},{address} {kind} {key}\n")
