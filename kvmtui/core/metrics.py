@@ -1,97 +1,57 @@
-"""The counters of two readings become rates; a bounded history keeps them.
+"""The counters of two readings become rates.
 
-Readings and rates are named tuples, not dataclasses: thousands are made every second.
+Rates are named tuples, not dataclasses: thousands are made every second. Nothing here is ever guessed: a
+counter that went back, or a VM that was started anew, gives no rate and begins a new comparison.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from kvmtui.core.counters import (
+    CpuTimes,
+    DiskCounters,
+    HostMemory,
+    MemoryReading,
+    NicCounters,
+    Sample,
+    VmCounters,
+)
+from kvmtui.core.history import SERIES, History, Recording
 
-class DiskCounters(NamedTuple):
-    """One disk's totals since the VM started; `*_ns` are summed request times."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-    reads: int
-    read_bytes: int
-    read_ns: int
-    writes: int
-    write_bytes: int
-    write_ns: int
-    flushes: int
-    flush_ns: int
-    capacity: int | None = None
-    allocation: int | None = None
-    physical: int | None = None
+__all__ = [
+    "SERIES",
+    "CpuTimes",
+    "DiskCounters",
+    "DiskRates",
+    "History",
+    "HostMemory",
+    "HostRates",
+    "MemoryReading",
+    "NicCounters",
+    "NicRates",
+    "RateBook",
+    "Recording",
+    "Sample",
+    "VmCounters",
+    "VmRates",
+    "host_rates",
+    "vm_rates",
+]
 
-
-class NicCounters(NamedTuple):
-    """One interface's totals, as the guest sees them (rx: the guest receives)."""
-
-    rx_bytes: int
-    rx_packets: int
-    rx_errors: int
-    rx_drops: int
-    tx_bytes: int
-    tx_packets: int
-    tx_errors: int
-    tx_drops: int
-
-
-class MemoryReading(NamedTuple):
-    """What the balloon tells, in bytes; None where it did not tell."""
-
-    current: int | None = None
-    available: int | None = None  # what the guest has
-    usable: int | None = None  # what of it the guest could still use
-    unused: int | None = None
-    rss: int | None = None  # the host's view of the QEMU process
-    updated: float | None = None  # epoch seconds of the guest's sample; None or 0: never
-    swap_in: int | None = None
-    swap_out: int | None = None
-
-
-class VmCounters(NamedTuple):
-    """What one bulk reading says of one active VM."""
-
-    domain_id: int
-    cpu_ns: int | None
-    vcpus: int
-    delay_ns: int | None  # summed over vCPUs: runnable but waiting; None when the group was not asked for
-    memory: MemoryReading
-    disks: Mapping[str, DiskCounters]  # by target name, never by index: order changes after a hot-plug
-    nics: Mapping[str, NicCounters]  # by the host's device name
-    complete: bool = True  # False: the monitor was busy, block and balloon figures are missing
-
-
-class CpuTimes(NamedTuple):
-    """CPU time in ns since boot, of the host or of one of its CPUs."""
-
-    user: int
-    kernel: int
-    idle: int
-    iowait: int
-
-
-class HostMemory(NamedTuple):
-    """A host's memory in bytes."""
-
-    total: int
-    free: int
-    buffers: int
-    cached: int
-    available: int | None = None
-
-
-class Sample(NamedTuple):
-    """One reading of a host and its active VMs; `at` is monotonic seconds taken before the call."""
-
-    at: float
-    wall: float
-    vms: Mapping[str, VmCounters]  # by UUID
-    cpu: CpuTimes | None
-    memory: HostMemory | None
-    per_cpu: tuple[CpuTimes, ...] | None = None
+LATENCY_WINDOW = 10.0  # seconds over which latency is a mean
+STALL_AFTER = 10.0  # seconds without a completion that make a stall ...
+STALL_BUSY = 60.0  # ... of a device that completed something in every reading for so long
+STALL_KEPT = 300.0  # seconds after which a quiet device is just idle
+LONGEST_GAP = 120.0  # seconds between two readings beyond which a mean says nothing of now
+STALE_AFTER = 3  # periods of the balloon after which a guest's figures are old ...
+LOST_AFTER = 30  # ... and after which they are not shown at all
+BALLOON_PERIOD = 10.0  # seconds, until a VM's own is seen
+STEAL_KEPT = 3  # windows for which the last known steal stands
+_SPACING = 2.4  # seconds, about, between the points kept for the latency window
 
 
 class DiskRates(NamedTuple):
@@ -138,6 +98,7 @@ class VmRates(NamedTuple):
     disks: tuple[DiskRates, ...]
     nics: tuple[NicRates, ...]
     complete: bool  # False: the VM's monitor did not answer this time
+    steal_at: float | None = None  # epoch seconds of the reading that `steal` is from
 
     @property
     def cpu_percent(self) -> float | None:
@@ -159,3 +120,370 @@ class HostRates(NamedTuple):
     uptime: float | None  # seconds, derived from CPU counters: approximate
     steal: float | None = None  # the worst running VM's
     committed: int = 0  # maximum memory of active VMs
+
+
+def vm_rates(before: VmCounters, after: VmCounters, seconds: float, wall: float) -> VmRates | None:
+    """Return what a VM did in the `seconds` between two readings, the second at `wall` (epoch seconds).
+
+    None when the readings cannot be compared: a counter went back, or the VM was started in between.
+    """
+    return _VmTrack(before, 0.0, wall - seconds).step(after, seconds, wall)
+
+
+def host_rates(
+    before: Sample, after: Sample, *, cpus: int = 0, steal: float | None = None, committed: int = 0
+) -> HostRates | None:
+    """Return what a host did between two samples; None when the second holds nothing of the host.
+
+    `cpus` are its online CPUs (for the uptime), `steal` is the worst VM's, `committed` the bytes its VMs may use.
+    """
+    if after.cpu is None and after.memory is None:
+        return None
+    busy = _shares(before.cpu, after.cpu)
+    memory = after.memory
+    return HostRates(
+        at=after.wall,
+        cpu=None if busy is None else busy[0],
+        iowait=None if busy is None else busy[1],
+        memory_used=None if memory is None else _used_memory(memory),
+        memory_total=None if memory is None else memory.total,
+        per_cpu=_per_cpu(before.per_cpu, after.per_cpu),
+        uptime=sum(after.cpu) / 1e9 / cpus if after.cpu is not None and cpus > 0 else None,
+        steal=steal,
+        committed=committed,
+    )
+
+
+def _used_memory(memory: HostMemory) -> int | None:
+    # The kernel's own estimate knows that shared memory is no cache; older daemons do not pass it on.
+    free = memory.free + memory.buffers + memory.cached if memory.available is None else memory.available
+    used = memory.total - free
+    return used if used >= 0 else None
+
+
+def _shares(before: CpuTimes | None, after: CpuTimes | None) -> tuple[float, float] | None:
+    """Return the percents of the time spent working and waiting for disks."""
+    if before is None or after is None:
+        return None
+    user, kernel, idle, iowait = (now - then for now, then in zip(after, before, strict=True))
+    total = user + kernel + idle + iowait
+    if total <= 0 or min(user, kernel, idle, iowait) < 0:
+        return None
+    return 100.0 * (user + kernel) / total, 100.0 * iowait / total
+
+
+def _per_cpu(before: tuple[CpuTimes, ...] | None, after: tuple[CpuTimes, ...] | None) -> tuple[float, ...] | None:
+    if before is None or after is None or len(before) != len(after):
+        return None
+    shares = [_shares(one, other) for one, other in zip(before, after, strict=True)]
+    return tuple([share[0] for share in shares if share is not None]) if None not in shares else None
+
+
+class _DiskTrack:
+    """What is remembered of a disk between readings."""
+
+    __slots__ = ("at", "changed_at", "counters", "points", "run_from")
+
+    def __init__(self, counters: DiskCounters, at: float) -> None:
+        self.restart(counters, at)
+
+    def restart(self, counters: DiskCounters, at: float) -> None:
+        """Begin anew at this reading."""
+        self.counters = counters
+        self.at = at
+        self.points = [(at, _requests(counters), _request_ns(counters))]
+        self.run_from = at  # since when every reading saw a request completed ...
+        self.changed_at = at - STALL_KEPT - 1  # ... up to here
+
+    def step(self, name: str, counters: DiskCounters, at: float) -> DiskRates | None:
+        """Return the rates since the last reading, or None (and begin anew) when a counter went back."""
+        before = self.counters
+        seconds = at - self.at
+        reads = counters[0] - before[0]
+        read_bytes = counters[1] - before[1]
+        writes = counters[3] - before[3]
+        write_bytes = counters[4] - before[4]
+        points = self.points
+        while len(points) > 1 and points[1][0] <= at - LATENCY_WINDOW:
+            del points[0]
+        requests = counters[0] + counters[3] + counters[6]
+        spent = counters[2] + counters[5] + counters[7]
+        _, first_requests, first_spent = points[0]
+        flushes = counters[6] - before[6]
+        if reads < 0 or read_bytes < 0 or writes < 0 or write_bytes < 0 or flushes < 0 or spent < first_spent:
+            self.restart(counters, at)
+            return None
+        if reads or writes or flushes:
+            if self.changed_at != self.at:
+                self.run_from = at
+            self.changed_at = at
+        if at - points[-1][0] >= _SPACING:
+            points.append((at, requests, spent))
+        self.counters = counters
+        self.at = at
+        completed = requests - first_requests
+        latency = (spent - first_spent) / completed / 1e6 if completed > 0 else None
+        return DiskRates(name, read_bytes / seconds, write_bytes / seconds, reads / seconds, writes / seconds, latency)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether it was busy for a while and then stopped completing anything."""
+        quiet = self.at - self.changed_at
+        return STALL_AFTER <= quiet <= STALL_KEPT and self.changed_at - self.run_from >= STALL_BUSY
+
+
+def _requests(counters: DiskCounters) -> int:
+    return counters.reads + counters.writes + counters.flushes
+
+
+def _request_ns(counters: DiskCounters) -> int:
+    return counters.read_ns + counters.write_ns + counters.flush_ns
+
+
+class _Memory(NamedTuple):
+    used: int | None
+    stale: bool
+
+
+_UNKNOWN_MEMORY = _Memory(None, stale=False)
+
+
+class _VmTrack:
+    """What is remembered of a VM between readings."""
+
+    __slots__ = (
+        "at",
+        "balloon_at",
+        "balloon_period",
+        "balloon_updated",
+        "counters",
+        "delay",
+        "disks",
+        "steal",
+        "steal_at",
+        "steal_until",
+    )
+
+    def __init__(self, counters: VmCounters, at: float, wall: float) -> None:
+        self.restart(counters, at, wall)
+
+    def restart(self, counters: VmCounters, at: float, wall: float) -> None:
+        """Begin anew at this reading."""
+        self.counters = counters
+        self.at = at
+        self.disks = {name: _DiskTrack(disk, at) for name, disk in counters.disks.items()}
+        self.delay: tuple[float, int, int] | None = None  # when, ns, vCPUs
+        self.steal: float | None = None
+        self.steal_at: float | None = None
+        self.steal_until = 0.0
+        self.balloon_updated = 0.0
+        self.balloon_at = at  # by our clock: the host's may differ
+        self.balloon_period = BALLOON_PERIOD
+        self._note_delay(counters, at, wall)
+        self._guest_memory(counters.memory, at, wall)
+
+    def step(self, counters: VmCounters, at: float, wall: float, longest: float = LONGEST_GAP) -> VmRates | None:
+        """Return the rates since the last reading, or None (and begin anew) when there can be none."""
+        before = self.counters
+        seconds = at - self.at
+        cores: float | None = None
+        if counters.cpu_ns is not None and before.cpu_ns is not None:
+            cores = (counters.cpu_ns - before.cpu_ns) / (seconds * 1e9)
+        if counters.domain_id != before.domain_id or seconds > longest or (cores is not None and cores < 0):
+            self.restart(counters, at, wall)
+            return None
+        self._note_delay(counters, at, wall)
+        disks, read, write, iops, latency, stalled = self._step_disks(counters, at)
+        nics, rx, tx = _nic_rates(before.nics, counters.nics, seconds)
+        memory = counters.memory
+        guest = self._guest_memory(memory, at, wall)
+        self.counters = counters
+        self.at = at
+        return VmRates(
+            wall,
+            cores,
+            counters.vcpus,
+            self.steal,
+            guest.used,
+            memory.available if memory.current is None else memory.current,
+            memory.rss,
+            guest.stale,
+            read,
+            write,
+            iops,
+            latency,
+            stalled,
+            rx,
+            tx,
+            disks,
+            nics,
+            counters.complete,
+            self.steal_at,
+        )
+
+    def _note_delay(self, counters: VmCounters, at: float, wall: float) -> None:
+        """Renew the steal when this reading holds the delay; else keep the last, but not for long."""
+        delay, vcpus = counters.delay_ns, counters.vcpus
+        if delay is None:
+            if at > self.steal_until:
+                self.steal = self.steal_at = None
+            return
+        before = self.delay
+        self.delay = (at, delay, vcpus)
+        self.steal = self.steal_at = None
+        if before is None or before[2] != vcpus or vcpus <= 0 or delay < before[1]:
+            return
+        seconds = at - before[0]
+        self.steal = min(100.0, 100.0 * (delay - before[1]) / (seconds * 1e9 * vcpus))
+        self.steal_at = wall
+        self.steal_until = at + STEAL_KEPT * seconds
+
+    def _step_disks(
+        self, counters: VmCounters, at: float
+    ) -> tuple[tuple[DiskRates, ...], float | None, float | None, float | None, float | None, bool]:
+        """Return each disk's rates, and of all: bytes read and written, requests, the worst latency, a stall."""
+        tracks = self.disks
+        disks = counters.disks
+        if not disks:
+            if counters.complete and tracks:
+                self.disks = {}
+            return (), None, None, None, None, False
+        rates: list[DiskRates] = []
+        read = write = iops = 0.0
+        worst: float | None = None
+        stalled = broken = False
+        for name, now in disks.items():
+            track = tracks.get(name)
+            if track is None:
+                tracks[name] = _DiskTrack(now, at)
+                continue
+            one = track.step(name, now, at)
+            if one is None:
+                broken = True
+                continue
+            rates.append(one)
+            read += one[1]
+            write += one[2]
+            iops += one[3] + one[4]
+            latency = one[5]
+            if latency is not None and (worst is None or latency > worst):
+                worst = latency
+            if track.stalled:
+                stalled = True
+        if len(tracks) > len(disks):
+            self.disks = {name: track for name, track in tracks.items() if name in disks}
+        if broken or not rates:
+            return tuple(rates), None, None, None, worst, stalled
+        return tuple(rates), read, write, iops, worst, stalled
+
+    def _guest_memory(self, memory: MemoryReading, at: float, wall: float) -> _Memory:
+        """Return what the guest uses, and whether that figure is old; unknown when it never told or long ago."""
+        updated = memory.updated
+        if not updated or memory.available is None or memory.usable is None:
+            return _UNKNOWN_MEMORY
+        known = self.balloon_updated
+        if updated != known:
+            if known and updated > known:
+                self.balloon_period = min(300.0, max(1.0, updated - known))
+            # The first figure's age is by the host's clock; those that are seen to come are by ours.
+            self.balloon_at = at if known else at - max(0.0, wall - updated)
+            self.balloon_updated = updated
+        age = at - self.balloon_at
+        used = memory.available - memory.usable
+        if used < 0 or age > LOST_AFTER * self.balloon_period:
+            return _UNKNOWN_MEMORY
+        return _Memory(used, stale=age > STALE_AFTER * self.balloon_period)
+
+
+def _nic_rates(
+    before: Mapping[str, NicCounters], after: Mapping[str, NicCounters], seconds: float
+) -> tuple[tuple[NicRates, ...], float | None, float | None]:
+    """Return each interface's rates, and of all the bytes received and sent."""
+    rates: list[NicRates] = []
+    rx = tx = 0.0
+    broken = False
+    for name, now in after.items():
+        then = before.get(name)
+        if then is None:
+            continue
+        rx_bytes = now[0] - then[0]
+        tx_bytes = now[4] - then[4]
+        rx_packets = now[1] - then[1]
+        tx_packets = now[5] - then[5]
+        errors = now[2] + now[6] - then[2] - then[6]
+        drops = now[3] + now[7] - then[3] - then[7]
+        if rx_bytes < 0 or tx_bytes < 0 or rx_packets < 0 or tx_packets < 0 or errors < 0 or drops < 0:
+            broken = True
+            continue
+        rx += rx_bytes
+        tx += tx_bytes
+        rates.append(
+            NicRates(
+                name,
+                rx_bytes / seconds,
+                tx_bytes / seconds,
+                rx_packets / seconds,
+                tx_packets / seconds,
+                drops / seconds,
+                errors / seconds,
+            )
+        )
+    if broken or not rates:
+        return tuple(rates), None, None
+    return tuple(rates), rx / seconds, tx / seconds
+
+
+class RateBook:
+    """What one host's samples come to: keeps of each VM what a rate needs over time."""
+
+    def __init__(self, longest: float = LONGEST_GAP) -> None:
+        self._longest = longest
+        self._tracks: dict[str, _VmTrack] = {}
+        self._rates: dict[str, VmRates] = {}
+        self._at: float | None = None
+        self._node: Sample | None = None  # the newest sample that held the host's figures
+
+    def update(
+        self, sample: Sample, *, cpus: int = 0, committed: int = 0
+    ) -> tuple[Mapping[str, VmRates], HostRates | None]:
+        """Return the rates of the VMs by UUID, and of the host when the sample holds its figures.
+
+        A VM that was not in the last sample, or whose counters went back, has no rates this time. A sample
+        older than the last one is dropped: the last rates are returned once more.
+        """
+        at, wall = sample.at, sample.wall
+        if self._at is not None and at <= self._at:
+            return self._rates, None
+        self._at = at
+        tracks = self._tracks
+        longest = self._longest
+        kept: dict[str, _VmTrack] = {}
+        rates: dict[str, VmRates] = {}
+        for uuid, counters in sample.vms.items():
+            track = tracks.get(uuid)
+            if track is None:
+                kept[uuid] = _VmTrack(counters, at, wall)
+                continue
+            kept[uuid] = track
+            one = track.step(counters, at, wall, longest)
+            if one is not None:
+                rates[uuid] = one
+        self._tracks = kept
+        self._rates = rates
+        return rates, self._host(sample, cpus, committed)
+
+    def forget(self) -> None:
+        """Begin anew, as after a lost connection."""
+        self._tracks = {}
+        self._rates = {}
+        self._node = None
+
+    def _host(self, sample: Sample, cpus: int, committed: int) -> HostRates | None:
+        if sample.cpu is None and sample.memory is None:
+            return None
+        before = self._node
+        if before is None or sample.at - before.at > self._longest:
+            before = sample._replace(cpu=None, per_cpu=None)
+        self._node = sample._replace(vms={})
+        steals = [one.steal for one in self._rates.values() if one.steal is not None]
+        return host_rates(before, sample, cpus=cpus, steal=max(steals) if steals else None, committed=committed)
