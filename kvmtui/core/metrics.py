@@ -197,19 +197,19 @@ class _DiskTrack:
 
     def step(self, name: str, counters: DiskCounters, at: float) -> DiskRates | None:
         """Return the rates since the last reading, or None (and begin anew) when a counter went back."""
+        reads, read_bytes, read_ns, writes, write_bytes, write_ns, flushes, flush_ns, _, _, _ = counters
         before = self.counters
-        seconds = at - self.at
-        reads = counters[0] - before[0]
-        read_bytes = counters[1] - before[1]
-        writes = counters[3] - before[3]
-        write_bytes = counters[4] - before[4]
+        requests = reads + writes + flushes
+        spent = read_ns + write_ns + flush_ns
+        reads -= before[0]
+        read_bytes -= before[1]
+        writes -= before[3]
+        write_bytes -= before[4]
+        flushes -= before[6]
         points = self.points
         while len(points) > 1 and points[1][0] <= at - LATENCY_WINDOW:
             del points[0]
-        requests = counters[0] + counters[3] + counters[6]
-        spent = counters[2] + counters[5] + counters[7]
         _, first_requests, first_spent = points[0]
-        flushes = counters[6] - before[6]
         if reads < 0 or read_bytes < 0 or writes < 0 or write_bytes < 0 or flushes < 0 or spent < first_spent:
             self.restart(counters, at)
             return None
@@ -219,15 +219,15 @@ class _DiskTrack:
             self.changed_at = at
         if at - points[-1][0] >= _SPACING:
             points.append((at, requests, spent))
+        seconds = at - self.at
         self.counters = counters
         self.at = at
         completed = requests - first_requests
         latency = (spent - first_spent) / completed / 1e6 if completed > 0 else None
         return DiskRates(name, read_bytes / seconds, write_bytes / seconds, reads / seconds, writes / seconds, latency)
 
-    @property
-    def stalled(self) -> bool:
-        """Whether it was busy for a while and then stopped completing anything."""
+    def is_stalled(self) -> bool:
+        """Return whether it was busy for a while and then stopped completing anything."""
         quiet = self.at - self.changed_at
         return STALL_AFTER <= quiet <= STALL_KEPT and self.changed_at - self.run_from >= STALL_BUSY
 
@@ -368,7 +368,7 @@ class _VmTrack:
             latency = one[5]
             if latency is not None and (worst is None or latency > worst):
                 worst = latency
-            if track.stalled:
+            if at - track.changed_at >= STALL_AFTER and track.is_stalled():
                 stalled = True
         if len(tracks) > len(disks):
             self.disks = {name: track for name, track in tracks.items() if name in disks}

@@ -117,18 +117,19 @@ _Finding = tuple[Severity, ProblemKind, str]
 
 def _of_state(vm: Vm, stopping: float | None, now: float) -> _Finding | None:
     state, reason = vm.state, vm.reason
-    if state is VmState.RUNNING:
-        if reason is Reason.POSTCOPY_FAILED:
-            return Severity.BAD, ProblemKind.POSTCOPY_FAILED, "its move broke half way; its memory is on two hosts"
-    elif state is VmState.PAUSED:
-        if reason in _IO_PAUSES:
-            return Severity.BAD, ProblemKind.IO_PAUSE, f"paused: {reason.value}"
-        if reason is Reason.POSTCOPY_FAILED:
-            return Severity.BAD, ProblemKind.POSTCOPY_FAILED, "its move broke half way; its memory is on two hosts"
+    if state is VmState.PAUSED and reason in _IO_PAUSES:
+        return Severity.BAD, ProblemKind.IO_PAUSE, f"paused: {reason.value}"
+    if reason is Reason.POSTCOPY_FAILED:
+        return Severity.BAD, ProblemKind.POSTCOPY_FAILED, "its move broke; its memory is on two hosts"
     if state is VmState.CRASHED or reason in _CRASHES:
         return Severity.BAD, ProblemKind.CRASHED, "crashed" if state is VmState.CRASHED else f"off: {reason.value}"
+    return _of_intent(vm, stopping, now)
+
+
+def _of_intent(vm: Vm, stopping: float | None, now: float) -> _Finding | None:
+    """Judge what a VM does against what was asked of it."""
     if should_be_on(vm):
-        failed = f", {Reason.FAILED.value}" if reason is Reason.FAILED else ""
+        failed = f", {Reason.FAILED.value}" if vm.reason is Reason.FAILED else ""
         return Severity.WARN, ProblemKind.SHOULD_BE_ON, f"off{failed}, should be on"
     if stopping is not None and vm.is_active and now - stopping >= STOPPING_LONG:
         return Severity.WARN, ProblemKind.STOPPING_LONG, f"stopping since {units.day_or_time(stopping, now)}"
@@ -220,16 +221,11 @@ def unknown_outcomes(fleet: Fleet, now: float) -> Mapping[VmRef, Problem]:
     return found
 
 
-class _Mark(Enum):
-    """What must not be met on two hosts, the worst first."""
+# What must not be met on two hosts, the worst first: a claim is the sign with the value after it.
+_UUID, _DISK, _MAC, _NAME = "0123"
+_SIGNS = {_UUID: "UUID", _DISK: "disk", _MAC: "MAC", _NAME: "name"}
 
-    UUID = "UUID"
-    DISK = "disk"
-    MAC = "MAC"
-    NAME = "name"
-
-
-_Claims = Mapping[tuple[_Mark, str], str]  # what a VM is known by -> its UUID
+_Claims = Mapping[str, str]  # what a VM is known by -> its UUID
 _MOST_REMEMBERED = 1024
 # The newest claims of each host, by the host's UUID, with the mapping they were read from: it is replaced
 # only when a VM changed.
@@ -244,16 +240,16 @@ def _claims(entry: HostEntry) -> _Claims:
     remembered = _remembered.get(state.host.uuid)
     if remembered is not None and remembered[0] is vms:
         return remembered[1]
-    claims: dict[tuple[_Mark, str], str] = {}
+    claims: dict[str, str] = {}
     for uuid, vm in vms.items():
-        claims[_Mark.UUID, uuid] = uuid
-        claims[_Mark.NAME, vm.name] = uuid
+        claims[_UUID + uuid] = uuid
+        claims[_NAME + vm.name] = uuid
         for nic in vm.nics:
             if nic.mac:
-                claims[_Mark.MAC, nic.mac.lower()] = uuid
+                claims[_MAC + nic.mac.lower()] = uuid
         for disk in vm.disks:
             if disk.source and not disk.readonly and not disk.shareable and disk.device in ("disk", "lun"):
-                claims[_Mark.DISK, disk.source] = uuid
+                claims[_DISK + disk.source] = uuid
     if len(_remembered) >= _MOST_REMEMBERED:
         _remembered.clear()
     _remembered[state.host.uuid] = (vms, claims)
@@ -266,38 +262,35 @@ def doubles(fleet: Fleet) -> Mapping[VmRef, Problem]:
     The last known VMs of hosts that do not answer count.
     """
     by_host = [(entry, _claims(entry)) for entry in fleet.hosts]
-    met: set[tuple[_Mark, str]] = set()
-    twice: set[tuple[_Mark, str]] = set()
+    met: set[str] = set()
+    twice: set[str] = set()
     for _, claims in by_host:
-        twice |= met & claims.keys()
-        met |= claims.keys()
+        if not met.isdisjoint(claims):
+            twice.update(met.intersection(claims))
+        met.update(claims)
     found: dict[VmRef, Problem] = {}
-    for mark in sorted(twice, key=lambda one: (list(_Mark).index(one[0]), one[1])):
-        holders = [(entry, claims[mark]) for entry, claims in by_host if mark in claims]
-        for ref, problem in _of_double(mark, holders):
+    for claim in sorted(twice):
+        holders = [(entry, claims[claim]) for entry, claims in by_host if claim in claims]
+        for ref, problem in _of_double(claim[0], claim[1:], holders):
             if ref not in found or problem.rank < found[ref].rank:
                 found[ref] = problem
     return found
 
 
-def _of_double(mark: tuple[_Mark, str], holders: list[tuple[HostEntry, str]]) -> Iterable[tuple[VmRef, Problem]]:
+def _of_double(sign: str, value: str, holders: list[tuple[HostEntry, str]]) -> Iterable[tuple[VmRef, Problem]]:
     vms = [entry.state.vms[uuid] for entry, uuid in holders if entry.state is not None]
     active = [vm for vm in vms if vm.is_active]
-    moving = any(vm.job is not None or vm.reason in (Reason.MIGRATING, Reason.POSTCOPY) for vm in active)
-    if moving and mark[0] is not _Mark.NAME:
+    if any(vm.job is not None or vm.reason in (Reason.MIGRATING, Reason.POSTCOPY) for vm in active):
         return  # while it moves, a VM stands on two hosts
     hosts = " and ".join(safe(entry.name, limit=40) for entry, _ in holders)
     kind, severity = ProblemKind.DOUBLE, Severity.WARN
-    if mark[0] is _Mark.UUID and len(active) > 1:
+    if sign == _UUID and len(active) > 1:
         kind, severity, text = ProblemKind.TWO_COPIES, Severity.BAD, f"on on {hosts} at once"
-    elif mark[0] is _Mark.UUID:
+    elif sign == _UUID:
         text = f"defined on {hosts}"
     else:
-        text = f"same {mark[0].value} {safe(mark[1], limit=80)} on {hosts}"
-        if mark[0] is _Mark.DISK and len(active) > 1:
-            severity = Severity.BAD
-        elif len(active) < 2:
-            severity = Severity.INFO
+        text = f"same {_SIGNS[sign]} {safe(value, limit=80)} on {hosts}"
+        severity = Severity.WARN if len(active) > 1 and sign != _NAME else Severity.INFO
     for entry, uuid in holders:
         ref = VmRef(entry.name, uuid)
         yield ref, Problem(severity, kind, entry.name, ref, text)

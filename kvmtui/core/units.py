@@ -132,5 +132,5 @@ def parse_size(text: str) -> int:
         raise ValueError(problem)
     number, unit = found.groups()
     whole_part, _, fraction = number.partition(".")
-    factor = 1024 ** _UNITS.index(unit.upper() or "B")
+    factor: int = 1024 ** _UNITS.index(unit.upper() or "B")
     return int(whole_part or 0) * factor + int(float(f"0.{fraction or 0}") * factor)
