@@ -1,0 +1,123 @@
+"""What happened, told from the difference of two readings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmtui.core.inventory import Condition, ConditionKind, Event, HostState, Reason, Severity, Vm, VmRef, VmState
+from kvmtui.core.text import safe
+from kvmtui.core.units import hhmmss
+
+if TYPE_CHECKING:
+    from kvmtui.picture import Change
+
+_POOL_FULL = 0.95
+
+
+def vm_event(host: str, change: Change, by: str) -> Event | None:
+    """Return what a change of a VM means to a person; None for one that only its columns show."""
+    vm = change.after or change.before
+    if vm is None:
+        return None
+    severity, verb = _happening(change.before, change.after)
+    if not verb:
+        return None
+    detail = "" if change.seen else f"found at {hhmmss(change.at)}"
+    if severity is Severity.BAD and change.after is not None and change.after.reason:
+        detail = change.after.reason.value
+    return Event(
+        at=change.at,
+        severity=severity,
+        host=host,
+        vm=VmRef(host, change.uuid),
+        subject=f"{safe(vm.name)} {verb} {safe(host)}",
+        detail=detail,
+        by=by,
+    )
+
+
+def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
+    """Return how bad a change is, and the words between the VM's name and the host's; "" for nothing."""
+    if after is None:
+        left = before is not None and before.reason is Reason.MIGRATED and not before.is_active
+        return Severity.INFO, "moved away from" if left else "was deleted on"
+    if before is None:
+        arrived = after.is_active and after.reason is Reason.MIGRATED
+        return Severity.INFO, "moved to" if arrived else "was defined on"
+    if before.name != after.name:
+        return Severity.INFO, f"(was {safe(before.name)}) was renamed on"
+    restarted = before.is_active and after.is_active and before.domain_id != after.domain_id
+    if restarted:
+        return Severity.INFO, "was restarted on"
+    if before.state is after.state:
+        return Severity.NONE, ""
+    return _turned(before.state, after)
+
+
+def _turned(before: VmState, after: Vm) -> tuple[Severity, str]:
+    """Return the same for a VM that is in another state than before."""
+    if after.state is VmState.RUNNING and before in _AGAIN:
+        return Severity.INFO, _AGAIN[before]
+    told = _TURNS.get((after.state, after.reason)) or _TURNS.get((after.state, None))
+    return told or (Severity.NONE, "")
+
+
+_AGAIN = {
+    VmState.PAUSED: "runs again on",
+    VmState.STOPPING: "runs again on",
+    VmState.UNKNOWN: "runs on",
+    VmState.SUSPENDED: "woke on",
+}
+"""From which state a running VM came, where that was not off."""
+
+_TURNS: dict[tuple[VmState, Reason | None], tuple[Severity, str]] = {
+    (VmState.RUNNING, Reason.MIGRATED): (Severity.INFO, "moved to"),
+    (VmState.RUNNING, None): (Severity.INFO, "started on"),
+    (VmState.PAUSED, Reason.IO_ERROR): (Severity.BAD, "paused on"),
+    (VmState.PAUSED, Reason.POOL_FULL): (Severity.BAD, "paused on"),
+    (VmState.PAUSED, Reason.WATCHDOG): (Severity.BAD, "paused on"),
+    (VmState.PAUSED, Reason.POSTCOPY_FAILED): (Severity.BAD, "paused on"),
+    (VmState.PAUSED, None): (Severity.INFO, "paused on"),
+    (VmState.SUSPENDED, None): (Severity.INFO, "went to sleep on"),
+    (VmState.CRASHED, None): (Severity.BAD, "crashed on"),
+    (VmState.OFF, Reason.CRASHED): (Severity.BAD, "crashed on"),
+    (VmState.OFF, Reason.FAILED): (Severity.BAD, "failed to start on"),
+    (VmState.OFF, Reason.MIGRATED): (Severity.INFO, "moved away from"),
+    (VmState.OFF, Reason.SAVED): (Severity.INFO, "was saved on"),
+    (VmState.OFF, Reason.DESTROYED): (Severity.INFO, "was forced off on"),
+    (VmState.OFF, None): (Severity.INFO, "is off on"),
+}
+"""What a state and its reason (None: any other) are called when a VM comes to it."""
+
+
+def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[Event, ...]:
+    """Return an event for each storage pool that became fuller than 95 %."""
+    if before is None or before.pools is after.pools:
+        return ()
+    full = {pool.uuid for pool in before.pools if pool.capacity and pool.allocation > _POOL_FULL * pool.capacity}
+    return tuple(
+        Event(
+            at=after.at,
+            severity=Severity.WARN,
+            host=host,
+            vm=None,
+            subject=f"pool {safe(pool.name)} on {safe(host)} is {pool.allocation / pool.capacity:.0%} full",
+            detail="",
+            by="",
+        )
+        for pool in after.pools
+        if pool.uuid not in full and pool.capacity and pool.allocation > _POOL_FULL * pool.capacity
+    )
+
+
+def host_event(host: str, before: Condition, after: Condition, vms: int) -> Event | None:
+    """Return what a change of a host's condition means to a person; None for one that only its row shows."""
+    name = safe(host)
+    lost = after.kind in (ConditionKind.SILENT, ConditionKind.DOWN, ConditionKind.DENIED)
+    if lost and before.kind in (ConditionKind.UP, ConditionKind.SLOW):
+        subject = f"{name} stopped answering" if after.kind is ConditionKind.SILENT else f"{name} is not connected"
+        why = safe(after.why) or (f"{vms} VMs not known; nothing on it can be changed from here" if vms else "")
+        return Event(after.since, Severity.BAD, host, None, subject, why, "")
+    if after.kind is ConditionKind.UP and before.kind in (ConditionKind.SILENT, ConditionKind.DOWN):
+        return Event(after.since, Severity.INFO, host, None, f"{name} answers again", "", "")
+    return None

@@ -1,0 +1,282 @@
+"""What was done, by whom, to what, and how it ended: JSON lines that are only ever appended to.
+
+Several processes write to one file. A line is one write to a file opened for appending, so lines never mix.
+A task has a line when it begins and one when it ends; one without the other belongs to a process that is
+still alive, or its outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import pwd
+import re
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvmtui import paths
+from kvmtui.core.inventory import TaskPhase, TaskView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_log = logging.getLogger(__name__)
+_MOST_BYTES = 2_000_000
+_KEPT = 4  # older files: journal.jsonl.1 is the newest of them
+_SECRET = re.compile(
+    r"(://[^/@\s:]*:)[^/@\s]*(@)|((?:passwd|password|secret|token)\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE
+)
+
+
+def user() -> str:
+    """Return who is at the keyboard: the login, and whom sudo made of it."""
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        name = str(os.geteuid())
+    behind = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or ""
+    return f"{behind} as {name}" if os.geteuid() == 0 and behind not in ("", name) else name
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Which process a line is of: a number alone comes back after a while, and after each boot."""
+
+    pid: int
+    began: int  # clock ticks after boot
+    boot: str
+    space: str  # the namespace in which the pid counts
+    machine: str
+
+    @classmethod
+    def own(cls) -> Process:
+        """Return this process."""
+        return cls(os.getpid(), _began(os.getpid()) or 0, _boot(), _space(), socket.gethostname())
+
+    def may_be_alive(self) -> bool:
+        """Tell whether it runs on this machine; one that cannot be seen from here counts as ended."""
+        if (self.boot, self.space) != (_boot(), _space()):
+            return False
+        return _began(self.pid) == self.began
+
+
+def _began(pid: int) -> int | None:
+    """Return when a process began, in clock ticks after boot; None when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
+        return int(text.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _space() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+class Journal:
+    """The journal on disk (0600); `most_bytes` is the size above which a new file is begun."""
+
+    def __init__(self, path: Path | None = None, *, most_bytes: int = _MOST_BYTES) -> None:
+        self.path = path or paths.journal_file()
+        self.garbled = 0
+        """Lines that could not be read by the last `read`."""
+        self._most_bytes = most_bytes
+        self._process = Process.own()
+
+    def begin(self, task: TaskView) -> None:
+        """Write that a task begins, before anything is sent; raises OSError when that cannot be written."""
+        self._append({"kind": "begin", **_record(task), "process": _fields(self._process)})
+
+    def end(self, task: TaskView) -> None:
+        """Write how a task ended; raises OSError when that cannot be written."""
+        self._append({"kind": "end", **_record(task), **_outcome(task)})
+
+    def read(self, limit: int = 200) -> tuple[TaskView, ...]:
+        """Return the newest tasks, newest first; one whose process died without a word is unknown."""
+        found: dict[str, TaskView] = {}
+        self.garbled = 0
+        for line in self._lines():
+            if len(found) >= limit:
+                break
+            record = _parsed(line)
+            task = None if record is None else self._task(record)
+            if task is None:
+                self.garbled += 1
+            elif task.id not in found:  # read backwards, the end of a task comes before its beginning
+                found[task.id] = task
+        if self.garbled:
+            _log.warning("%d lines of %s cannot be read", self.garbled, self.path)
+        return tuple(sorted(found.values(), key=lambda task: task.started, reverse=True))
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def _append(self, record: Mapping[str, object]) -> None:
+        line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # a line was torn when its process or the machine died
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+        if size + len(line) > self._most_bytes:
+            self._rotate()
+
+    def _rotate(self) -> None:
+        """Begin a new file, unless another process is doing that just now."""
+        with (self.path.parent / f"{self.path.name}.lock").open("w", opener=_private) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            with suppress(FileNotFoundError):
+                if self.path.stat().st_size <= self._most_bytes:
+                    return
+                for number in range(_KEPT, 1, -1):
+                    with suppress(FileNotFoundError):
+                        self._numbered(number - 1).replace(self._numbered(number))
+                self.path.replace(self._numbered(1))
+
+    def _numbered(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def _lines(self) -> Iterator[bytes]:
+        """Yield the lines of all files, newest first."""
+        for path in (self.path, *(self._numbered(number) for number in range(1, _KEPT + 1))):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                _log.warning("%s cannot be read: %s", path, error.strerror)
+                continue
+            for line in reversed(data.split(b"\n")):
+                if line.strip():
+                    yield line
+
+    def _task(self, record: Mapping[str, object]) -> TaskView | None:
+        """Return the task that a line tells of, None when it tells of none."""
+        task = _view(record)
+        if task is None or record.get("kind") == "end":
+            return task
+        process = _process(record.get("process"))
+        if process is None:
+            return None
+        if process == self._process:
+            return replace(task, phase=TaskPhase.RUNNING, ours=True)
+        if process.may_be_alive():
+            return replace(task, phase=TaskPhase.RUNNING)
+        where = "" if process.machine == self._process.machine else f" on {process.machine}"
+        message = f"kvmtui{where} ended before the outcome was known."
+        return replace(task, phase=TaskPhase.UNKNOWN, message=message)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _without_secrets(text: str) -> str:
+    """Return the text with the values of what looks like a password left out."""
+    return _SECRET.sub(lambda found: f"{found[1] or found[3]}***{found[2] or ''}", text)
+
+
+def _record(task: TaskView) -> dict[str, object]:
+    return {
+        "id": task.id,
+        "command": task.command,
+        "label": task.label,
+        "host": task.host,
+        "host_uuid": task.host_uuid,
+        "vm": task.vm,
+        "vm_uuid": task.vm_uuid,
+        "user": task.user,
+        "started": round(task.started, 3),
+        "virsh": _without_secrets(task.virsh),
+    }
+
+
+def _outcome(task: TaskView) -> dict[str, object]:
+    ended = task.started if task.ended is None else task.ended
+    return {
+        "ended": round(ended, 3),
+        "seconds": round(ended - task.started, 3),
+        "result": task.phase.value,
+        "message": _without_secrets(task.message),
+    }
+
+
+def _fields(process: Process) -> dict[str, object]:
+    return {
+        "pid": process.pid,
+        "began": process.began,
+        "boot": process.boot,
+        "space": process.space,
+        "machine": process.machine,
+    }
+
+
+def _parsed(line: bytes) -> Mapping[str, object] | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _view(record: Mapping[str, object]) -> TaskView | None:
+    def text(key: str) -> str:
+        value = record.get(key, "")
+        return value if isinstance(value, str) else ""
+
+    started, ended = record.get("started"), record.get("ended")
+    if not text("id") or not isinstance(started, int | float) or record.get("kind") not in ("begin", "end"):
+        return None
+    try:
+        phase = TaskPhase(text("result") or "unknown")
+    except ValueError:
+        return None
+    return TaskView(
+        id=text("id"),
+        command=text("command"),
+        label=text("label"),
+        host=text("host"),
+        host_uuid=text("host_uuid"),
+        vm=text("vm"),
+        vm_uuid=text("vm_uuid"),
+        user=text("user"),
+        phase=phase,
+        started=float(started),
+        ended=float(ended) if isinstance(ended, int | float) else None,
+        message=text("message"),
+        virsh=text("virsh"),
+        ours=False,
+    )
+
+
+def _process(value: object) -> Process | None:
+    if not isinstance(value, dict):
+        return None
+    pid, began = value.get("pid"), value.get("began")
+    if not isinstance(pid, int) or not isinstance(began, int):
+        return None
+    return Process(pid, began, str(value.get("boot", "")), str(value.get("space", "")), str(value.get("machine", "")))

@@ -1,0 +1,283 @@
+"""One host: connects, stays connected, and holds what was last known of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from kvmtui.changes import host_event, pool_events, vm_event
+from kvmtui.core.errors import BackendError, ConfigError, Denied, NotFound, TimedOut, Unreachable
+from kvmtui.core.inventory import Condition, ConditionKind, Guard, HostEntry, HostState, Vm, VmRef
+from kvmtui.monitor.connection import Connection
+from kvmtui.picture import Change, Picture
+
+if TYPE_CHECKING:
+    from kvmtui.backend.base import Backend
+    from kvmtui.host_choice import HostConfig
+    from kvmtui.monitor.means import Means
+
+_log = logging.getLogger(__name__)
+_LASTED = 10.0  # seconds after which a connection counts as good, and the next pause starts small again
+_JITTER = 0.25  # a share of the pause: hosts that fell together do not return together
+
+
+class Monitor:
+    """Keeps one host's state fresh: events wake it, an interval bounds it, it backs off when it fails.
+
+    `spread` (0 to 1) is the host's place within the interval, so that all hosts do not tick at once.
+    """
+
+    def __init__(self, config: HostConfig, means: Means, spread: float = 0.0) -> None:
+        self.config = config
+        self.means = means
+        self.spread = spread
+        self.picture = Picture()
+        self.looked_at: str | None = None
+        self.looked_at_host = False
+        self.graphed: frozenset[str] = frozenset()
+        self.answering = asyncio.Event()
+        self._condition = Condition(ConditionKind.CONNECTING, means.clock.now())
+        self._heard = means.clock.now()
+        self._slow = ""
+        self._unlocked_until: float | None = None
+        self._entry: HostEntry | None = None
+        self._backend: Backend | None = None
+        self._connection: Connection | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self.balloons: dict[str, int | None] = {}
+        """The domain ids of the VMs that were made to report their memory, by UUID."""
+
+    # --- what others see ---------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The fleet's name of the host."""
+        return self.config.name
+
+    @property
+    def state(self) -> HostState | None:
+        """What was last known."""
+        return self.picture.state
+
+    @property
+    def condition(self) -> Condition:
+        """How it stands with the host."""
+        return self._condition
+
+    @property
+    def backend(self) -> Backend:
+        """The host itself; raises ConfigError for an address that is not allowed."""
+        if self._backend is None:
+            self._backend = self.means.opener(self.config.uri, read_only=self.means.settings.read_only)
+        return self._backend
+
+    @property
+    def entry(self) -> HostEntry:
+        """The host's part of the fleet; the same object while nothing changed."""
+        known = self._entry
+        if (
+            known is None
+            or known.state is not self.picture.state
+            or known.condition is not self._condition
+            or known.unlocked_until != self._unlocked_until
+        ):
+            known = HostEntry(
+                name=self.config.name,
+                uri=self.config.uri,
+                condition=self._condition,
+                state=self.picture.state,
+                guard=self.config.guard,
+                groups=self.config.groups,
+                unlocked_until=self._unlocked_until,
+            )
+            self._entry = known
+        return known
+
+    # --- what others ask for -----------------------------------------------------------------
+
+    def start(self) -> asyncio.Task[None]:
+        """Connect, and stay connected; the task ends when only a person can help."""
+        self._running = asyncio.create_task(self._run(), name=f"monitor {self.name}")
+        return self._running
+
+    async def stop(self) -> None:
+        """Let go of the host at once."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.wait([running])
+        if self._backend is not None:
+            await self._backend.close()
+
+    async def reconnect(self) -> asyncio.Task[None]:
+        """Close the connection and open it anew."""
+        await self.stop()
+        self.stands(ConditionKind.CONNECTING)
+        return self.start()
+
+    async def disconnect(self) -> None:
+        """Let the host go until it is reconnected; what was known stays."""
+        await self.stop()
+        self.stands(ConditionKind.DISCONNECTED, hint="x r connects it again.")
+
+    def unlock(self, until: float | None) -> None:
+        """Allow changes on a read-only host until then."""
+        if self.config.guard is Guard.READ_ONLY:
+            self._unlocked_until = until
+            self.means.sink.changed(urgent=True)
+
+    def look_at(self, uuid: str | None) -> None:
+        """Read more of this VM."""
+        if uuid != self.looked_at:
+            self.looked_at = uuid
+            if self._connection is not None:
+                self._connection.look(uuid)
+
+    def look_at_host(self, *, on: bool) -> None:
+        """Read each CPU while the host's page is open."""
+        if on != self.looked_at_host:
+            self.looked_at_host = on
+            if self._connection is not None and on:
+                self._connection.look(self.looked_at)
+
+    def refresh(self) -> None:
+        """Read everything now."""
+        if self._connection is not None:
+            self._connection.refresh()
+
+    async def read(self, uuid: str) -> Vm | None:
+        """Read a VM anew; returns it as it is kept, None when it is gone."""
+        try:
+            reading: Vm | None = await self.backend.vm(uuid)
+        except NotFound:
+            reading = None
+        self.heard()
+        if self.picture.state is None:
+            return reading
+        change = self.picture.one(uuid, reading, self.means.clock.now())
+        self.tell([change] if change else [])
+        return self.picture.state.vms.get(uuid)
+
+    async def next_change(self) -> None:
+        """Return when something of the host's VMs or its condition changed."""
+        await self._changed.wait()
+
+    # --- what its connection tells -----------------------------------------------------------
+
+    def heard(self) -> None:
+        """Note that the host answered."""
+        self._heard = self.means.clock.now()
+        if self._condition.kind is ConditionKind.SILENT and self._connection is not None:
+            self.stands(ConditionKind.UP)
+            self._connection.refresh()
+
+    def silent(self) -> None:
+        """Note that the host did not answer in time; it is silent since its last answer."""
+        if self._condition.kind is not ConditionKind.SILENT:
+            why = "It does not answer, though the connection stands."
+            self.stands(ConditionKind.SILENT, why, "Changes wait until it answers; x r connects anew.", self._heard)
+
+    def slow(self, why: str) -> None:
+        """Note that the host's figures are late ("" when they came), beside answers to the ping."""
+        if self._condition.kind is ConditionKind.UP and why:
+            self.stands(ConditionKind.SLOW, why)
+        elif self._condition.kind is ConditionKind.SLOW and not why:
+            self.stands(ConditionKind.UP)
+
+    def tell(self, changes: list[Change] | tuple[Change, ...], before: HostState | None = None) -> None:
+        """Pass on what a reading changed."""
+        sink = self.means.sink
+        for change in changes:
+            event = vm_event(self.name, change, sink.explain(VmRef(self.name, change.uuid)))
+            if event is not None:
+                sink.happened(event)
+        if before is not None and self.picture.state is not None:
+            for event in pool_events(self.name, before, self.picture.state):
+                sink.happened(event)
+        if changes or before is not self.picture.state:
+            self._news(urgent=bool(changes))
+
+    def stands(self, kind: ConditionKind, why: str = "", hint: str = "", since: float | None = None) -> None:
+        """Replace the condition, if it is another."""
+        known = self._condition
+        if known.kind is kind and known.why == why and known.hint == hint:
+            return
+        if since is None:
+            since = known.since if known.kind is kind else self.means.clock.now()
+        self._condition = Condition(kind, since, why, hint)
+        if self._condition.is_answering:
+            self.answering.set()
+        else:
+            self.answering.clear()
+        event = host_event(self.name, known, self._condition, len(self.state.vms) if self.state else 0)
+        if event is not None:
+            self.means.sink.happened(event)
+        self._news(urgent=True)
+
+    def _news(self, *, urgent: bool) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+        self.means.sink.changed(urgent=urgent)
+
+    # --- connecting --------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        """Connect again and again, with growing pauses, until only a person can help."""
+        settings = self.means.settings
+        step = settings.backoff_first
+        while True:
+            began = self.means.clock.monotonic()
+            try:
+                await self._connected()
+            except (Denied, ConfigError) as error:
+                await self._let_go()
+                self.stands(ConditionKind.DENIED, error.text, error.hint)
+                return
+            except BackendError as error:
+                _log.info("%s: %s", self.name, error)
+                await self._let_go()
+                self._lost(error)
+            else:
+                return
+            if self.means.clock.monotonic() - began >= _LASTED:
+                step = settings.backoff_first
+            # Jitter needs no secrecy.
+            await asyncio.sleep(step * random.uniform(1.0 - _JITTER, 1.0 + _JITTER))  # noqa: S311
+            step = min(step * 2, settings.backoff_most)
+
+    async def _connected(self) -> None:
+        """Connect and watch; raises the BackendError that ended it. Returns only for a host that is open twice."""
+        backend = self.backend
+        connection = Connection(self)
+        backend.listen(connection.wake)
+        host = await backend.connect()
+        doubled = self.means.sink.same_as(self.name, self.config.uri, host)
+        if doubled:
+            await backend.close()
+            self.stands(ConditionKind.DISCONNECTED, doubled)
+            return
+        inventory = await backend.inventory()
+        before = self.picture.state
+        changes = self.picture.connected(host, inventory, self.means.clock.now())
+        self._heard = self.means.clock.now()
+        self._connection = connection
+        self.stands(ConditionKind.UP)
+        self.tell(changes, before)
+        await connection.watch()
+
+    async def _let_go(self) -> None:
+        self._connection = None
+        if self._backend is not None:
+            await self._backend.close()
+
+    def _lost(self, error: BackendError) -> None:
+        """Say why there is no connection; a host that was silent stays so until it is known to refuse."""
+        silent = self._condition.kind is ConditionKind.SILENT
+        if isinstance(error, TimedOut) or (silent and isinstance(error, Unreachable) and self._connection is not None):
+            if not silent:
+                self.stands(ConditionKind.SILENT, error.text, error.hint, self._heard)
+            return
+        self.stands(ConditionKind.DOWN, error.text, error.hint)

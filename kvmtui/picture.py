@@ -1,0 +1,204 @@
+"""The last state of one host: readings go in, a new HostState comes out that shares what did not change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvmtui.core.inventory import Address, AddressSource, Host, HostState, Reason, Since, Vm, VmState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmtui.backend.base import Inventory, Wake
+    from kvmtui.core.metrics import HostRates, VmRates
+
+_VAGUE = {
+    Reason.NONE: frozenset(Reason) - {Reason.NONE},
+    Reason.DAEMON: frozenset({Reason.CRASHED, Reason.DESTROYED, Reason.SHUTDOWN, Reason.FAILED}),
+    Reason.IO_ERROR: frozenset({Reason.POOL_FULL}),
+}
+"""For a vague reason, those that say more: a daemon that restarted has forgotten them, an event told them."""
+
+_FRESH_FOR = 300.0  # seconds that an address keeps the time it was read: newer times alone make no new Vm
+_NONE: Mapping[str, Wake] = {}
+
+
+class Change(NamedTuple):
+    """A VM before and after a reading; None where it did not exist."""
+
+    uuid: str
+    before: Vm | None
+    after: Vm | None
+    at: float
+    seen: bool  # an event told it: `at` is when it happened, not when it was found
+
+
+class Picture:
+    """What is known of one host."""
+
+    def __init__(self) -> None:
+        self.state: HostState | None = None
+        self.active: frozenset[str] = frozenset()
+        """UUIDs of the VMs that have a hypervisor process."""
+        self.committed = 0
+        """Bytes of memory that the active VMs may come to use."""
+        self._gap = False  # the connection was lost since the last full reading
+
+    @property
+    def host(self) -> Host:
+        """The host; only once it was read."""
+        return self._required().host
+
+    def connected(self, host: Host, inventory: Inventory, now: float) -> tuple[Change, ...]:
+        """Take the first reading of a connection; returns what changed meanwhile, if it is the same host."""
+        known = self.state
+        if known is None or known.host.uuid != host.uuid:
+            empty = HostState(at=now, host=host, vms={}, rates={})
+            self.state = empty
+            self._gap = False
+            self.full(inventory, now)
+            return ()
+        self.state = replace(known, host=known.host if known.host == host else host, rates={}, load=None)
+        self._gap = True
+        changes = self.full(inventory, now)
+        self._gap = False
+        return changes
+
+    def full(self, inventory: Inventory, now: float, wakes: Mapping[str, Wake] = _NONE) -> tuple[Change, ...]:
+        """Take a full reading, with what events told meanwhile; returns the VMs that changed."""
+        state = self._required()
+        vms: dict[str, Vm] = {}
+        changes = []
+        for uuid, reading in inventory.vms.items():
+            before = state.vms.get(uuid)
+            wake = wakes.get(uuid)
+            after = self._merged(before, reading, now, wake)
+            vms[uuid] = after
+            if after is not before:
+                changes.append(Change(uuid, before, after, now, seen=wake is not None))
+        gone = [uuid for uuid in state.vms if uuid not in vms]
+        changes.extend(Change(uuid, state.vms[uuid], None, now, seen=uuid in wakes) for uuid in gone)
+        same_order = len(vms) == len(state.vms) and not changes
+        networks = state.networks if state.networks == inventory.networks else inventory.networks
+        pools = state.pools if state.pools == inventory.pools else inventory.pools
+        if not same_order or networks is not state.networks or pools is not state.pools:
+            self._set(replace(state, at=now, vms=state.vms if same_order else vms, networks=networks, pools=pools))
+        return tuple(changes)
+
+    def one(self, uuid: str, reading: Vm | None, now: float, wake: Wake | None = None) -> Change | None:
+        """Take a reading of one VM (None: it is gone); returns what changed, if anything."""
+        state = self._required()
+        before = state.vms.get(uuid)
+        if reading is None:
+            if before is None:
+                return None
+            self._set(replace(state, at=now, vms={key: vm for key, vm in state.vms.items() if key != uuid}))
+            return Change(uuid, before, None, now, seen=wake is not None)
+        after = self._merged(before, reading, now, wake)
+        if after is before:
+            return None
+        self._set(replace(state, at=now, vms={**state.vms, uuid: after}))
+        return Change(uuid, before, after, now, seen=wake is not None)
+
+    def sampled(self, rates: Mapping[str, VmRates], load: HostRates | None, now: float) -> None:
+        """Take the rates of a tick; VMs whose rates could not be told this time have none."""
+        state = self._required()
+        self.state = replace(state, at=now, rates=rates, load=load or state.load)
+
+    def leased(self, leases: Mapping[str, tuple[Address, ...]], now: float) -> bool:
+        """Give each active VM the addresses that were leased to its interfaces; tells whether any changed."""
+        state = self._required()
+        changed = {}
+        for uuid, vm in state.vms.items():
+            if not vm.is_active:
+                continue
+            kept = tuple(address for address in vm.addresses if address.source is not AddressSource.LEASE)
+            found = tuple(address for nic in vm.nics for address in leases.get(nic.mac.lower(), ()))
+            addresses = _unless_same(vm.addresses, found + kept, now)
+            if addresses is not vm.addresses:
+                changed[uuid] = replace(vm, addresses=addresses)
+        if changed:
+            self._set(replace(state, at=now, vms={**state.vms, **changed}))
+        return bool(changed)
+
+    def told_by_agent(self, uuid: str, addresses: tuple[Address, ...] | None, os: str | None, now: float) -> bool:
+        """Take what the guest's agent said (None: nothing); tells whether it was news."""
+        state = self._required()
+        vm = state.vms.get(uuid)
+        if vm is None or not vm.is_active:
+            return False
+        merged = vm.addresses
+        if addresses is not None:
+            kept = tuple(address for address in vm.addresses if address.source is not AddressSource.AGENT)
+            merged = _unless_same(vm.addresses, kept + addresses, now)
+        if merged is vm.addresses and (not os or os == vm.os):
+            return False
+        self._set(replace(state, at=now, vms={**state.vms, uuid: replace(vm, addresses=merged, os=os or vm.os)}))
+        return True
+
+    def _required(self) -> HostState:
+        if self.state is None:
+            raise RuntimeError("a reading came before the connection's first one")
+        return self.state
+
+    def _set(self, state: HostState) -> None:
+        if self.state is None or state.vms is not self.state.vms:
+            active = {uuid: vm for uuid, vm in state.vms.items() if vm.is_active}
+            self.active = frozenset(active)
+            self.committed = sum(vm.memory_max for vm in active.values())
+        self.state = state
+
+    def _merged(self, before: Vm | None, reading: Vm, now: float, wake: Wake | None) -> Vm:
+        """Return `before` itself when nothing changed, else the reading with what only we remember."""
+        if before is None:
+            reason = _told(reading, wake)
+            return replace(reading, reason=reason, since=Since(now, exact=wake is not None and wake.state is not None))
+        since, fresh = self._since(before, reading, now, wake)
+        reason = _told(reading, wake) if fresh else _clearer(before.reason, _told(reading, wake))
+        # A guest that was off has lost its addresses; what it runs stays known.
+        addresses = before.addresses if reading.is_active and before.is_active else ()
+        merged = replace(
+            reading,
+            reason=reason,
+            since=since,
+            addresses=reading.addresses or addresses,
+            os=reading.os or before.os,
+        )
+        return before if merged == before else merged
+
+    def _since(self, before: Vm, reading: Vm, now: float, wake: Wake | None) -> tuple[Since, bool]:
+        """Return since when the VM is in its state, and whether that state began anew."""
+        restarted = reading.is_active and before.is_active and reading.domain_id != before.domain_id
+        # It went through another state and was back before it could be read.
+        away = wake is not None and wake.state is not None and wake.state is not reading.state
+        if before.state is not reading.state or restarted or away:
+            return Since(now, exact=wake is not None), True
+        if self._gap and not reading.is_active:
+            return Since(now, exact=False), False  # it may have been on while nobody looked
+        return before.since or Since(now, exact=False), False
+
+
+def _told(reading: Vm, wake: Wake | None) -> Reason:
+    """Return the reason that says most: the reading's, or the event's about the same state."""
+    if wake is not None and wake.state is reading.state:
+        return _clearer(wake.reason, reading.reason)
+    return reading.reason
+
+
+def _clearer(earlier: Reason, later: Reason) -> Reason:
+    """Return the later reason unless it is a vague form of the earlier one."""
+    return earlier if earlier in _VAGUE.get(later, ()) else later
+
+
+def _unless_same(known: tuple[Address, ...], found: tuple[Address, ...], now: float) -> tuple[Address, ...]:
+    """Return the known addresses while they are the same and young enough."""
+    if [address[:3] for address in known] != [address[:3] for address in found]:
+        return found
+    return known if all(now - address.at < _FRESH_FOR for address in known) else found
+
+
+def is_new_start(change: Change) -> bool:
+    """Tell whether a VM came to life: it will ask for an address soon."""
+    now_on = change.after is not None and change.after.state is VmState.RUNNING
+    return now_on and (change.before is None or not change.before.is_active)

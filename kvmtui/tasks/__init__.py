@@ -1,0 +1,5 @@
+"""Commands while they run."""
+
+from kvmtui.tasks.runner import Hosts, TaskRunner
+
+__all__ = ["Hosts", "TaskRunner"]

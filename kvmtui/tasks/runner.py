@@ -1,0 +1,332 @@
+"""Runs commands as tasks: checked again before they act, a few at once per host, their outcome proved."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from kvmtui.commands.base import Answers, Command, Level, Noun, Scene, Target
+from kvmtui.core.errors import BackendError, KvmtuiError, Refused, TimedOut
+from kvmtui.core.inventory import TaskPhase, TaskView, Vm, VmRef
+from kvmtui.core.text import safe
+from kvmtui.journal import Journal, user
+from kvmtui.tasks.check import check_again
+from kvmtui.tasks.context import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from kvmtui.config import Settings
+    from kvmtui.core.clock import Clock
+    from kvmtui.monitor import Monitor
+
+_log = logging.getLogger(__name__)
+_KEPT = 200  # tasks that the fleet shows
+_EXPLAINS = 10.0  # seconds after its end during which a task explains what happened to its VM
+_PROOF = 20.0  # seconds within which a change whose answer did not come must show
+_COUNTED = (TaskPhase.FAILED, TaskPhase.UNKNOWN)
+SHUTDOWN = "vm.shutdown"
+
+
+class Hosts(Protocol):
+    """What tasks need of the engine."""
+
+    def monitor(self, host: str) -> Monitor:
+        """Return the host's monitor; raises NotFound."""
+        ...
+
+    def scene(self) -> Scene:
+        """Return what is known now."""
+        ...
+
+    def changed(self, *, urgent: bool) -> None:
+        """Hear that a task is further than before."""
+        ...
+
+    async def reconnect(self, host: str) -> None: ...
+    async def disconnect(self, host: str) -> None: ...
+    def unlock(self, host: str, seconds: float) -> None: ...
+    def warn(self, host: str, text: str) -> None:
+        """Show a sentence among the events."""
+        ...
+
+    def oversee(self, work: asyncio.Task[None]) -> None:
+        """Hear of a fault of the program in this work."""
+        ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """The tasks of one request."""
+
+    failures: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One command on one target."""
+
+    view: TaskView
+    command: Command
+    target: Target
+    answers: Answers
+    level: Level  # at which it asked; if it now asks more, it is not done
+    batch: Batch
+    work: asyncio.Task[None] | None = None
+    waits: bool = True  # it may be cancelled now: nothing is on its way to a host
+    acted: bool = False
+    cancelled: bool = False
+
+
+class TaskRunner:
+    """All tasks of this process."""
+
+    def __init__(self, settings: Settings, clock: Clock, hosts: Hosts, journal: Journal) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._hosts = hosts
+        self._journal = journal
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._tasks: dict[str, Task] = {}
+        self._order: deque[str] = deque()
+        self._token = secrets.token_hex(3)
+        self._count = 0
+        self._stopping: dict[VmRef, tuple[float, int | None]] = {}
+        self._views: tuple[TaskView, ...] | None = ()
+        self._user = user()
+
+    # --- what others see ---------------------------------------------------------------------
+
+    @property
+    def views(self) -> tuple[TaskView, ...]:
+        """The tasks, newest first; the same object while nothing changed."""
+        if self._views is None:
+            self._views = tuple(self._tasks[id_].view for id_ in reversed(self._order))
+        return self._views
+
+    def stopping(self, vm_at: Callable[[VmRef], Vm | None]) -> dict[VmRef, float]:
+        """Return when each VM that is still on was asked to shut down."""
+        for ref, (_, domain_id) in list(self._stopping.items()):
+            vm = vm_at(ref)
+            if vm is None or not vm.is_active or vm.domain_id != domain_id:
+                del self._stopping[ref]
+        return {ref: at for ref, (at, _) in self._stopping.items()}
+
+    def explains(self, ref: VmRef) -> bool:
+        """Tell whether one of our tasks did what just happened to a VM."""
+        now = self._clock.now()
+        return ref in self._stopping or any(
+            task.acted and task.target.ref == ref and now - (task.view.ended or now) < _EXPLAINS
+            for task in self._tasks.values()
+        )
+
+    # --- what others ask for -----------------------------------------------------------------
+
+    def submit(
+        self, command: Command, targets: Sequence[Target], answers: Answers, agreed: Level | None = None
+    ) -> tuple[str, ...]:
+        """Begin a task for each target, in order; raises Refused for answers that will not do.
+
+        `agreed` is the level at which a person was asked; without it, what holds now counts as agreed.
+        """
+        full = command.validate(answers)
+        scene = self._hosts.scene()
+        batch = Batch()
+        ids = []
+        for target in targets:
+            level = command.judge(scene, target).level if agreed is None else agreed
+            task = Task(self._first_view(command, target, full), command, target, full, level, batch)
+            self._tasks[task.view.id] = task
+            self._order.append(task.view.id)
+            task.work = asyncio.create_task(self._work(task), name=f"task {task.view.id}")
+            self._hosts.oversee(task.work)
+            ids.append(task.view.id)
+        self._forget()
+        self._news()
+        return tuple(ids)
+
+    async def wait(self, task_ids: Iterable[str]) -> tuple[TaskView, ...]:
+        """Return the tasks when all have ended; raises what a faulty command raised."""
+        tasks = [self._tasks[id_] for id_ in task_ids]
+        for task in tasks:
+            if task.work is not None:
+                await asyncio.shield(task.work)
+        return tuple(task.view for task in tasks)
+
+    def cancel(self, task_id: str) -> bool:
+        """Stop a task that waits, for its turn or for a guest; False for any other."""
+        task = self._tasks.get(task_id)
+        if task is None or task.view.phase.is_final or not task.waits or task.work is None:
+            return False
+        task.cancelled = True
+        task.work.cancel()
+        return True
+
+    async def stop(self) -> None:
+        """End all tasks at once; what was sent and not answered is unknown."""
+        works = [task.work for task in self._tasks.values() if task.work is not None and not task.work.done()]
+        for work in works:
+            work.cancel()
+        if works:
+            await asyncio.wait(works)
+
+    # --- one task ----------------------------------------------------------------------------
+
+    async def _work(self, task: Task) -> None:
+        """Wait for a slot, check, run, and write down how it ended."""
+        # Letting go of a host, or of a task, must not queue behind what hangs there.
+        slot = nullcontext() if task.command.noun is not Noun.VM else self._slot(task.target.host)
+        try:
+            async with slot:
+                if task.batch.failures >= self._settings.stop_after:
+                    text = f"Skipped: {task.batch.failures} before it failed; nothing was done."
+                    self._end(task, TaskPhase.CANCELLED, text)
+                    return
+                task.waits = False
+                self._set(task, phase=TaskPhase.RUNNING, started=self._clock.now())
+                await check_again(task.command, task.target, task.level, self._hosts)
+                self._write(task, begin=True)
+                task.acted = True
+                self._end(task, TaskPhase.DONE, await self._run(task))
+        except asyncio.CancelledError:
+            self._end_cancelled(task)
+            if not task.cancelled:
+                raise
+        except Refused as error:
+            self._end(task, TaskPhase.REFUSED, str(error))
+        except BackendError as error:
+            if task.acted and error.unknown:
+                await self._settle(task, error)
+            else:
+                self._end(task, TaskPhase.FAILED, str(error))
+        except KvmtuiError as error:
+            self._end(task, TaskPhase.FAILED, str(error))
+
+    def _slot(self, host: str) -> asyncio.Semaphore:
+        return self._slots.setdefault(host, asyncio.Semaphore(self._settings.parallel_per_host))
+
+    async def _run(self, task: Task) -> str:
+        """Run the command; a guest that is asked to shut down counts as stopping from here on."""
+        running = Running(task, self._hosts, self._clock, self._settings, self)
+        if task.command.id != SHUTDOWN:
+            return await task.command.run(running, task.target, task.answers)
+        ref = task.target.ref
+        vm = self._hosts.scene().fleet.vm(ref)
+        self._stopping[ref] = (self._clock.now(), vm.domain_id if vm else None)
+        try:
+            return await task.command.run(running, task.target, task.answers)
+        except TimedOut:
+            raise  # it was asked, and is still on
+        except BackendError as error:
+            if not error.unknown:
+                self._stopping.pop(ref, None)
+            raise
+
+    async def _settle(self, task: Task, error: BackendError) -> None:
+        """Look whether a change whose answer did not come was made; it is never sent again."""
+        proof = task.command.proof
+        name = safe(task.target.name)
+        if proof is not None:
+            self.progress(task, "no answer came: reading again", None)
+            running = Running(task, self._hosts, self._clock, self._settings, self)
+            try:
+                if await running.wait_for(proof, _PROOF):
+                    self._end(task, TaskPhase.DONE, f"{task.command.label} {name}: done (seen by reading again).")
+                    return
+            except BackendError as later:
+                _log.info("%s: %s", task.view.id, later)
+            except asyncio.CancelledError:
+                self._end_cancelled(task)
+                if not task.cancelled:
+                    raise
+                return
+        text = f"{safe(error.text)} Whether it was done is not known, and it is not tried again."
+        self._end(task, TaskPhase.UNKNOWN, text)
+
+    # --- keeping account ---------------------------------------------------------------------
+
+    def progress(self, task: Task, message: str, percent: float | None) -> None:
+        """Note how far a task is."""
+        if not task.view.phase.is_final:
+            self._set(task, message=message, percent=percent)
+
+    def _first_view(self, command: Command, target: Target, answers: Answers) -> TaskView:
+        self._count += 1
+        is_vm = command.noun is Noun.VM
+        return TaskView(
+            id=f"{self._token}-{self._count}",
+            command=command.id,
+            label=command.label,
+            host=target.host,
+            host_uuid=target.host_uuid,
+            vm=target.name if is_vm else "",
+            vm_uuid=target.uuid if is_vm else "",
+            user=self._user,
+            phase=TaskPhase.WAITING,
+            started=self._clock.now(),
+            virsh=command.virsh(target, answers),
+        )
+
+    def _end_cancelled(self, task: Task) -> None:
+        name = safe(task.target.name)
+        if not task.acted:
+            self._end(task, TaskPhase.CANCELLED, f"Cancelled before anything was sent to {name}.")
+        elif task.cancelled:
+            self._end(task, TaskPhase.CANCELLED, f"No longer waited for; what {name} was asked to do may still happen.")
+        else:
+            self._end(task, TaskPhase.UNKNOWN, "kvmtui ended before the outcome was known.")
+
+    def _end(self, task: Task, phase: TaskPhase, message: str) -> None:
+        if phase in _COUNTED:
+            task.batch.failures += 1
+        task.view = replace(task.view, phase=phase, ended=self._clock.now(), message=message, percent=None)
+        self._write(task, begin=False)
+        self._news()
+
+    def _write(self, task: Task, *, begin: bool) -> None:
+        """Write to the journal; a full disk must not keep an admin from acting."""
+        try:
+            if begin:
+                self._journal.begin(task.view)
+            else:
+                self._journal.end(task.view)
+        except OSError as error:
+            _log.warning("the journal cannot be written: %s", error)
+            self._hosts.warn(task.target.host, f"The journal {self._journal.path} cannot be written: {error.strerror}.")
+
+    def _set(
+        self,
+        task: Task,
+        *,
+        phase: TaskPhase | None = None,
+        started: float | None = None,
+        message: str = "",
+        percent: float | None = None,
+    ) -> None:
+        view = task.view
+        task.view = replace(
+            view,
+            phase=phase or view.phase,
+            started=view.started if started is None else started,
+            message=message,
+            percent=percent,
+        )
+        self._news(urgent=phase is not None)
+
+    def _news(self, *, urgent: bool = True) -> None:
+        self._views = None
+        self._hosts.changed(urgent=urgent)
+
+    def _forget(self) -> None:
+        """Drop the oldest tasks that have ended."""
+        for id_ in list(self._order):
+            if len(self._order) <= _KEPT:
+                return
+            if self._tasks[id_].view.phase.is_final:
+                self._order.remove(id_)
+                del self._tasks[id_]
