@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmtui.core import units
 from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
 from kvmtui.core.fields.host import condition_text
-from kvmtui.core.fields.vm import STEAL_BAD, should_be_on
+from kvmtui.core.fields.vm import STEAL_BAD
+from kvmtui.core.fields.vm_state import should_be_on
 from kvmtui.core.inventory import (
     ConditionKind,
     Fleet,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Generic, TypeVar
+
+from kvmtui.core import units
+from kvmtui.core.text import safe
 
 Row = TypeVar("Row")
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -80,6 +83,72 @@ class Field(Generic[Row]):
         if isinstance(order, str):
             return (0, _backwards(natural(order)) if reverse else natural(order))
         return (0, order if reverse else -order)
+
+
+def text_field(name: str, title: str, meaning: str, width: int, get: Callable[[Row], str]) -> Field[Row]:
+    """Return the field of a text that is shown as it is; "" is not known."""
+    return Field(
+        name=name,
+        title=title,
+        help=meaning,
+        width=width,
+        text=lambda row: or_dash(get(row)),
+        value=get,
+        json=lambda row: get(row) or None,
+        order=lambda row: get(row) or None,
+    )
+
+
+def size_field(name: str, title: str, meaning: str, width: int, get: Callable[[Row], int | None]) -> Field[Row]:
+    """Return the field of a number of bytes."""
+    plain = number_field(name, title, meaning, width, get)
+    return replace(plain, text=lambda row: units.size(get(row)), match=Match.SIZE)
+
+
+def number_field(name: str, title: str, meaning: str, width: int, get: Callable[[Row], float | None]) -> Field[Row]:
+    """Return the field of a number that is shown without a fraction."""
+    return Field(
+        name=name,
+        title=title,
+        help=meaning,
+        width=width,
+        right=True,
+        text=lambda row: units.whole(get(row)),
+        value=get,
+        json=get,
+        order=get,
+        match=Match.NUMBER,
+    )
+
+
+def yes_field(name: str, title: str, meaning: str, width: int, get: Callable[[Row], bool]) -> Field[Row]:
+    """Return the field of what is so or not."""
+    return Field(
+        name=name,
+        title=title,
+        help=meaning,
+        width=width,
+        text=lambda row: "yes" if get(row) else "no",
+        value=lambda row: ("yes",) if get(row) else ("no",),
+        json=get,
+        order=lambda row: float(get(row)),
+        match=Match.CHOICE,
+        choices=("yes", "no"),
+    )
+
+
+def or_dash(text: str) -> str:
+    """Return the text as it can be shown, "-" for an empty one."""
+    return safe(text) if text else units.UNKNOWN
+
+
+def rising(value: float | None, warn: float, bad: float) -> Tone:
+    """Return the tone of a figure that is worse the higher it is."""
+    if value is None:
+        return Tone.MUTED
+    if value >= bad:
+        return Tone.BAD
+    return Tone.WARN if value >= warn else Tone.NORMAL
 
 
 def by_name(fields: Iterable[Field[Row]]) -> Mapping[str, Field[Row]]:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.core import units
 from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
-from kvmtui.core.fields.field import Field, Json, Match, Shown, Tone
+from kvmtui.core.fields.field import (
+    Field,
+    Json,
+    Match,
+    Shown,
+    Tone,
+    number_field,
+    or_dash,
+    rising,
+    size_field,
+    text_field,
+)
 from kvmtui.core.inventory import ConditionKind, Host, HostEntry
 from kvmtui.core.text import safe
 
@@ -55,14 +67,6 @@ def _host(row: HostRow) -> Host | None:
 
 def _tone(row: HostRow) -> Tone:
     return Tone.NORMAL if row.live else Tone.MUTED
-
-
-def _rising(value: float | None, warn: float, bad: float) -> Tone:
-    if value is None:
-        return Tone.MUTED
-    if value >= bad:
-        return Tone.BAD
-    return Tone.WARN if value >= warn else Tone.NORMAL
 
 
 def _cpu(row: HostRow) -> float | None:
@@ -196,10 +200,6 @@ def _uuid(row: HostRow) -> str:
     return "" if host is None else host.uuid
 
 
-def _or_dash(text: str) -> str:
-    return safe(text) if text else units.UNKNOWN
-
-
 def _condition_json(row: HostRow) -> Json:
     condition = row.entry.condition
     return {
@@ -236,7 +236,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_cpu,
         json=_cpu,
         order=_cpu,
-        tone=lambda row: _rising(_cpu(row), 75.0, 90.0),
+        tone=lambda row: rising(_cpu(row), 75.0, 90.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="c",
@@ -251,7 +251,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_steal,
         json=_steal,
         order=_steal,
-        tone=lambda row: _rising(_steal(row), 5.0, 10.0),
+        tone=lambda row: rising(_steal(row), 5.0, 10.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="t",
@@ -266,7 +266,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_used_share,
         json=lambda row: {"used": _used(row), "total": _total(row)},
         order=_used_share,
-        tone=lambda row: _rising(_used_share(row), 90.0, 97.0),
+        tone=lambda row: rising(_used_share(row), 90.0, 97.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="m",
@@ -282,7 +282,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_sold,
         json=_sold,
         order=_sold,
-        tone=lambda row: _rising(_sold(row), 100.0, 130.0),
+        tone=lambda row: rising(_sold(row), 100.0, 130.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="s",
@@ -297,7 +297,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_iowait,
         json=_iowait,
         order=_iowait,
-        tone=lambda row: _rising(_iowait(row), 10.0, 25.0),
+        tone=lambda row: rising(_iowait(row), 10.0, 25.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="w",
@@ -312,25 +312,13 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_pool,
         json=lambda row: {"name": _pool_name(row) or None, "percent": _pool(row)},
         order=_pool,
-        tone=lambda row: _rising(_pool(row), 85.0, 95.0),
+        tone=lambda row: rising(_pool(row), 85.0, 95.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="p",
     ),
-    Field(
-        name="vms",
-        title="VMS",
-        help="Its VMs, on and off",
-        width=4,
-        right=True,
-        text=lambda row: units.whole(_vm_count(row)),
-        value=_vm_count,
-        json=_vm_count,
-        order=_vm_count,
-        tone=_tone,
-        match=Match.NUMBER,
-        shown=Shown.ALWAYS,
-        letter="v",
+    replace(
+        number_field("vms", "VMS", "Its VMs, on and off", 4, _vm_count), tone=_tone, shown=Shown.ALWAYS, letter="v"
     ),
     Field(
         name="n1",
@@ -349,17 +337,8 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         letter="n",
         aliases=("n+1",),
     ),
-    Field(
-        name="pool_name",
-        title="POOL NAME",
-        help="Its fullest storage pool",
-        width=12,
-        text=lambda row: _or_dash(_pool_name(row)),
-        value=_pool_name,
-        json=lambda row: _pool_name(row) or None,
-        order=lambda row: _pool_name(row) or None,
-        tone=_tone,
-        shown=Shown.WIDE,
+    replace(
+        text_field("pool_name", "POOL NAME", "Its fullest storage pool", 12, _pool_name), tone=_tone, shown=Shown.WIDE
     ),
     Field(
         name="condition",
@@ -375,18 +354,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         choices=tuple(dict.fromkeys(word for kind in ConditionKind for word in (kind.name.lower(), kind.value))),
         aliases=("state",),
     ),
-    Field(
-        name="active",
-        title="ON",
-        help="Its VMs that are on or paused",
-        width=4,
-        right=True,
-        text=lambda row: units.whole(_active_count(row)),
-        value=_active_count,
-        json=_active_count,
-        order=_active_count,
-        match=Match.NUMBER,
-    ),
+    number_field("active", "ON", "Its VMs that are on or paused", 4, _active_count),
     Field(
         name="uptime",
         title="UPTIME",
@@ -400,50 +368,10 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         match=Match.NUMBER,
         letter="u",
     ),
-    Field(
-        name="cpus",
-        title="CPUS",
-        help="Its logical CPUs",
-        width=4,
-        right=True,
-        text=lambda row: units.whole(_cpus(row)),
-        value=_cpus,
-        json=_cpus,
-        order=_cpus,
-        match=Match.NUMBER,
-    ),
-    Field(
-        name="memory",
-        title="MEMORY",
-        help="Its memory",
-        width=6,
-        right=True,
-        text=lambda row: units.size(_total(row)),
-        value=_total,
-        json=_total,
-        order=_total,
-        match=Match.SIZE,
-    ),
-    Field(
-        name="model",
-        title="CPU MODEL",
-        help="Its CPU model",
-        width=18,
-        text=lambda row: _or_dash(_model(row)),
-        value=_model,
-        json=lambda row: _model(row) or None,
-        order=lambda row: _model(row) or None,
-    ),
-    Field(
-        name="arch",
-        title="ARCH",
-        help="Its processor architecture",
-        width=8,
-        text=lambda row: _or_dash(_arch(row)),
-        value=_arch,
-        json=lambda row: _arch(row) or None,
-        order=lambda row: _arch(row) or None,
-    ),
+    number_field("cpus", "CPUS", "Its logical CPUs", 4, _cpus),
+    size_field("memory", "MEMORY", "Its memory", 6, _total),
+    text_field("model", "CPU MODEL", "Its CPU model", 18, _model),
+    text_field("arch", "ARCH", "Its processor architecture", 8, _arch),
     Field(
         name="libvirt",
         title="LIBVIRT",
@@ -481,44 +409,14 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         title="GROUPS",
         help="Its groups in the configuration",
         width=12,
-        text=lambda row: _or_dash(", ".join(row.entry.groups)),
+        text=lambda row: or_dash(", ".join(row.entry.groups)),
         value=lambda row: row.entry.groups,
         json=lambda row: list(row.entry.groups),
         order=lambda row: ", ".join(row.entry.groups) or None,
         aliases=("group",),
         word=True,
     ),
-    Field(
-        name="hostname",
-        title="HOSTNAME",
-        help="What it calls itself",
-        width=16,
-        text=lambda row: _or_dash(_hostname(row)),
-        value=_hostname,
-        json=lambda row: _hostname(row) or None,
-        order=lambda row: _hostname(row) or None,
-        word=True,
-    ),
-    Field(
-        name="uuid",
-        title="UUID",
-        help="Its UUID",
-        width=36,
-        text=lambda row: _or_dash(_uuid(row)),
-        value=_uuid,
-        json=lambda row: _uuid(row) or None,
-        order=lambda row: _uuid(row) or None,
-        word=True,
-    ),
-    Field(
-        name="uri",
-        title="URI",
-        help="Its address",
-        width=30,
-        text=lambda row: safe(row.entry.uri),
-        value=lambda row: row.entry.uri,
-        json=lambda row: row.entry.uri,
-        order=lambda row: row.entry.uri,
-        word=True,
-    ),
+    replace(text_field("hostname", "HOSTNAME", "What it calls itself", 16, _hostname), word=True),
+    replace(text_field("uuid", "UUID", "Its UUID", 36, _uuid), word=True),
+    replace(text_field("uri", "URI", "Its address", 30, lambda row: row.entry.uri), word=True),
 )

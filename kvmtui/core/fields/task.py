@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kvmtui.core import units
-from kvmtui.core.fields.field import Field, Match, Shown, Tone
+from kvmtui.core.fields.field import Field, Match, Shown, Tone, text_field, yes_field
 from kvmtui.core.inventory import TaskPhase, TaskView
 from kvmtui.core.text import safe
 
@@ -28,8 +30,8 @@ def _phase_text(task: TaskView) -> str:
     return task.phase.value
 
 
-def _or_dash(text: str) -> str:
-    return safe(text) if text else units.UNKNOWN
+def _outcome_tone(task: TaskView) -> Tone:
+    return Tone.NORMAL if task.phase is TaskPhase.DONE else _PHASE_TONES[task.phase]
 
 
 TASK_FIELDS: tuple[Field[TaskView], ...] = (
@@ -60,29 +62,15 @@ TASK_FIELDS: tuple[Field[TaskView], ...] = (
         aliases=("command", "label"),
         word=True,
     ),
-    Field(
-        name="vm",
-        title="VM",
-        help="The VM it was asked for",
-        width=17,
-        text=lambda task: _or_dash(task.vm),
-        value=lambda task: task.vm,
-        json=lambda task: task.vm or None,
-        order=lambda task: task.vm or None,
+    replace(
+        text_field("vm", "VM", "The VM it was asked for", 17, lambda task: task.vm),
         shown=Shown.ALWAYS,
         letter="n",
         aliases=("name",),
         word=True,
     ),
-    Field(
-        name="host",
-        title="HOST",
-        help="The host it was asked for",
-        width=6,
-        text=lambda task: _or_dash(task.host),
-        value=lambda task: task.host,
-        json=lambda task: task.host,
-        order=lambda task: task.host or None,
+    replace(
+        text_field("host", "HOST", "The host it was asked for", 6, lambda task: task.host),
         shown=Shown.ALWAYS,
         letter="h",
         word=True,
@@ -103,16 +91,9 @@ TASK_FIELDS: tuple[Field[TaskView], ...] = (
         letter="p",
         aliases=("state",),
     ),
-    Field(
-        name="message",
-        title="OUTCOME",
-        help="What came of it",
-        width=16,
-        text=lambda task: _or_dash(task.message),
-        value=lambda task: task.message,
-        json=lambda task: task.message or None,
-        order=lambda task: task.message or None,
-        tone=lambda task: _PHASE_TONES[task.phase] if task.phase is not TaskPhase.DONE else Tone.NORMAL,
+    replace(
+        text_field("message", "OUTCOME", "What came of it", 16, lambda task: task.message),
+        tone=_outcome_tone,
         shown=Shown.ALWAYS,
         letter="m",
         aliases=("outcome",),
@@ -132,28 +113,14 @@ TASK_FIELDS: tuple[Field[TaskView], ...] = (
         shown=Shown.WIDE,
         letter="d",
     ),
-    Field(
-        name="user",
-        title="USER",
-        help="Who asked for it",
-        width=10,
-        text=lambda task: _or_dash(task.user),
-        value=lambda task: task.user,
-        json=lambda task: task.user or None,
-        order=lambda task: task.user or None,
+    replace(
+        text_field("user", "USER", "Who asked for it", 10, lambda task: task.user),
         shown=Shown.WIDE,
         letter="u",
         word=True,
     ),
-    Field(
-        name="virsh",
-        title="VIRSH",
-        help="The virsh line that does the same",
-        width=30,
-        text=lambda task: _or_dash(task.virsh),
-        value=lambda task: task.virsh,
-        json=lambda task: task.virsh or None,
-        order=lambda task: task.virsh or None,
+    replace(
+        text_field("virsh", "VIRSH", "The virsh line that does the same", 30, lambda task: task.virsh),
         tone=lambda _task: Tone.MUTED,
         shown=Shown.WIDE,
     ),
@@ -179,47 +146,10 @@ TASK_FIELDS: tuple[Field[TaskView], ...] = (
         order=lambda task: task.percent,
         match=Match.PERCENT,
     ),
-    Field(
-        name="uuid",
-        title="UUID",
-        help="The UUID of the VM it was asked for",
-        width=36,
-        text=lambda task: _or_dash(task.vm_uuid),
-        value=lambda task: task.vm_uuid,
-        json=lambda task: task.vm_uuid or None,
-        order=lambda task: task.vm_uuid or None,
-        word=True,
+    replace(
+        text_field("uuid", "UUID", "The UUID of the VM it was asked for", 36, lambda task: task.vm_uuid), word=True
     ),
-    Field(
-        name="host_uuid",
-        title="HOST UUID",
-        help="The UUID of the host it was asked for",
-        width=36,
-        text=lambda task: _or_dash(task.host_uuid),
-        value=lambda task: task.host_uuid,
-        json=lambda task: task.host_uuid or None,
-        order=lambda task: task.host_uuid or None,
-    ),
-    Field(
-        name="id",
-        title="ID",
-        help="Its number",
-        width=12,
-        text=lambda task: safe(task.id),
-        value=lambda task: task.id,
-        json=lambda task: task.id,
-        order=lambda task: task.id,
-    ),
-    Field(
-        name="ours",
-        title="OURS",
-        help="Whether this process runs it",
-        width=4,
-        text=lambda task: "yes" if task.ours else "no",
-        value=lambda task: ("yes" if task.ours else "no",),
-        json=lambda task: task.ours,
-        order=lambda task: float(task.ours),
-        match=Match.CHOICE,
-        choices=("yes", "no"),
-    ),
+    text_field("host_uuid", "HOST UUID", "The UUID of the host it was asked for", 36, lambda task: task.host_uuid),
+    text_field("id", "ID", "Its number", 12, lambda task: task.id),
+    yes_field("ours", "OURS", "Whether this process runs it", 4, lambda task: task.ours),
 )

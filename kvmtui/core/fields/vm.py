@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.core import units
-from kvmtui.core.fields.field import Field, Json, Match, Shown, Tone
-from kvmtui.core.inventory import Address, Reason, Vm, VmState
+from kvmtui.core.fields.field import (
+    Field,
+    Json,
+    Match,
+    Shown,
+    Tone,
+    number_field,
+    rising,
+    size_field,
+    text_field,
+    yes_field,
+)
+from kvmtui.core.fields.vm_state import STATE_CHOICES, state_text, state_tone, state_words
+from kvmtui.core.inventory import Address, Vm, VmState
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
@@ -17,107 +30,9 @@ STEAL_BAD = 10.0
 LATENCY_WARN = 25.0  # milliseconds
 LATENCY_BAD = 75.0
 
-_WORDS = {
-    VmState.RUNNING: "on",
-    VmState.PAUSED: "paused",
-    VmState.STOPPING: "stopping",
-    VmState.OFF: "off",
-    VmState.CRASHED: "crashed",
-    VmState.SUSPENDED: "suspended",
-    VmState.UNKNOWN: "unknown",
-}
-_STATE_CHOICES = (*(state.value for state in VmState), "on", "saved", "migrating", "stale")
-_TOLD_WHILE_ON = (Reason.POSTCOPY, Reason.POSTCOPY_FAILED)
-_TROUBLE = (Reason.IO_ERROR, Reason.POOL_FULL, Reason.WATCHDOG, Reason.POSTCOPY_FAILED, Reason.API_ERROR)
-_FAILURES = (Reason.CRASHED, Reason.FAILED, Reason.PANICKED)
-
-
-def should_be_on(vm: Vm) -> bool:
-    """Whether the host would start it at boot, and it is off."""
-    return vm.autostart and vm.state is VmState.OFF and not vm.template and vm.job is None
-
-
-def state_text(row: VmRow) -> str:
-    """Return the state with its reason; of a host that does not answer, what it was and when."""
-    vm = row.vm
-    if not row.live:
-        if vm.state is VmState.UNKNOWN or row.entry.state is None:
-            return "unknown"
-        return f"{_WORDS[vm.state]} at {_moment(row.entry.state.at, row.now)}"
-    if vm.job is not None:
-        done = "" if vm.job.percent is None else f", {vm.job.percent:.0f} %"
-        return f"{safe(vm.job.kind, limit=40)}{done}"
-    if row.stopping is not None and vm.is_active:
-        return f"stopping since {units.day_or_time(row.stopping, row.now)}"
-    if vm.state is VmState.RUNNING:
-        return f"on: {vm.reason.value}" if vm.reason in _TOLD_WHILE_ON else "on"
-    if vm.state is VmState.OFF:
-        return _off_text(row)
-    if vm.reason is Reason.NONE or vm.reason.value == vm.state.value or vm.state is VmState.UNKNOWN:
-        return _WORDS[vm.state]
-    return f"{_WORDS[vm.state]}: {vm.reason.value}"
-
-
-def _off_text(row: VmRow) -> str:
-    vm = row.vm
-    if vm.reason in _FAILURES:
-        return f"off: {vm.reason.value}"
-    if vm.saved:
-        return f"off: saved{_age(row)}"
-    if should_be_on(vm):
-        return "off, should be on"
-    return "off" if vm.reason is Reason.NONE else f"off: {vm.reason.value}"
-
-
-def _age(row: VmRow) -> str:
-    since = row.vm.since
-    if since is None or not since.exact:
-        return ""
-    seconds = row.now - since.at
-    return f" {units.duration(seconds)}" if seconds >= 86_400 else f" {units.hhmm(since.at)}"
-
-
-def _moment(at: float, now: float) -> str:
-    return units.hhmmss(at) if now - at < 43_200 else units.day_or_time(at, now)
-
-
-def _state_words(row: VmRow) -> tuple[str, ...]:
-    vm = row.vm
-    words = [vm.state.value, _WORDS[vm.state]]
-    if row.stopping is not None and vm.is_active:
-        words.append("stopping")
-    if vm.saved:
-        words.append("saved")
-    if vm.job is not None and "migrat" in vm.job.kind:
-        words.append("migrating")
-    if not row.live:
-        words.append("stale")
-    return tuple(words)
-
-
-def _state_tone(row: VmRow) -> Tone:
-    vm = row.vm
-    if not row.live or vm.state is VmState.UNKNOWN:
-        return Tone.MUTED
-    if vm.state is VmState.CRASHED or vm.reason in _TROUBLE or vm.reason in _FAILURES:
-        return Tone.BAD
-    if row.stopping is not None or should_be_on(vm) or vm.state in (VmState.PAUSED, VmState.SUSPENDED):
-        return Tone.WARN
-    if vm.job is not None:
-        return Tone.ACCENT
-    return Tone.MUTED if vm.state is VmState.OFF else Tone.GOOD
-
 
 def _plain_tone(row: VmRow) -> Tone:
     return Tone.NORMAL if row.live else Tone.MUTED
-
-
-def _rising(value: float | None, warn: float, bad: float) -> Tone:
-    if value is None:
-        return Tone.MUTED
-    if value >= bad:
-        return Tone.BAD
-    return Tone.WARN if value >= warn else Tone.NORMAL
 
 
 def _cores(row: VmRow) -> float | None:
@@ -175,7 +90,7 @@ def _memory_tone(row: VmRow) -> Tone:
     rates = row.measured
     if rates is None or rates.memory_used is None or not rates.memory_total or rates.memory_stale:
         return Tone.MUTED
-    return _rising(100.0 * rates.memory_used / rates.memory_total, 90.0, 97.0)
+    return rising(100.0 * rates.memory_used / rates.memory_total, 90.0, 97.0)
 
 
 def _latency(row: VmRow) -> float | None:
@@ -327,10 +242,6 @@ def _listed(texts: tuple[str, ...]) -> str:
     return safe(", ".join(texts)) if texts else units.UNKNOWN
 
 
-def _or_dash(text: str) -> str:
-    return safe(text) if text else units.UNKNOWN
-
-
 def _since_text(row: VmRow) -> str:
     since = row.vm.since
     if since is None:
@@ -342,10 +253,6 @@ def _since_text(row: VmRow) -> str:
 def _since_json(row: VmRow) -> Json:
     since = row.vm.since
     return None if since is None else {"at": units.iso(since.at), "exact": since.exact}
-
-
-def _yes(value: bool) -> str:  # noqa: FBT001 - it words a fact
-    return "yes" if value else "no"
 
 
 VM_FIELDS: tuple[Field[VmRow], ...] = (
@@ -370,12 +277,12 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="What it does, and why; of a host that does not answer, what it did last",
         width=19,
         text=state_text,
-        value=_state_words,
+        value=state_words,
         json=lambda row: row.vm.state.value,
         order=state_text,
-        tone=_state_tone,
+        tone=state_tone,
         match=Match.CHOICE,
-        choices=_STATE_CHOICES,
+        choices=STATE_CHOICES,
         shown=Shown.ALWAYS,
         letter="s",
     ),
@@ -403,7 +310,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=_cpu,
         json=_cpu,
         order=_cores,
-        tone=lambda row: _rising(_cpu(row), 75.0, 90.0),
+        tone=lambda row: rising(_cpu(row), 75.0, 90.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="c",
@@ -418,7 +325,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=_steal,
         json=_steal,
         order=_steal,
-        tone=lambda row: _rising(_steal(row), STEAL_WARN, STEAL_BAD),
+        tone=lambda row: rising(_steal(row), STEAL_WARN, STEAL_BAD),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="t",
@@ -448,7 +355,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=_latency_order,
         json=_latency,
         order=_latency_order,
-        tone=lambda row: _rising(_latency_order(row), LATENCY_WARN, LATENCY_BAD),
+        tone=lambda row: rising(_latency_order(row), LATENCY_WARN, LATENCY_BAD),
         match=Match.TIME,
         shown=Shown.ALWAYS,
         letter="l",
@@ -509,28 +416,12 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         letter="i",
         word=True,
     ),
-    Field(
-        name="os",
-        title="OS",
-        help="What the guest runs, by its definition or its agent",
-        width=14,
-        text=lambda row: _or_dash(row.vm.os),
-        value=lambda row: row.vm.os,
-        json=lambda row: row.vm.os or None,
-        order=lambda row: row.vm.os or None,
+    replace(
+        text_field("os", "OS", "What the guest runs, by its definition or its agent", 14, lambda row: row.vm.os),
         letter="o",
         word=True,
     ),
-    Field(
-        name="owner",
-        title="OWNER",
-        help="Another system that manages it: nova, oVirt, KubeVirt",
-        width=8,
-        text=lambda row: _or_dash(row.vm.owner),
-        value=lambda row: row.vm.owner,
-        json=lambda row: row.vm.owner or None,
-        order=lambda row: row.vm.owner or None,
-    ),
+    text_field("owner", "OWNER", "Another system that manages it: nova, oVirt, KubeVirt", 8, lambda row: row.vm.owner),
     Field(
         name="tags",
         title="TAGS",
@@ -544,17 +435,8 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         letter="g",
         word=True,
     ),
-    Field(
-        name="uuid",
-        title="UUID",
-        help="Its UUID",
-        width=36,
-        text=lambda row: safe(row.vm.uuid),
-        value=lambda row: row.vm.uuid,
-        json=lambda row: row.vm.uuid,
-        order=lambda row: row.vm.uuid,
-        tone=lambda _row: Tone.MUTED,
-        word=True,
+    replace(
+        text_field("uuid", "UUID", "Its UUID", 36, lambda row: row.vm.uuid), tone=lambda _row: Tone.MUTED, word=True
     ),
     Field(
         name="since",
@@ -566,16 +448,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         json=_since_json,
         order=lambda row: None if row.vm.since is None else row.vm.since.at,
     ),
-    Field(
-        name="reason",
-        title="REASON",
-        help="Why it is in its state, as its host says",
-        width=14,
-        text=lambda row: row.vm.reason.value or units.UNKNOWN,
-        value=lambda row: row.vm.reason.value,
-        json=lambda row: row.vm.reason.value or None,
-        order=lambda row: row.vm.reason.value or None,
-    ),
+    text_field("reason", "REASON", "Why it is in its state, as its host says", 14, lambda row: row.vm.reason.value),
     Field(
         name="cores",
         title="CORES",
@@ -588,123 +461,19 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         order=_cores,
         match=Match.NUMBER,
     ),
-    Field(
-        name="vcpus",
-        title="VCPUS",
-        help="Its virtual CPUs",
-        width=5,
-        right=True,
-        text=lambda row: str(row.vm.vcpus),
-        value=lambda row: row.vm.vcpus,
-        json=lambda row: row.vm.vcpus,
-        order=lambda row: row.vm.vcpus,
-        match=Match.NUMBER,
-        letter="v",
-        aliases=("vcpu",),
+    replace(
+        number_field("vcpus", "VCPUS", "Its virtual CPUs", 5, lambda row: row.vm.vcpus), letter="v", aliases=("vcpu",)
     ),
-    Field(
-        name="memory",
-        title="SIZE",
-        help="The memory it has now",
-        width=6,
-        right=True,
-        text=lambda row: units.size(row.vm.memory),
-        value=lambda row: row.vm.memory,
-        json=lambda row: row.vm.memory,
-        order=lambda row: row.vm.memory,
-        match=Match.SIZE,
-    ),
-    Field(
-        name="memory_max",
-        title="MAX",
-        help="The memory it may grow to",
-        width=6,
-        right=True,
-        text=lambda row: units.size(row.vm.memory_max),
-        value=lambda row: row.vm.memory_max,
-        json=lambda row: row.vm.memory_max,
-        order=lambda row: row.vm.memory_max,
-        match=Match.SIZE,
-    ),
-    Field(
-        name="rss",
-        title="RSS",
-        help="The memory that its process occupies on the host",
-        width=6,
-        right=True,
-        text=lambda row: units.size(_host_memory(row)),
-        value=_host_memory,
-        json=_host_memory,
-        order=_host_memory,
-        match=Match.SIZE,
-    ),
-    Field(
-        name="iops",
-        title="IOPS",
-        help="Disk requests per second",
-        width=6,
-        right=True,
-        text=lambda row: units.whole(_iops(row)),
-        value=_iops,
-        json=_iops,
-        order=_iops,
-        match=Match.NUMBER,
-    ),
-    Field(
-        name="snapshots",
-        title="SNAPS",
-        help="How many snapshots it has",
-        width=5,
-        right=True,
-        text=lambda row: units.whole(row.vm.snapshots),
-        value=lambda row: row.vm.snapshots,
-        json=lambda row: row.vm.snapshots,
-        order=lambda row: row.vm.snapshots,
-        match=Match.NUMBER,
-    ),
-    Field(
-        name="autostart",
-        title="AUTO",
-        help="Whether its host starts it at boot",
-        width=4,
-        text=lambda row: _yes(row.vm.autostart),
-        value=lambda row: (_yes(row.vm.autostart),),
-        json=lambda row: row.vm.autostart,
-        order=lambda row: float(row.vm.autostart),
-        match=Match.CHOICE,
-        choices=("yes", "no"),
-    ),
-    Field(
-        name="id",
-        title="ID",
-        help="Its number on its host while it is on",
-        width=5,
-        right=True,
-        text=lambda row: units.whole(row.vm.domain_id),
-        value=lambda row: row.vm.domain_id,
-        json=lambda row: row.vm.domain_id,
-        order=lambda row: row.vm.domain_id,
-        match=Match.NUMBER,
-    ),
-    Field(
-        name="title",
-        title="TITLE",
-        help="Its title",
-        width=20,
-        text=lambda row: _or_dash(row.vm.title),
-        value=lambda row: row.vm.title,
-        json=lambda row: row.vm.title or None,
-        order=lambda row: row.vm.title or None,
-    ),
-    Field(
-        name="description",
-        title="DESCRIPTION",
-        help="Its description",
-        width=30,
-        text=lambda row: _or_dash(row.vm.description),
-        value=lambda row: row.vm.description,
-        json=lambda row: row.vm.description or None,
-        order=lambda row: row.vm.description or None,
+    size_field("memory", "SIZE", "The memory it has now", 6, lambda row: row.vm.memory),
+    size_field("memory_max", "MAX", "The memory it may grow to", 6, lambda row: row.vm.memory_max),
+    size_field("rss", "RSS", "The memory that its process occupies on the host", 6, _host_memory),
+    number_field("iops", "IOPS", "Disk requests per second", 6, _iops),
+    number_field("snapshots", "SNAPS", "How many snapshots it has", 5, lambda row: row.vm.snapshots),
+    yes_field("autostart", "AUTO", "Whether its host starts it at boot", 4, lambda row: row.vm.autostart),
+    number_field("id", "ID", "Its number on its host while it is on", 5, lambda row: row.vm.domain_id),
+    text_field("title", "TITLE", "Its title", 20, lambda row: row.vm.title),
+    replace(
+        text_field("description", "DESCRIPTION", "Its description", 30, lambda row: row.vm.description),
         aliases=("note",),
     ),
     Field(
@@ -752,56 +521,11 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         match=Match.CHOICE,
         choices=("none", "disconnected", "connected"),
     ),
-    Field(
-        name="firmware",
-        title="FIRMWARE",
-        help="BIOS or UEFI",
-        width=16,
-        text=lambda row: _or_dash(row.vm.firmware),
-        value=lambda row: row.vm.firmware,
-        json=lambda row: row.vm.firmware or None,
-        order=lambda row: row.vm.firmware or None,
-    ),
-    Field(
-        name="machine",
-        title="MACHINE",
-        help="The machine type it is given",
-        width=16,
-        text=lambda row: _or_dash(row.vm.machine),
-        value=lambda row: row.vm.machine,
-        json=lambda row: row.vm.machine or None,
-        order=lambda row: row.vm.machine or None,
-    ),
-    Field(
-        name="arch",
-        title="ARCH",
-        help="Its processor architecture",
-        width=8,
-        text=lambda row: _or_dash(row.vm.arch),
-        value=lambda row: row.vm.arch,
-        json=lambda row: row.vm.arch or None,
-        order=lambda row: row.vm.arch or None,
-    ),
-    Field(
-        name="accel",
-        title="ACCEL",
-        help="kvm, or qemu where it is emulated and slow",
-        width=5,
-        text=lambda row: _or_dash(row.vm.accel),
-        value=lambda row: row.vm.accel,
-        json=lambda row: row.vm.accel or None,
-        order=lambda row: row.vm.accel or None,
-    ),
-    Field(
-        name="cpu_model",
-        title="CPU MODEL",
-        help="The CPU model it is given",
-        width=18,
-        text=lambda row: _or_dash(row.vm.cpu_model),
-        value=lambda row: row.vm.cpu_model,
-        json=lambda row: row.vm.cpu_model or None,
-        order=lambda row: row.vm.cpu_model or None,
-    ),
+    text_field("firmware", "FIRMWARE", "BIOS or UEFI", 16, lambda row: row.vm.firmware),
+    text_field("machine", "MACHINE", "The machine type it is given", 16, lambda row: row.vm.machine),
+    text_field("arch", "ARCH", "Its processor architecture", 8, lambda row: row.vm.arch),
+    text_field("accel", "ACCEL", "kvm, or qemu where it is emulated and slow", 5, lambda row: row.vm.accel),
+    text_field("cpu_model", "CPU MODEL", "The CPU model it is given", 18, lambda row: row.vm.cpu_model),
     Field(
         name="seen",
         title="SEEN",

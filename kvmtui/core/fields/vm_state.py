@@ -1,0 +1,108 @@
+"""What a virtual machine does, and why, in a few words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmtui.core import units
+from kvmtui.core.fields.field import Tone
+from kvmtui.core.inventory import Reason, Vm, VmState
+from kvmtui.core.text import safe
+
+if TYPE_CHECKING:
+    from kvmtui.core.rows import VmRow
+
+_WORDS = {
+    VmState.RUNNING: "on",
+    VmState.PAUSED: "paused",
+    VmState.STOPPING: "stopping",
+    VmState.OFF: "off",
+    VmState.CRASHED: "crashed",
+    VmState.SUSPENDED: "suspended",
+    VmState.UNKNOWN: "unknown",
+}
+STATE_CHOICES = (*(state.value for state in VmState), "on", "saved", "migrating", "stale")
+_TOLD_WHILE_ON = (Reason.POSTCOPY, Reason.POSTCOPY_FAILED)
+_TROUBLE = (Reason.IO_ERROR, Reason.POOL_FULL, Reason.WATCHDOG, Reason.POSTCOPY_FAILED, Reason.API_ERROR)
+_FAILURES = (Reason.CRASHED, Reason.FAILED, Reason.PANICKED)
+
+
+def should_be_on(vm: Vm) -> bool:
+    """Whether the host would start it at boot, and it is off."""
+    return vm.autostart and vm.state is VmState.OFF and not vm.template and vm.job is None
+
+
+def state_text(row: VmRow) -> str:
+    """Return the state with its reason; of a host that does not answer, what it was and when."""
+    vm = row.vm
+    if not row.live:
+        if vm.state is VmState.UNKNOWN or row.entry.state is None:
+            return "unknown"
+        return f"{_WORDS[vm.state]} at {_moment(row.entry.state.at, row.now)}"
+    if vm.job is not None:
+        done = "" if vm.job.percent is None else f", {vm.job.percent:.0f} %"
+        return safe(vm.job.kind, limit=40) + done
+    if row.stopping is not None and vm.is_active:
+        return f"stopping since {units.day_or_time(row.stopping, row.now)}"
+    return _off_text(row) if vm.state is VmState.OFF else _active_text(vm)
+
+
+def _active_text(vm: Vm) -> str:
+    word = _WORDS[vm.state]
+    if vm.reason is Reason.NONE or vm.reason.value == vm.state.value or vm.state is VmState.UNKNOWN:
+        return word
+    if vm.state is VmState.RUNNING and vm.reason not in _TOLD_WHILE_ON:
+        return word
+    return f"{word}: {vm.reason.value}"
+
+
+def _off_text(row: VmRow) -> str:
+    vm = row.vm
+    if vm.reason in _FAILURES:
+        return f"off: {vm.reason.value}"
+    if vm.saved:
+        return f"off: saved{_age(row)}"
+    if should_be_on(vm):
+        return "off, should be on"
+    return "off" if vm.reason is Reason.NONE else f"off: {vm.reason.value}"
+
+
+def _age(row: VmRow) -> str:
+    since = row.vm.since
+    if since is None or not since.exact:
+        return ""
+    seconds = row.now - since.at
+    return f" {units.duration(seconds)}" if seconds >= 86_400 else f" {units.hhmm(since.at)}"
+
+
+def _moment(at: float, now: float) -> str:
+    return units.hhmmss(at) if now - at < 43_200 else units.day_or_time(at, now)
+
+
+def state_words(row: VmRow) -> tuple[str, ...]:
+    """Return what the filter language calls the state."""
+    vm = row.vm
+    words = [vm.state.value, _WORDS[vm.state]]
+    if row.stopping is not None and vm.is_active:
+        words.append("stopping")
+    if vm.saved:
+        words.append("saved")
+    if vm.job is not None and "migrat" in vm.job.kind:
+        words.append("migrating")
+    if not row.live:
+        words.append("stale")
+    return tuple(words)
+
+
+def state_tone(row: VmRow) -> Tone:
+    """Return how much a person should care about the state."""
+    vm = row.vm
+    if not row.live or vm.state is VmState.UNKNOWN:
+        return Tone.MUTED
+    if vm.state is VmState.CRASHED or vm.reason in _TROUBLE or vm.reason in _FAILURES:
+        return Tone.BAD
+    if row.stopping is not None or should_be_on(vm) or vm.state in (VmState.PAUSED, VmState.SUSPENDED):
+        return Tone.WARN
+    if vm.job is not None:
+        return Tone.ACCENT
+    return Tone.MUTED if vm.state is VmState.OFF else Tone.GOOD
