@@ -114,6 +114,8 @@ async def rename(context: Context, target: Target, answers: Answers) -> str:
     new = str(answers["name"])
     entry = context.scene().fleet.host(target.host)
     vms = entry.state.vms.values() if entry and entry.state else ()
+    if new == target.name:
+        raise Refused(f"{safe(new)} is what it is called already.")
     if any(vm.name == new and vm.uuid != target.uuid for vm in vms):
         raise Refused(f"{safe(target.host)} has another VM called {safe(new)}.", hint="Choose another name.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Choice, FieldKind, Question
 from kvmtui.commands.judge import FINE, Finding
-from kvmtui.commands.uses import uses_of
+from kvmtui.commands.uses import users
 from kvmtui.commands.virsh import vm_line
 from kvmtui.core.errors import BackendError, Refused
 from kvmtui.core.text import safe
@@ -78,11 +78,11 @@ def elsewhere(scene: Scene, target: Target) -> dict[str, str]:
         return {}
     reasons = {}
     for disk in vm.disks:
-        others = uses_of(scene.fleet).others(entry, vm, disk)
+        others = users(scene.fleet, entry, vm, disk)
         if others:
-            users = ", ".join(f"{safe(other.vm.name)} on {safe(other.entry.name)}" for other in others[:3])
+            who = ", ".join(f"{safe(other.vm.name)} on {safe(other.entry.name)}" for other in others[:3])
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-            reasons[disk.target] = f"{users}{more} uses it"
+            reasons[disk.target] = f"{who}{more} uses it"
     return reasons
 
 
@@ -131,9 +131,14 @@ def _refuse(vm: Vm, name: str, answers: Answers) -> None:
     if vm.is_active:
         raise Refused(f"{name} is running: it is not deleted.", hint="Shut it down first.")
     if vm.snapshots and answers["snapshots"] is not True:
-        raise Refused(f"{name} has {vm.snapshots} snapshots, which go with it.", hint="Choose to delete the snapshots.")
+        raise Refused(
+            f"{name} has {vm.snapshots} snapshots, which go with it.",
+            hint="Choose to delete its snapshots (--snapshots).",
+        )
     if vm.saved and answers["saved"] is not True:
-        raise Refused(f"{name} has a saved state, which goes with it.", hint="Choose to drop the saved state.")
+        raise Refused(
+            f"{name} has a saved state, which goes with it.", hint="Choose to drop its saved state (--saved)."
+        )
 
 
 async def _checked(context: Context, target: Target, targets: Sequence[str]) -> tuple[DiskUse, ...]:

@@ -163,7 +163,7 @@ def owner(scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:
 
 def own_vm(scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:
     """Ask most before anything is done to the VM that this program runs in."""
-    if not scene.policy.own_vm or vm.uuid != scene.policy.own_vm:
+    if not scene.policy.own_vm or vm.uuid.lower() != scene.policy.own_vm.lower():
         return FINE
     return Finding(level=Level.LOSS, warnings=(f"kvmtui itself runs in {safe(vm.name)}.",))
 

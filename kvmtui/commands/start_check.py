@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Level
 from kvmtui.commands.judge import FINE, WORDS, Finding
-from kvmtui.commands.uses import Owner, uses_of
+from kvmtui.commands.uses import Owner, copies, users
 from kvmtui.core.capacity import census, promised
 from kvmtui.core.inventory import TaskPhase
 from kvmtui.core.text import safe
@@ -54,24 +54,23 @@ def _where(owner: Owner) -> str:
 
 def _copies(scene: Scene, entry: HostEntry, vm: Vm) -> Finding:
     """Refuse while the same UUID is defined on another host."""
-    copies = uses_of(scene.fleet).copies(entry, vm)
-    if not copies:
+    others = copies(scene.fleet, entry, vm)
+    if not others:
         return FINE
     name = safe(vm.name)
-    for owner in copies:
+    for owner in others:
         if owner.vm.is_active:
             return Finding(f"{name} is {_where(owner)}.", "The same UUID must not run twice.")
-    hosts = " and ".join(sorted({safe(entry.name), *(safe(owner.entry.name) for owner in copies)}))
+    hosts = " and ".join(sorted({safe(entry.name), *(safe(owner.entry.name) for owner in others)}))
     return Finding(f"{name} is defined on {hosts}.", "Choose one: delete the other definition, without its disks.")
 
 
 def _disks(scene: Scene, entry: HostEntry, vm: Vm) -> Finding:
     """Refuse while a running VM, on any host, has a disk that this one would write to."""
-    uses = uses_of(scene.fleet)
     for disk in vm.disks:
         if disk.readonly or disk.shareable:
             continue
-        for owner in uses.others(entry, vm, disk):
+        for owner in users(scene.fleet, entry, vm, disk):
             if owner.vm.is_active:
                 what = f"{disk.target} of {safe(vm.name)} ({safe(disk.source)})"
                 return Finding(f"{what} is in use by {safe(owner.vm.name)}, {_where(owner)}.")

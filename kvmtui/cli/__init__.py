@@ -1,0 +1,100 @@
+"""The command line: opens the screen, or does one thing without it; catches every error meant for a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from kvmtui.cli.output import Exit, Output, code_of
+from kvmtui.core.errors import KvmtuiError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from kvmtui.config import Arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    output = Output(json="--json" in words)
+    try:
+        return _run(words, output)
+    except KvmtuiError as error:
+        output.error(error)
+        return code_of(error)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+
+
+def _run(words: list[str], output: Output) -> int:
+    from kvmtui.cli.arguments import parse  # noqa: PLC0415 - a broken pipe is caught also while this loads
+
+    given = parse(words)
+    if given is None:
+        return Exit.DONE
+    if given.noun is None:
+        return _open_screen(given)
+    return _headless(given, output)
+
+
+def _arguments(given: Namespace) -> Arguments:
+    """Return what the configuration is loaded with."""
+    from kvmtui.config import Arguments  # noqa: PLC0415 - `--version` loads nothing that it does not need
+
+    return Arguments(
+        connect=(*given.connect, *given.connect_after),
+        demo=given.demo,
+        read_only=given.read_only,
+        config=given.config,
+        theme=given.theme,
+        refresh=given.refresh,
+        mouse=False if given.no_mouse else None,
+        log_level=given.log_level,
+        headless=given.noun is not None,
+    )
+
+
+def _log(level: str) -> None:
+    """Begin the log; a home that cannot be written to is no reason to stop."""
+    from kvmtui import logs  # noqa: PLC0415 - `--version` loads nothing that it does not need
+
+    try:
+        logs.set_up(level)
+    except OSError as error:
+        sys.stderr.write(f"kvmtui: no log is kept: {error.strerror}.\n")
+
+
+def _open_screen(given: Namespace) -> int:
+    """Open the screen; the toolkit loads only here."""
+    from kvmtui import config  # noqa: PLC0415 - `--version` loads nothing that it does not need
+
+    settings = config.load(_arguments(given))
+    _log(settings.log_level)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise KvmtuiError("The screen needs a terminal.", hint="Without one, use `kvmtui vms` and the other verbs.")
+    from kvmtui.app import run_app  # noqa: PLC0415 - the headless verbs load no Textual
+
+    return run_app(settings)
+
+
+def _headless(given: Namespace, output: Output) -> int:
+    """Do a verb without a screen."""
+    if given.noun == "tasks":
+        from kvmtui.cli.listing import list_tasks  # noqa: PLC0415 - the journal alone is needed
+
+        return list_tasks(given, output)
+    import asyncio  # noqa: PLC0415 - `tasks` needs no loop
+
+    from kvmtui import config  # noqa: PLC0415 - `tasks` needs no host
+    from kvmtui.cli.headless import do  # noqa: PLC0415 - the engine loads only when a host is needed
+
+    settings = config.load(_arguments(given))
+    _log(settings.log_level)
+    return asyncio.run(do(given, settings, output))
