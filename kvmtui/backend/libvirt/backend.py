@@ -1,0 +1,181 @@
+"""One real host: what the lanes, the readings and the facets make together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from kvmtui.backend.base import HostDetails, Inventory, Wake, WakeKind, Want
+from kvmtui.backend.libvirt import events, ssh, uri
+from kvmtui.backend.libvirt.definition import LibvirtDefinition
+from kvmtui.backend.libvirt.events import Bell
+from kvmtui.backend.libvirt.guest import LibvirtGuest
+from kvmtui.backend.libvirt.host import read_details, read_host
+from kvmtui.backend.libvirt.lanes import Lane, Lanes, Session
+from kvmtui.backend.libvirt.power import LibvirtPower
+from kvmtui.backend.libvirt.read import Reader
+from kvmtui.backend.libvirt.sampling import Sampler
+from kvmtui.backend.libvirt.storage import LibvirtStorage
+from kvmtui.core.errors import BackendError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kvmtui.core.inventory import Host, Vm
+    from kvmtui.core.metrics import Sample
+
+PING_SECONDS = 4.0
+READ_SECONDS = 10.0
+DETAILS_SECONDS = 20.0
+PATIENCE = 40.0  # a late event lane is kept: the host is up again at the first answer; keepalive ends it after 30 s
+
+
+class LibvirtBackend:
+    """One host, reached over libvirt; see `backend.base.Backend`."""
+
+    def __init__(self, uri_text: str, *, read_only: bool = False) -> None:
+        """Raise ConfigError for a URI that is not allowed; nothing is opened yet."""
+        self._address = uri.parse(uri_text)
+        self._uri = uri_text
+        self._read_only = read_only
+        self._current: Lanes | None = None
+        self._lingering: set[Lane] = set()
+        self._wake: Callable[[Wake], None] | None = None
+        self._host: Host | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._reader = Reader(self._lanes)
+        self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active_vcpus)
+        self._power = LibvirtPower(self._lanes)
+        self._definition = LibvirtDefinition(self._lanes)
+        self._storage = LibvirtStorage(self._lanes)
+        self._guest = LibvirtGuest(self._lanes)
+
+    @property
+    def uri(self) -> str:
+        return self._uri
+
+    @property
+    def power(self) -> LibvirtPower:
+        return self._power
+
+    @property
+    def definition(self) -> LibvirtDefinition:
+        return self._definition
+
+    @property
+    def storage(self) -> LibvirtStorage:
+        return self._storage
+
+    @property
+    def guest(self) -> LibvirtGuest:
+        return self._guest
+
+    async def connect(self) -> Host:
+        """Open the event lane, hear what no reading may miss, and read what the host is."""
+        self._let_go()
+        loop = asyncio.get_running_loop()
+        lanes = Lanes(
+            self._address,
+            read_only=self._read_only,
+            lingering=self._lingering,
+            on_lost=lambda: self._lost(lanes),
+        )
+        bell = Bell(loop, lambda wake: self._heard(lanes, wake))
+        self._current = lanes
+        self._reader.touch_all()
+        self._sampler.forget()
+        try:
+            await lanes.connect(PATIENCE)
+            await lanes.event(lambda session: events.hear_first(session, bell), READ_SECONDS)
+            self._host = await lanes.event(lambda session: read_host(session, self._address), READ_SECONDS)
+        except BaseException:
+            if self._current is lanes:
+                self._let_go()
+            else:
+                lanes.drop()
+            raise
+        task = asyncio.create_task(self._hear_rest(lanes, bell))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return self._host
+
+    def listen(self, wake: Callable[[Wake], None]) -> None:
+        """Name who is woken, always on the loop that called `connect`."""
+        self._wake = wake
+
+    async def ping(self) -> None:
+        """Return when the host has answered; raises TimedOut after 4 s."""
+        await self._lanes().event(lambda session: session.conn.getLibVersion(), PING_SECONDS)
+
+    async def inventory(self) -> Inventory:
+        return await self._reader.inventory()
+
+    async def vm(self, uuid: str) -> Vm:
+        return await self._reader.vm(uuid)
+
+    async def host_uuid(self) -> str:
+        """Ask a lane that changes go through; each lane was held to the event lane's host when it was opened."""
+        known = self._known_host()
+        said = await self._lanes().detail(_ask_identity, READ_SECONDS)
+        return said or known.uuid
+
+    async def sample(self, want: Want) -> Sample:
+        known = self._known_host()
+        return await self._sampler.sample(want, known.lacks, known.cpus)
+
+    async def details(self) -> HostDetails:
+        return await self._lanes().detail(lambda session: read_details(session, self._address), DETAILS_SECONDS)
+
+    async def close(self) -> None:
+        """Let go of everything at once; never waits for the host."""
+        self._let_go()
+        if self._address.transport is uri.Transport.SSH:
+            ssh.Master.of(self._address).end()
+
+    def _lanes(self) -> Lanes:
+        if self._current is None:
+            raise Unreachable(f"There is no connection to {self._address.label}.")
+        return self._current
+
+    def _known_host(self) -> Host:
+        if self._host is None or self._current is None:
+            raise Unreachable(f"There is no connection to {self._address.label}.")
+        return self._host
+
+    def _let_go(self) -> None:
+        lanes, self._current = self._current, None
+        for task in self._background:
+            task.cancel()
+        if lanes is not None:
+            lanes.drop()
+
+    async def _hear_rest(self, lanes: Lanes, bell: Bell) -> None:
+        """Register the lesser events after the first picture: each costs a round trip."""
+        try:
+            for event in events.REST:
+                await lanes.event(lambda session, event=event: event(session, bell), READ_SECONDS)  # type: ignore[misc]
+        except BackendError:
+            return  # the connection's loss is told by itself
+
+    def _heard(self, lanes: Lanes, wake: Wake) -> None:
+        """Note what the wake is about, and pass it on; a wake of an earlier connection is nothing."""
+        if lanes is not self._current:
+            return
+        if wake.kind is WakeKind.CLOSED:
+            self._current = None
+            lanes.drop()
+        elif wake.kind is WakeKind.VM:
+            self._reader.touch(wake.uuid)
+            if wake.state is not None:
+                self._reader.note_reason(wake.uuid, wake.state, wake.reason)
+        if self._wake is not None:
+            self._wake(wake)
+
+    def _lost(self, lanes: Lanes) -> None:
+        self._heard(lanes, Wake(WakeKind.CLOSED, detail="the connection was lost"))
+
+
+def _ask_identity(session: Session) -> str:
+    """Return whom this lane reaches, once the host has shown that it answers."""
+    session.conn.getLibVersion()
+    return session.host_uuid

@@ -1,0 +1,110 @@
+"""What changes a VM's definition but not its hardware."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmtui.backend.libvirt import api
+from kvmtui.backend.libvirt.xml import vm as vm_xml
+from kvmtui.backend.libvirt.xml.reading import has_illegal
+from kvmtui.core.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kvmtui.backend.libvirt.lanes import Lanes, Session
+
+READ_SECONDS = 10.0
+DEFINE_SECONDS = 30.0
+
+_DESCRIPTION, _TITLE, _ELEMENT = 0, 1, 2
+_NO_METADATA = 80
+
+_SAVED = 1
+_SNAPSHOTS = 2
+_NVRAM, _KEEP_NVRAM = 4, 8
+_CHECKPOINTS = 16
+_TPM, _KEEP_TPM = 32, 64
+_TPM_SINCE = 8_009_000
+
+
+class LibvirtDefinition:
+    """The definition facet of one host."""
+
+    def __init__(self, lanes: Callable[[], Lanes]) -> None:
+        self._lanes = lanes
+
+    async def set_autostart(self, uuid: str, *, on: bool) -> None:
+        await self._change(lambda session: session.domain(uuid).setAutostart(int(on)))
+
+    async def rename(self, uuid: str, name: str) -> None:
+        _check(name, "name")
+        await self._change(lambda session: session.domain(uuid).rename(name, 0))
+
+    async def set_text(self, uuid: str, *, title: str | None, description: str | None) -> None:
+        """Set title and description; None leaves a part alone, "" removes it."""
+        parts = [(kind, text) for kind, text in ((_TITLE, title), (_DESCRIPTION, description)) if text is not None]
+        for _, text in parts:
+            _check(text, "text")
+
+        def change(session: Session) -> None:
+            domain = session.domain(uuid)
+            for kind, text in parts:
+                domain.setMetadata(kind, text or None, None, None, _affects(domain))
+
+        await self._change(change)
+
+    async def set_tags(self, uuid: str, tags: tuple[str, ...]) -> None:
+        """Keep the tags with the VM, under kvmtui's namespace in its metadata."""
+        for tag in tags:
+            _check(tag, "tag")
+
+        def change(session: Session) -> None:
+            domain = session.domain(uuid)
+            text = vm_xml.with_tags(_own_metadata(domain), tags)
+            domain.setMetadata(_ELEMENT, text, vm_xml.PREFIX, vm_xml.NAMESPACE, _affects(domain))
+
+        await self._change(change)
+
+    async def undefine(self, uuid: str, *, nvram: bool, snapshots: bool, saved: bool) -> None:
+        """Remove the definition; without `nvram` the NVRAM file and the TPM's state stay where they are."""
+
+        def change(session: Session) -> None:
+            flags = (_SAVED if saved else 0) | (_SNAPSHOTS | _CHECKPOINTS if snapshots else 0)
+            if session.conn.getType() != "TEST":  # the test driver knows no NVRAM
+                flags |= _NVRAM if nvram else _KEEP_NVRAM
+                if session.conn.getLibVersion() >= _TPM_SINCE:
+                    flags |= _TPM if nvram else _KEEP_TPM
+            session.domain(uuid).undefineFlags(flags)
+
+        await self._change(change)
+
+    async def xml(self, uuid: str, *, inactive: bool = False) -> str:
+        """Return the live (or stored) definition without secrets."""
+        flags = api.XML_INACTIVE if inactive else 0
+        return await self._lanes().detail(lambda session: session.domain(uuid).XMLDesc(flags), READ_SECONDS)
+
+    async def _change(self, work: Callable[[Session], object]) -> None:
+        await self._lanes().detail(work, DEFINE_SECONDS, change=True)
+
+
+def _affects(domain: api.Domain) -> int:
+    """Return which of the live and the stored definition there are to change."""
+    live = api.AFFECT_LIVE if domain.isActive() else 0
+    return live | (api.AFFECT_CONFIG if domain.isPersistent() else 0)
+
+
+def _own_metadata(domain: api.Domain) -> str:
+    flags = api.AFFECT_CONFIG if domain.isPersistent() else api.AFFECT_LIVE
+    try:
+        return domain.metadata(_ELEMENT, vm_xml.NAMESPACE, flags)
+    except api.LibvirtError as error:
+        if api.fault(error).code == _NO_METADATA:
+            return ""
+        raise
+
+
+def _check(text: str, what: str) -> None:
+    """Refuse what libvirt would take, and then write as XML that nothing can read."""
+    if has_illegal(text):
+        raise BackendError(f"The {what} holds a control character, which a definition cannot keep.")

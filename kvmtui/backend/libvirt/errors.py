@@ -1,0 +1,188 @@
+"""The one place where an error of libvirt becomes a sentence for a person.
+
+VIR_ERR_*            becomes
+NO_DOMAIN, NO_...    NotFound
+NO_SUPPORT, ...      NotSupported
+AUTH_*, *_DENIED     Denied
+OPERATION_TIMEOUT    Busy (another operation holds the VM)
+OPERATION_INVALID    Conflict (not in the state that the call needs)
+AGENT_UNRESPONSIVE   TimedOut, or NotSupported when there is no agent at all
+of the transport     Denied or Unreachable, by what the text says
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kvmtui.core.errors import (
+    BackendError,
+    Busy,
+    Conflict,
+    Denied,
+    NotFound,
+    NotSupported,
+    TimedOut,
+    Unreachable,
+)
+
+
+class Fault(NamedTuple):
+    """What libvirt says of an error; `code` is VIR_ERR_*, `domain` VIR_FROM_*."""
+
+    code: int
+    domain: int
+    message: str
+
+
+FROM_RPC = 7
+FROM_REMOTE = 13
+INTERNAL_ERROR = 1
+NO_SUPPORT = 3
+NO_CONNECT = 5
+INVALID_CONN = 6
+SYSTEM_ERROR = 38
+OPERATION_INVALID = 55
+AGENT_UNRESPONSIVE = 86
+
+_KINDS: dict[int, type[BackendError]] = {
+    28: Conflict,  # DOM_EXIST
+    29: Denied,  # OPERATION_DENIED
+    42: NotFound,  # NO_DOMAIN
+    43: NotFound,  # NO_NETWORK
+    45: Denied,  # AUTH_FAILED
+    49: NotFound,  # NO_STORAGE_POOL
+    50: NotFound,  # NO_STORAGE_VOL
+    OPERATION_INVALID: Conflict,
+    67: NotSupported,  # CONFIG_UNSUPPORTED
+    68: Busy,  # OPERATION_TIMEOUT
+    72: NotFound,  # NO_DOMAIN_SNAPSHOT
+    74: NotSupported,  # ARGUMENT_UNSUPPORTED
+    79: Denied,  # AUTH_CANCELLED
+    80: NotFound,  # NO_DOMAIN_METADATA
+    84: NotSupported,  # OPERATION_UNSUPPORTED
+    AGENT_UNRESPONSIVE: TimedOut,
+    87: Busy,  # RESOURCE_BUSY
+    88: Denied,  # ACCESS_DENIED
+    94: Denied,  # AUTH_UNAVAILABLE
+    NO_SUPPORT: NotSupported,
+}
+_LOST = frozenset({INTERNAL_ERROR, NO_CONNECT, INVALID_CONN, SYSTEM_ERROR})
+
+
+class _Sign(NamedTuple):
+    """What a part of a transport's error text means."""
+
+    part: str  # lower case
+    kind: type[BackendError]
+    text: str  # with {host}
+    hint: str = ""
+
+
+_GROUP = "Join the group libvirt (then log in again), or run as root."
+_SIGNS = (
+    _Sign(
+        "host key verification failed",
+        Denied,
+        "ssh does not know the key of {host}, or it has changed.",
+        "Connect once by hand with ssh, compare the key and accept it.",
+    ),
+    _Sign(
+        "permission denied (",
+        Denied,
+        "ssh on {host} takes none of this user's keys.",
+        "Load the key into the ssh agent (ssh-add) or name it in ~/.ssh/config; check the user in the address.",
+    ),
+    _Sign("too many authentication failures", Denied, "ssh on {host} was offered too many keys.", "Name one key."),
+    _Sign("polkit", Denied, "libvirt on {host} does not let this user in.", _GROUP),
+    _Sign("could not resolve hostname", Unreachable, "The name {host} is not known.", "Check the address."),
+    _Sign("name or service not known", Unreachable, "The name {host} is not known.", "Check the address."),
+    _Sign(
+        "unable to resolve address",
+        Unreachable,
+        "The name {host} is not known.",
+        "Check the address.",
+    ),
+    _Sign(
+        "connection refused",
+        Unreachable,
+        "{host} refused the connection.",
+        "Is libvirt (or sshd) running there, and listening?",
+    ),
+    _Sign("no route to host", Unreachable, "There is no route to {host}.", "Is it on, and on this network?"),
+    _Sign("network is unreachable", Unreachable, "There is no route to {host}.", "Is this machine's network up?"),
+    _Sign("timed out", Unreachable, "{host} did not answer the connection.", "Is it on, and not behind a firewall?"),
+    _Sign(
+        "no such file or directory",
+        Unreachable,
+        "libvirt is not running on {host}.",
+        "Start libvirtd, or virtqemud where the daemons are split.",
+    ),
+    _Sign(
+        "not found",
+        NotSupported,
+        "{host} has neither virt-ssh-helper nor nc.",
+        "Install libvirt's daemon or netcat-openbsd there.",
+    ),
+    _Sign("permission denied", Denied, "This user may not open libvirt's socket on {host}.", _GROUP),
+    _Sign("certificate", Denied, "The TLS certificates of {host} and of this machine do not agree."),
+    _Sign("keepalive timeout", Unreachable, "The connection to {host} broke: no answer for 30 s."),
+)
+
+
+def is_lost(fault: Fault) -> bool:
+    """Tell whether the connection itself failed, and not the call."""
+    return fault.domain in (FROM_RPC, FROM_REMOTE) and fault.code in _LOST
+
+
+def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = False) -> BackendError:
+    """Return the error to raise; `change` says that a request was sent which may still be carried out."""
+    said = " ".join(fault.message.split())
+    if is_lost(fault) or (opening and fault.code in _LOST):
+        return _of_transport(said, host, change=change and not opening)
+    kind = _KINDS.get(fault.code, BackendError)
+    if kind is Denied and fault.code in (45, 79, 94):
+        return _of_login(fault.code, said, host)
+    if fault.code == AGENT_UNRESPONSIVE and "not connected" in said:
+        return NotSupported("The guest agent is not running.", hint="Install and start qemu-guest-agent in the guest.")
+    if kind is Denied:
+        return Denied(f"libvirt on {host} does not allow this: {said}.", hint="Is the connection read-only?")
+    if kind is Busy:
+        return Busy(f"Another operation holds it: {said}.", hint="Try again when that has ended.")
+    return kind(_sentence(said))
+
+
+def lost(host: str, *, change: bool) -> Unreachable:
+    """Return the error of a connection that ended under a call."""
+    return Unreachable(f"The connection to {host} was lost.", unknown=change)
+
+
+def _of_transport(said: str, host: str, *, change: bool) -> BackendError:
+    low = said.lower()
+    for sign in _SIGNS:
+        if sign.part in low:
+            return sign.kind(sign.text.format(host=_capital(host, sign.text)), hint=sign.hint, unknown=change)
+    if "end of file" in low or "reset" in low or "hangup" in low or "closed" in low or "broken pipe" in low:
+        return lost(host, change=change)
+    return Unreachable(f"The connection to {host} failed: {said}.", unknown=change)
+
+
+def _of_login(code: int, said: str, host: str) -> Denied:
+    if code == 79 and "polkit" not in said.lower():
+        return Denied(
+            f"{_capital(host, '{host}')} asks for a password.",
+            hint="Put the login into libvirt's auth.conf, or use qemu+ssh with a key.",
+        )
+    return Denied(f"libvirt on {host} does not let this user in: {said}.", hint=_GROUP)
+
+
+def _capital(host: str, text: str) -> str:
+    """Return the host's label as it stands in `text`: "this machine" begins a sentence with a capital."""
+    return host[:1].upper() + host[1:] if text.startswith("{host}") and " " in host else host
+
+
+def _sentence(said: str) -> str:
+    """Return libvirt's text as a sentence, without the class of error that it begins with."""
+    for prefix in ("internal error: ", "operation failed: ", "Requested operation is not valid: "):
+        said = said.removeprefix(prefix)
+    text = said[:1].upper() + said[1:] if said else "libvirt gave no reason"
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,78 @@
+"""The process's private directory (0700) for relay sockets, ssh wrappers and ssh's control sockets."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+_LONGEST = 60  # a socket's path may have 107 bytes, and ssh adds 17 to that of its control socket
+
+_lock = threading.Lock()
+_numbers = itertools.count(1)
+_made: list[Path] = []
+_farewells: list[subprocess.Popen[bytes]] = []
+
+
+def directory() -> Path:
+    """Return the private directory, made at the first call and removed when the process ends."""
+    with _lock:
+        if not _made:
+            _made.append(_make())
+            atexit.register(_remove, _made[0])
+        return _made[0]
+
+
+def unique(prefix: str) -> Path:
+    """Return a path in the private directory that no one else in this process gets."""
+    return directory() / f"{prefix}{next(_numbers)}"
+
+
+def farewell(argv: list[str]) -> None:
+    """Run a program that ends something of ours, without waiting for it."""
+    with contextlib.suppress(OSError):
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        _farewells[:] = [one for one in _farewells if one.poll() is None]
+        _farewells.append(process)
+
+
+def _make() -> Path:
+    """Return a new directory in the first place that is short enough, and lets programs in it run."""
+    places = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), os.environ.get("XDG_CACHE_HOME", "")]
+    for place in places:
+        if not place or len(place) > _LONGEST or not Path(place).is_dir():
+            continue
+        with contextlib.suppress(OSError):
+            made = Path(tempfile.mkdtemp(prefix="kvmtui-", dir=place))
+            if _runs_programs(made):
+                return made
+            shutil.rmtree(made, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix="kvmtui-"))
+
+
+def _runs_programs(place: Path) -> bool:
+    """Tell whether the file system is mounted without noexec."""
+    probe = place / "probe"
+    probe.touch(mode=0o700)
+    runs = os.access(probe, os.X_OK)
+    probe.unlink()
+    return runs
+
+
+def _remove(made: Path) -> None:
+    for process in _farewells:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.3)
+    shutil.rmtree(made, ignore_errors=True)

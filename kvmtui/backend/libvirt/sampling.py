@@ -1,0 +1,269 @@
+"""Samples: one bulk reading per tick, at most two calls for the node, and what to do when a VM hangs.
+
+A VM whose monitor hangs holds up the first bulk call that enters it, and the daemon's worker with it.
+That call is given up. From then on the VMs are asked whether they answer (`controlInfo`, which needs no
+monitor), those that do not are left out of the groups that need one, and looked at again after 40 s. After
+a few abandoned calls no group that needs a monitor is asked for at all, since a daemon has only 20 workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvmtui.backend.libvirt import api, counters
+from kvmtui.core.errors import NotSupported, TimedOut
+from kvmtui.core.metrics import CpuTimes, HostMemory, Sample, VmCounters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from kvmtui.backend.base import Want
+    from kvmtui.backend.libvirt.lanes import Lanes, Session
+
+BULK_SECONDS = (5.0, 10.0)  # the shortest and the longest deadline of a bulk call
+NODE_SECONDS = 5.0
+CHUNK = 100  # VMs
+CHUNK_ABOVE = 500  # vCPUs: a reading of more comes near the largest message
+SKIP_SECONDS = 40.0  # no multiple of libvirt's own 30 s
+STUCK_MS = 2000  # a monitor command that has run this long is not one of ours
+MOST_ABANDONED = 3
+CONTROL_OK = 0
+CONTROL_ERROR = 3
+
+USUAL = api.STATS_STATE | api.STATS_CPU_TOTAL | api.STATS_BALLOON | api.STATS_INTERFACE | api.STATS_BLOCK
+NO_MONITOR = api.STATS_STATE | api.STATS_INTERFACE
+
+
+class Node(NamedTuple):
+    """A reading of the host itself."""
+
+    cpu: CpuTimes | None = None
+    memory: HostMemory | None = None
+    per_cpu: tuple[CpuTimes, ...] | None = None
+
+
+class Reading(NamedTuple):
+    """A bulk reading; `at` and `wall` were taken before the call."""
+
+    at: float
+    wall: float
+    vms: dict[str, VmCounters]
+
+
+class Sampler:
+    """Samples one host."""
+
+    def __init__(
+        self, lanes: Callable[[], Lanes], vcpus: Callable[[str], int], active_vcpus: Callable[[], int]
+    ) -> None:
+        """`vcpus` and `active_vcpus` tell what the last inventory knew."""
+        self._lanes = lanes
+        self._vcpus = vcpus
+        self._active_vcpus = active_vcpus
+        self._usual_seconds = 0.0
+        self._is_careful = False
+        self._check_all = False
+        self._abandoned = 0
+        self._skipped: dict[str, float] = {}  # until when (monotonic)
+
+    async def sample(self, want: Want, lacks: frozenset[str], cpus: int) -> Sample:
+        """Read the counters; `cpus` is how many the host has."""
+        lanes = self._lanes()
+        bulk = self._bulk(lanes, want) if "stats" not in lacks else _no_vms()
+        node = _node(lanes, want, cpus, has_memory="node-memory" not in lacks) if want.node else _no_node()
+        first, second = await asyncio.gather(bulk, node, return_exceptions=True)
+        if isinstance(first, BaseException):
+            raise first
+        if isinstance(second, TimedOut):
+            second = Node()  # the VMs' figures came; the ping tells the rest
+        if isinstance(second, BaseException):
+            raise second
+        return Sample(first.at, first.wall, first.vms, second.cpu, second.memory, second.per_cpu)
+
+    def forget(self) -> None:
+        """Begin anew after a connect."""
+        self._is_careful = False
+        self._abandoned = 0
+        self._skipped.clear()
+
+    async def _bulk(self, lanes: Lanes, want: Want) -> Reading:
+        groups = USUAL | (api.STATS_VCPU if want.delay else 0)
+        steal_of = frozenset() if want.delay else want.delay_of
+        started = time.monotonic()
+        try:
+            reading = await (
+                self._read_carefully(lanes, groups, steal_of)
+                if self._is_careful
+                else self._read(lanes, groups, steal_of)
+            )
+        except TimedOut:
+            if not lanes.is_silent:
+                self._abandoned += 1
+                self._is_careful = self._check_all = True
+            raise
+        self._usual_seconds = max(time.monotonic() - started, 0.7 * self._usual_seconds)
+        return reading
+
+    def _deadline(self) -> float:
+        shortest, longest = BULK_SECONDS
+        return min(longest, max(shortest, 10 * self._usual_seconds)) if self._usual_seconds else longest
+
+    async def _read(self, lanes: Lanes, groups: int, steal_of: frozenset[str]) -> Reading:
+        if self._active_vcpus() > CHUNK_ABOVE:
+            uuids = await lanes.bulk(_list_active, self._deadline())
+            return await self._read_chunks(lanes, uuids, groups, steal_of)
+        return await lanes.bulk(lambda session: _read_all(session, groups, steal_of, self._vcpus), self._deadline())
+
+    async def _read_chunks(self, lanes: Lanes, uuids: Sequence[str], groups: int, steal_of: frozenset[str]) -> Reading:
+        whole = Reading(time.monotonic(), time.time(), {})
+        for start in range(0, len(uuids), CHUNK):
+            chunk = tuple(uuids[start : start + CHUNK])
+            part = await lanes.bulk(
+                lambda session, chunk=chunk: _read_these(session, chunk, groups, steal_of, self._vcpus),  # type: ignore[misc]
+                self._deadline(),
+            )
+            whole.vms.update(part.vms)
+        return whole
+
+    async def _read_carefully(self, lanes: Lanes, groups: int, steal_of: frozenset[str]) -> Reading:
+        uuids = await lanes.bulk(_list_active, BULK_SECONDS[1])
+        await self._look_for_stuck(lanes, uuids)
+        responsive = [uuid for uuid in uuids if uuid not in self._skipped]
+        stuck = [uuid for uuid in uuids if uuid in self._skipped]
+        if self._abandoned >= MOST_ABANDONED:
+            groups, steal_of = NO_MONITOR, frozenset()
+        reading = await self._read_chunks(lanes, responsive, groups, steal_of & set(responsive))
+        if stuck:
+            rest = await self._read_chunks(lanes, stuck, NO_MONITOR, frozenset())
+            reading.vms.update({uuid: one._replace(complete=False) for uuid, one in rest.vms.items()})
+        elif not self._check_all:
+            self._is_careful = False
+            self._abandoned = 0
+        self._check_all = False
+        return reading
+
+    async def _look_for_stuck(self, lanes: Lanes, uuids: Sequence[str]) -> None:
+        """Ask the VMs that are due whether their monitor answers."""
+        now = time.monotonic()
+        self._skipped = {uuid: until for uuid, until in self._skipped.items() if uuid in set(uuids)}
+        due = [uuid for uuid in uuids if self._check_all or self._skipped.get(uuid, now + 1) <= now]
+        if not due:
+            return
+        stuck = await lanes.bulk(lambda session: _stuck_of(session, due), BULK_SECONDS[1])
+        for uuid in due:
+            self._skipped.pop(uuid, None)
+        self._skipped.update(dict.fromkeys(stuck, now + SKIP_SECONDS))
+
+
+async def _no_vms() -> Reading:
+    return Reading(time.monotonic(), time.time(), {})
+
+
+async def _no_node() -> Node:
+    return Node()
+
+
+async def _node(lanes: Lanes, want: Want, cpus: int, *, has_memory: bool) -> Node:
+    def read(session: Session) -> Node:
+        conn = session.conn
+        per_cpu = tuple(_times(conn.getCPUStats(cpu, 0)) for cpu in _online(conn, cpus)) if want.per_cpu else None
+        memory = conn.getMemoryStats(-1, 0) if has_memory else None
+        return Node(_times(conn.getCPUStats(-1, 0)), None if memory is None else _memory(memory), per_cpu)
+
+    try:
+        return await lanes.event(read, NODE_SECONDS)
+    except NotSupported:
+        return Node()
+
+
+# What follows runs on a lane's thread.
+
+
+def _times(stats: Mapping[str, int]) -> CpuTimes:
+    return CpuTimes(stats.get("user", 0), stats.get("kernel", 0), stats.get("idle", 0), stats.get("iowait", 0))
+
+
+def _memory(stats: Mapping[str, int]) -> HostMemory:
+    available = stats.get("available")
+    return HostMemory(
+        total=stats.get("total", 0) * 1024,
+        free=stats.get("free", 0) * 1024,
+        buffers=stats.get("buffers", 0) * 1024,
+        cached=stats.get("cached", 0) * 1024,
+        available=None if available is None else available * 1024,
+    )
+
+
+def _online(conn: api.Connection, cpus: int) -> list[int]:
+    """Return the numbers of the CPUs that are online; they need not be the first ones."""
+    try:
+        _, is_online, _ = conn.getCPUMap(0)
+    except api.LibvirtError:
+        return list(range(cpus))
+    return [cpu for cpu, online in enumerate(is_online) if online]
+
+
+def _list_active(session: Session) -> list[str]:
+    session.domains = {domain.UUIDString(): domain for domain in session.conn.listAllDomains(api.LIST_ACTIVE)}
+    return sorted(session.domains)
+
+
+def _read_all(session: Session, groups: int, steal_of: frozenset[str], vcpus: Callable[[str], int]) -> Reading:
+    at, wall = time.monotonic(), time.time()
+    records = session.conn.getAllDomainStats(groups, api.STATS_ACTIVE | api.STATS_NOWAIT)
+    session.domains = {domain.UUIDString(): domain for domain, _ in records}
+    reading = Reading(at, wall, _counters(records, vcpus))
+    _add_steal(session, reading, steal_of)
+    return reading
+
+
+def _read_these(
+    session: Session, uuids: Sequence[str], groups: int, steal_of: frozenset[str], vcpus: Callable[[str], int]
+) -> Reading:
+    at, wall = time.monotonic(), time.time()
+    domains = [session.domains[uuid] for uuid in uuids if uuid in session.domains]
+    records = session.conn.domainListGetStats(domains, groups, api.STATS_NOWAIT) if domains else ()
+    reading = Reading(at, wall, _counters(records, vcpus))
+    _add_steal(session, reading, steal_of & set(uuids))
+    return reading
+
+
+def _counters(records: Sequence[tuple[api.Domain, api.Stats]], vcpus: Callable[[str], int]) -> dict[str, VmCounters]:
+    found: dict[str, VmCounters] = {}
+    for domain, stats in records:
+        if domain.ID() >= 0:  # a list may still name a VM that has just gone off
+            uuid = domain.UUIDString()
+            found[uuid] = counters.read(stats, domain.ID(), vcpus(uuid))
+    return found
+
+
+def _add_steal(session: Session, reading: Reading, uuids: frozenset[str]) -> None:
+    """Read the vCPU group, which is large, for the few VMs that are being looked at."""
+    domains = [
+        session.domains[uuid]
+        for uuid in uuids
+        if uuid in session.domains and uuid in reading.vms and reading.vms[uuid].complete
+    ]
+    if not domains:
+        return
+    for domain, stats in session.conn.domainListGetStats(domains, api.STATS_VCPU, api.STATS_NOWAIT):
+        uuid = domain.UUIDString()
+        reading.vms[uuid] = reading.vms[uuid]._replace(delay_ns=counters.delay(stats))
+
+
+def _stuck_of(session: Session, uuids: Sequence[str]) -> list[str]:
+    """Return the VMs whose monitor is broken, or has not answered for a while."""
+    found = []
+    for uuid in uuids:
+        domain = session.domains.get(uuid)
+        if domain is None:
+            continue
+        try:
+            state, _, milliseconds = domain.controlInfo(0)[:3]
+        except api.LibvirtError:
+            continue  # it has gone off
+        if state == CONTROL_ERROR or (state != CONTROL_OK and milliseconds >= STUCK_MS):
+            found.append(uuid)
+    return found

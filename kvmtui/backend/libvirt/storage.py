@@ -1,0 +1,141 @@
+"""Who uses a disk image of a VM, and deleting it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from kvmtui.backend.base import DiskUse
+from kvmtui.backend.libvirt import api, errors
+from kvmtui.backend.libvirt.xml import resources
+from kvmtui.backend.libvirt.xml import vm as vm_xml
+
+if TYPE_CHECKING:
+    from kvmtui.backend.libvirt.lanes import Lanes, Session
+    from kvmtui.core.inventory import Disk
+
+READ_SECONDS = 30.0  # for all definitions, and for each pool's volumes
+DELETE_SECONDS = 60.0
+
+
+class LibvirtStorage:
+    """The storage facet of one host."""
+
+    def __init__(self, lanes: Callable[[], Lanes]) -> None:
+        self._lanes = lanes
+
+    async def disk_uses(self, uuid: str) -> tuple[DiskUse, ...]:
+        """Return each writable disk of the VM with its other users.
+
+        Whatever cannot be read raises: an image whose users are not all known must not be deleted.
+        """
+        lanes = self._lanes()
+        disks, chains = await lanes.detail(lambda session: _disks_and_chains(session, uuid), READ_SECONDS)
+        volumes: dict[str, _Volume] = {}
+        for pool in await lanes.detail(_active_pools, READ_SECONDS):
+            volumes.update(await lanes.detail(lambda session, pool=pool: _volumes(session, pool), READ_SECONDS))  # type: ignore[misc]
+        return tuple(_use(disk, uuid, chains, volumes) for disk in disks)
+
+    async def delete_disk(self, source: str) -> None:
+        """Delete the volume that an active pool holds at this source."""
+        await self._lanes().detail(lambda session: _find(session, source).delete(0), DELETE_SECONDS, change=True)
+
+
+class _Volume:
+    """A volume of an active pool."""
+
+    def __init__(self, pool: str, name: str, size: int, backing: str) -> None:
+        self.pool = pool
+        self.name = name
+        self.size = size
+        self.backing = backing
+
+
+Chains = Mapping[tuple[str, str], frozenset[str]]
+"""By VM (UUID, name): everything that its disks read, as its definitions tell."""
+
+
+def _use(disk: Disk, uuid: str, chains: Chains, volumes: Mapping[str, _Volume]) -> DiskUse:
+    paths = {f"{volume.pool}/{volume.name}": path for path, volume in volumes.items()}
+    path = paths.get(disk.source, disk.source)
+    users: list[str] = []
+    used: set[str] = set()
+    for (other, name), sources in chains.items():
+        reached = _reach((paths.get(source, source) for source in sources), volumes)
+        used |= reached
+        if other != uuid and path in reached:
+            users.append(name)
+    # A volume that builds upon it counts as well when no VM uses that one: it would be lost.
+    users += [
+        f"volume {volume.name}"
+        for other_path, volume in volumes.items()
+        if other_path != path and other_path not in used and path in _reach((other_path,), volumes)
+    ]
+    own = volumes.get(path)
+    return DiskUse(
+        target=disk.target,
+        source=disk.source,
+        pool=own.pool if own is not None else "",
+        size=own.size if own is not None else None,
+        users=tuple(users),
+    )
+
+
+def _reach(sources: Iterable[str], volumes: Mapping[str, _Volume]) -> set[str]:
+    """Return the sources with all that they build upon, as the volumes' own headers tell."""
+    found: set[str] = set()
+    for source in sources:
+        at = source
+        while at and at not in found:
+            found.add(at)
+            volume = volumes.get(at)
+            at = volume.backing if volume is not None else ""
+    return found
+
+
+# What follows runs on a lane's thread.
+
+
+def _disks_and_chains(session: Session, uuid: str) -> tuple[tuple[Disk, ...], dict[tuple[str, str], frozenset[str]]]:
+    own = session.domain(uuid)
+    definition = vm_xml.read(own.XMLDesc(0))
+    disks = definition.disks if definition is not None else ()
+    chains: dict[tuple[str, str], frozenset[str]] = {}
+    for domain in session.conn.listAllDomains(0):
+        try:
+            texts = [domain.XMLDesc(0)]
+            if domain.isActive() and domain.isPersistent():
+                texts.append(domain.XMLDesc(api.XML_INACTIVE))
+        except api.LibvirtError as error:
+            if api.fault(error).code == 42:  # it was undefined meanwhile
+                continue
+            raise
+        sources = {source for text in texts for chain in vm_xml.chain(text).values() for source in chain}
+        chains[domain.UUIDString(), domain.name()] = frozenset(sources)
+    return tuple(disk for disk in disks if not disk.readonly and disk.source), chains
+
+
+def _active_pools(session: Session) -> list[str]:
+    try:
+        return [pool.name() for pool in session.conn.listAllStoragePools(api.POOLS_ACTIVE)]
+    except api.LibvirtError as error:
+        if api.fault(error).code == errors.NO_SUPPORT:
+            return []
+        raise
+
+
+def _volumes(session: Session, pool: str) -> dict[str, _Volume]:
+    found: dict[str, _Volume] = {}
+    for volume in session.conn.storagePoolLookupByName(pool).listAllVolumes(0):
+        text = resources.volume(volume.XMLDesc(0))
+        found[text.path or volume.path()] = _Volume(pool, volume.name(), volume.info()[2], text.backing)
+    return found
+
+
+def _find(session: Session, source: str) -> api.Volume:
+    if source.startswith("/"):
+        volume = session.conn.storageVolLookupByPath(source)
+    else:
+        pool, _, name = source.partition("/")
+        volume = session.conn.storagePoolLookupByName(pool).storageVolLookupByName(name)
+    return volume
