@@ -24,7 +24,7 @@ Test = Callable[[Row], bool]
 
 _NAME = re.compile(r"([A-Za-z][A-Za-z0-9_+-]*)(!=|>=|<=|:|=|>|<)")
 _HEX_ADDRESS = re.compile(r"[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{0,4}){2,}")
-_NUMBER = re.compile(r"-?(\d+(?:\.(\d+))?)\s*([a-z%]*)", re.IGNORECASE)
+_NUMBER = re.compile(r"-?(\d+(?:\.(\d+))?)\s*([a-z%]*)", re.IGNORECASE | re.ASCII)
 _QUOTES = "\"'"
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     ">": lambda one, other: one > other,

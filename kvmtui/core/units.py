@@ -9,7 +9,7 @@ UNKNOWN = "-"
 
 _UNITS = "BKMGTPE"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([kmgtpe]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([kmgtpe]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
 _DAY = 86_400.0
 
 
