@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     from kvmtui.backend.demo.guest import Guest
     from kvmtui.core.inventory import Host, Vm
 
-KVMTUI = "https://kvmtui.dev/xmlns/vm/1.0"
+KVMTUI = "https://kvmtui.dev/xmlns/1"
+NOVA = "http://openstack.org/xmlns/libvirt/nova/1.1"
+ET.register_namespace("kvmtui", KVMTUI)
+ET.register_namespace("nova", NOVA)
+
 FEATURES = (
     *("aes", "avx", "avx2", "bmi1", "bmi2", "erms", "fma", "fsgsbase", "invtsc", "pcid", "pdpe1gb", "rdrand"),
     *("rdseed", "sha-ni", "smap", "smep", "svm", "umip", "vaes", "vpclmulqdq", "x2apic", "xsaves"),
@@ -62,15 +66,23 @@ def definition(guest: Guest, *, inactive: bool) -> str:
 
 
 def _words(root: ET.Element, vm: Vm) -> None:
+    """Add what people and programs noted of a VM."""
     if vm.title:
         _add(root, "title", vm.title)
     if vm.description:
         _add(root, "description", vm.description)
-    if vm.tags:
-        ET.register_namespace("kvmtui", KVMTUI)
-        tags = ET.SubElement(_add(root, "metadata"), f"{{{KVMTUI}}}tags")
+    if not (vm.tags or vm.template or vm.owner):
+        return
+    metadata = _add(root, "metadata")
+    if vm.tags or vm.template:
+        own = ET.SubElement(metadata, f"{{{KVMTUI}}}vm")
         for tag in vm.tags:
-            ET.SubElement(tags, f"{{{KVMTUI}}}tag").text = tag
+            ET.SubElement(own, f"{{{KVMTUI}}}tag").text = tag
+        if vm.template:
+            ET.SubElement(own, f"{{{KVMTUI}}}template")
+    if vm.owner == "nova":
+        instance = ET.SubElement(metadata, f"{{{NOVA}}}instance")
+        ET.SubElement(instance, f"{{{NOVA}}}name").text = vm.title
 
 
 def _devices(devices: ET.Element, guest: Guest, *, live: bool) -> None:

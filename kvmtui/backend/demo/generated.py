@@ -150,9 +150,9 @@ def _state(luck: int) -> tuple[VmState, Reason]:
     for limit, state, reason in (
         (470, VmState.OFF, Reason.SHUTDOWN),
         (500, VmState.OFF, Reason.SAVED),
-        (505, VmState.PAUSED, Reason.IO_ERROR),
-        (520, VmState.PAUSED, Reason.USER),
-        (528, VmState.SUSPENDED, Reason.NONE),
+        (510, VmState.PAUSED, Reason.IO_ERROR),
+        (525, VmState.PAUSED, Reason.USER),
+        (535, VmState.SUSPENDED, Reason.NONE),
     ):
         if luck < limit:
             return state, reason

@@ -69,7 +69,7 @@ class Lifecycle:
                 agent=AgentState.DISCONNECTED if ready else AgentState.NONE,
             ),
         )
-        self._boot(host, guest, RESTORE if restored else BOOT)
+        self.boot(host, guest, RESTORE if restored else BOOT)
 
     def shutdown(self, host: SimHost, uuid: str, mode: ShutdownMode) -> None:
         guest = self._guest_that_hears(host, uuid, mode)
@@ -104,7 +104,7 @@ class Lifecycle:
         if guest.vm.state is not VmState.PAUSED:
             raise Conflict(f"{guest.vm.name} on {host.name} is not paused.")
         self._enter(host, guest, VmState.RUNNING, Reason.UNPAUSED, guest.vm)
-        self._boot(host, guest, max(0.0, guest.boot_until - self._world.clock.monotonic()))
+        self.boot(host, guest, self._left_of_boot(host, guest))
 
     def wake(self, host: SimHost, uuid: str) -> None:
         guest = self._active(host, uuid)
@@ -195,7 +195,7 @@ class Lifecycle:
         guest.epoch += 1
         self._world.put(host, guest, replace(vm, state=state, reason=reason))
 
-    def _boot(self, host: SimHost, guest: Guest, seconds: float) -> None:
+    def boot(self, host: SimHost, guest: Guest, seconds: float) -> None:
         """Keep a guest busy until it is up; where its pool is full it does not get far."""
         guest.boot_until = self._world.clock.monotonic() + seconds * self._world.address.pace
         self._world.after(seconds, guest, lambda: self._up(host, guest))
@@ -203,7 +203,7 @@ class Lifecycle:
             self._world.after(_RUNS_DRY, guest, lambda: self.stop_for_space(host, guest))
 
     def _up(self, host: SimHost, guest: Guest) -> None:
-        if guest.vm.agent is AgentState.DISCONNECTED:
+        if guest.vm.agent is AgentState.DISCONNECTED and guest.vm.state is VmState.RUNNING:
             self._world.put(host, guest, replace(guest.vm, agent=AgentState.CONNECTED))
 
     def _boot_again(self, host: SimHost, guest: Guest) -> None:
@@ -213,7 +213,7 @@ class Lifecycle:
         guest.memory_due = 0.0
         agent = AgentState.NONE if guest.vm.agent is AgentState.NONE else AgentState.DISCONNECTED
         self._world.put(host, guest, replace(guest.vm, agent=agent))
-        self._boot(host, guest, BOOT)
+        self.boot(host, guest, BOOT)
 
     def _end(self, host: SimHost, guest: Guest) -> None:
         self._enter(host, guest, VmState.STOPPING, Reason.NONE, guest.vm)
@@ -221,17 +221,20 @@ class Lifecycle:
 
     def _farewell(self, host: SimHost, guest: Guest) -> float:
         """Return how long the guest needs to end its services, after it has booted."""
+        return self._left_of_boot(host, guest) + 2.5 + 0.25 * guest.vm.vcpus + guest.phase % 3.0
+
+    def _left_of_boot(self, host: SimHost, guest: Guest) -> float:
+        """Return the seconds, at an ordinary pace, until the guest is up."""
         now, _ = self._world.advance(host)
         pace = self._world.address.pace
-        booting = max(0.0, guest.boot_until - now) / pace if pace else 0.0
-        return booting + 2.5 + 0.25 * guest.vm.vcpus + guest.phase % 3.0
+        return max(0.0, guest.boot_until - now) / pace if pace else 0.0
 
     # --- checks ---
 
     def _free(self, host: SimHost, uuid: str) -> Guest:
         guest = host.guest(uuid)
         if guest.vm.job is not None:
-            raise Busy(f"{guest.vm.name} on {host.name} is held by a {guest.vm.job.kind}.", hint="Wait for its end.")
+            raise Busy(f"{guest.vm.name} on {host.name} is busy: {guest.vm.job.kind}.", hint="Wait for its end.")
         if guest.hung:
             raise Busy(
                 f"{guest.vm.name} on {host.name} does not answer its host, which waited 30 s for it.",

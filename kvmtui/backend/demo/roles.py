@@ -63,7 +63,7 @@ class Role(NamedTuple):
 
 _STEADY = Wobble(0.75, 0.35, 0.15, 0.0, 1.0)
 _LIVELY = Wobble(0.45, 0.7, 0.4, 0.0, 1.0)
-_SPIKY = Wobble(0.05, 0.1, 0.1, 8.0, 0.55)
+_SPIKY = Wobble(0.3, 0.3, 0.2, 4.5, 0.6)
 
 _OFFICE = Rhythm(0.35, 1.5, 13.5, 1.3)
 _EVENING = Rhythm(0.5, 1.4, 18.0, 1.0)

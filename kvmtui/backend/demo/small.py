@@ -11,6 +11,20 @@ _WEB = ("prod", "web")
 _DATA = (("nvme", 20), ("nvme", 320))
 
 
+def ci_runner(number: int) -> VmPlan:
+    """Return a VM that a pipeline makes and ends."""
+    return VmPlan(
+        f"ci-runner-{number:02d}",
+        roles.CI,
+        8,
+        16,
+        tags=("ci",),
+        os="Ubuntu 24.04",
+        persistent=False,
+        description="Made by the pipeline; it has no stored definition.",
+    )
+
+
 _HV1 = (
     VmPlan(
         "web-frontend-prod-01",
@@ -49,7 +63,9 @@ _HV1 = (
     VmPlan("dns-1", roles.INFRA, 1, 1, tags=("prod", "infra"), disks=(("hdd", 8),), os="Alpine 3.19"),
     VmPlan("ci-runner-07", roles.CI, 8, 16, tags=("ci",), os="Ubuntu 24.04", autostart=False, touchy=0.5),
     VmPlan("ci-runner-08", roles.CI, 8, 16, tags=("ci",), os="Ubuntu 24.04", autostart=False, touchy=0.4),
-    VmPlan("build-1", roles.CI, 16, 32, tags=("ci",), os="Fedora 40", autostart=False, disks=(("hdd", 200),)),
+    VmPlan(
+        "build-1", roles.CI, 16, 32, share=0.1, tags=("ci",), os="Fedora 40", autostart=False, disks=(("hdd", 200),)
+    ),
     VmPlan("analytics-nightly", roles.BATCH, 8, 24, tags=("batch",), disks=(("hdd", 20), ("hdd", 900))),
     VmPlan(
         "win-rds-1",
@@ -107,7 +123,7 @@ _HV2 = (
     ),
     VmPlan("cache-1", roles.CACHE, 2, 8, share=0.11, tags=("prod", "cache"), talks=False, memory_use=0.88),
     VmPlan("cache-2", roles.CACHE, 2, 8, share=0.09, tags=("prod", "cache"), talks=False, memory_use=0.81),
-    VmPlan("git-1", roles.STORE, 4, 32, tags=("prod", "dev"), disks=(("nvme", 40), ("hdd", 800)), snapshots=1),
+    VmPlan("git-1", roles.STORE, 4, 24, tags=("prod", "dev"), disks=(("nvme", 40), ("hdd", 800)), snapshots=1),
     VmPlan("prometheus-1", roles.METRICS, 4, 16, tags=("infra",), disks=(("nvme", 20), ("nvme", 200))),
     VmPlan("grafana", roles.OFFICE, 2, 4, tags=("infra",)),
     VmPlan("registry", roles.STORE, 4, 8, tags=("dev",), disks=(("hdd", 600),), uefi=True),
@@ -167,16 +183,7 @@ _HV3 = (
     VmPlan("backup-1", roles.BACKUP, 4, 16, tags=("infra", "backup"), disks=(("nvme", 20), ("hdd", 5200))),
     VmPlan("logs-1", roles.METRICS, 8, 32, tags=("infra",), disks=(("nvme", 40), ("hdd", 1200))),
     VmPlan("s3-gateway", roles.STORE, 4, 8, tags=("prod", "storage"), disks=(("hdd", 800),), networks=("prod", "mgmt")),
-    VmPlan(
-        "ci-runner-09",
-        roles.CI,
-        8,
-        16,
-        tags=("ci",),
-        os="Ubuntu 24.04",
-        persistent=False,
-        description="Made by the pipeline; it has no stored definition.",
-    ),
+    ci_runner(9),
 )
 
 
@@ -187,7 +194,7 @@ def small_fleet() -> tuple[HostPlan, ...]:
             "hv1",
             32,
             256,
-            0.76,
+            0.72,
             _HV1,
             pools=(("nvme", 1800, 0.99995), ("hdd", 8000, 0.61)),
             networks=("prod", "mgmt", "lab"),

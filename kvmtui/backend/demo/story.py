@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.core.inventory import VmState
+from kvmtui.backend.demo.small import ci_runner
+from kvmtui.core.inventory import Reason, VmState
 
 if TYPE_CHECKING:
     from kvmtui.backend.demo.world import World
@@ -15,15 +16,18 @@ _SILENT_EVERY = 480.0
 _MOVE_AFTER = 12.0
 _MOVE_TAKES = 90.0
 _MOVE_EVERY = 420.0
+_PIPELINE_EVERY = 210.0
+_PIPELINE_RESTS = 14.0
 
 
 def tell(world: World) -> None:
-    """Have the last host fall silent from time to time, and in the small fleet a VM move to and fro."""
+    """Have the last host fall silent from time to time; in the small fleet VMs move, end and are made."""
     names = tuple(world.hosts)
     if len(names) > 1:
         world.later(_SILENT_AFTER, lambda: _silence(world, names[-1]))
     if world.address.is_small:
         world.later(_MOVE_AFTER, lambda: _move(world, "app-3"))
+        world.later(_PIPELINE_EVERY, lambda: _pipeline(world, 9))
 
 
 def _silence(world: World, host: str) -> None:
@@ -42,3 +46,18 @@ def _move(world: World, name: str) -> None:
                 world.later(_MOVE_EVERY, lambda: _move(world, name))
                 return
     world.later(_MOVE_EVERY, lambda: _move(world, name))
+
+
+def _pipeline(world: World, number: int) -> None:
+    """End a pipeline's transient VM, and have the next one made a little later."""
+    old, host = ci_runner(number).name, tuple(world.hosts)[-1]
+    where = world.hosts[host]
+    for guest in tuple(where.guests.values()):
+        if guest.vm.name == old and not guest.vm.persistent:
+            world.life.off(where, guest, Reason.SHUTDOWN)
+    world.later(_PIPELINE_RESTS, lambda: _begin(world, host, number + 1))
+    world.later(_PIPELINE_EVERY, lambda: _pipeline(world, number + 1))
+
+
+def _begin(world: World, host: str, number: int) -> None:
+    world.faults.appear(host, ci_runner(number))

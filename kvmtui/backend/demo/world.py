@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.demo.guest import Guest
     from kvmtui.backend.demo.host import SimHost
+    from kvmtui.backend.demo.roles import Role
     from kvmtui.core.clock import Clock
     from kvmtui.core.inventory import Vm
 
+_SMALL_FLEETS_DAY = 0.35
 _NEVER_SOONER = 0.001  # seconds: a loop's timer may fire a hair early
 
 
@@ -112,9 +114,14 @@ class World:
         """Let time pass on a host; return the monotonic and the wall's time of now."""
         now, wall = self.clock.monotonic(), self.clock.now()
         if self._levels[0] != wall:
-            self._levels = (wall, {role.name: role.rhythm.level(wall) for role in ROLES})
+            self._levels = (wall, {role.name: self._level(role, wall) for role in ROLES})
         host.advance(now, wall, self._levels[1])
         return now, wall
+
+    def _level(self, role: Role, wall: float) -> float:
+        """Return a role's load at this hour; nights are less quiet in the small fleet: people look at it then too."""
+        level = role.rhythm.level(wall)
+        return 1.0 + (level - 1.0) * _SMALL_FLEETS_DAY if self.address.is_small else level
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Do `action` when that much of the clock's time has passed."""
