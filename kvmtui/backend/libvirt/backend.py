@@ -45,8 +45,8 @@ class LibvirtBackend:
         self._background: set[asyncio.Task[None]] = set()
         self._reader = Reader(self._lanes)
         self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active_vcpus)
-        self._power = LibvirtPower(self._lanes)
-        self._definition = LibvirtDefinition(self._lanes)
+        self._power = LibvirtPower(self._lanes, self._reader.touch)
+        self._definition = LibvirtDefinition(self._lanes, self._reader.touch)
         self._storage = LibvirtStorage(self._lanes)
         self._guest = LibvirtGuest(self._lanes)
 

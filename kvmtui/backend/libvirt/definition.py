@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.backend.libvirt import api
 from kvmtui.backend.libvirt.xml import vm as vm_xml
-from kvmtui.backend.libvirt.xml.reading import has_illegal
+from kvmtui.backend.libvirt.xml.reading import legal
 from kvmtui.core.errors import BackendError
 
 if TYPE_CHECKING:
@@ -31,61 +31,68 @@ _TPM_SINCE = 8_009_000
 class LibvirtDefinition:
     """The definition facet of one host."""
 
-    def __init__(self, lanes: Callable[[], Lanes]) -> None:
+    def __init__(self, lanes: Callable[[], Lanes], changed: Callable[[str], None]) -> None:
+        """`changed` is told the UUID of each VM that may be another than was read."""
         self._lanes = lanes
+        self._changed = changed
 
     async def set_autostart(self, uuid: str, *, on: bool) -> None:
-        await self._change(lambda session: session.domain(uuid).setAutostart(int(on)))
+        await self._change(uuid, lambda session: session.domain(uuid).setAutostart(int(on)))
 
     async def rename(self, uuid: str, name: str) -> None:
-        _check(name, "name")
-        await self._change(lambda session: session.domain(uuid).rename(name, 0))
+        if legal(name) != name:
+            raise BackendError("The name holds a control character, which a definition cannot keep.")
+        await self._change(uuid, lambda session: session.domain(uuid).rename(name, 0))
 
     async def set_text(self, uuid: str, *, title: str | None, description: str | None) -> None:
-        """Set title and description; None leaves a part alone, "" removes it."""
+        """Set title and description; None leaves a part alone, "" removes it.
+
+        libvirt takes control characters here, and then writes XML that nothing can read: they are replaced.
+        """
         parts = [(kind, text) for kind, text in ((_TITLE, title), (_DESCRIPTION, description)) if text is not None]
-        for _, text in parts:
-            _check(text, "text")
 
         def change(session: Session) -> None:
             domain = session.domain(uuid)
             for kind, text in parts:
-                domain.setMetadata(kind, text or None, None, None, _affects(domain))
+                domain.setMetadata(kind, legal(text) or None, None, None, _affects(domain))
 
-        await self._change(change)
+        await self._change(uuid, change)
 
     async def set_tags(self, uuid: str, tags: tuple[str, ...]) -> None:
         """Keep the tags with the VM, under kvmtui's namespace in its metadata."""
-        for tag in tags:
-            _check(tag, "tag")
+        clean = tuple(legal(tag) for tag in tags)
 
         def change(session: Session) -> None:
             domain = session.domain(uuid)
-            text = vm_xml.with_tags(_own_metadata(domain), tags)
+            text = vm_xml.with_tags(_own_metadata(domain), clean)
             domain.setMetadata(_ELEMENT, text, vm_xml.PREFIX, vm_xml.NAMESPACE, _affects(domain))
 
-        await self._change(change)
+        await self._change(uuid, change)
 
     async def undefine(self, uuid: str, *, nvram: bool, snapshots: bool, saved: bool) -> None:
         """Remove the definition; without `nvram` the NVRAM file and the TPM's state stay where they are."""
 
         def change(session: Session) -> None:
-            flags = (_SAVED if saved else 0) | (_SNAPSHOTS | _CHECKPOINTS if snapshots else 0)
-            if session.conn.getType() != "TEST":  # the test driver knows no NVRAM
+            flags = (_SAVED if saved else 0) | (_SNAPSHOTS if snapshots else 0)
+            if session.conn.getType() != "TEST":  # the test driver knows neither checkpoints nor NVRAM
+                flags |= _CHECKPOINTS if snapshots else 0
                 flags |= _NVRAM if nvram else _KEEP_NVRAM
                 if session.conn.getLibVersion() >= _TPM_SINCE:
                     flags |= _TPM if nvram else _KEEP_TPM
             session.domain(uuid).undefineFlags(flags)
 
-        await self._change(change)
+        await self._change(uuid, change)
 
     async def xml(self, uuid: str, *, inactive: bool = False) -> str:
         """Return the live (or stored) definition without secrets."""
         flags = api.XML_INACTIVE if inactive else 0
         return await self._lanes().detail(lambda session: session.domain(uuid).XMLDesc(flags), READ_SECONDS)
 
-    async def _change(self, work: Callable[[Session], object]) -> None:
-        await self._lanes().detail(work, DEFINE_SECONDS, change=True)
+    async def _change(self, uuid: str, work: Callable[[Session], object]) -> None:
+        try:
+            await self._lanes().detail(work, DEFINE_SECONDS, change=True)
+        finally:
+            self._changed(uuid)
 
 
 def _affects(domain: api.Domain) -> int:
@@ -102,9 +109,3 @@ def _own_metadata(domain: api.Domain) -> str:
         if api.fault(error).code == _NO_METADATA:
             return ""
         raise
-
-
-def _check(text: str, what: str) -> None:
-    """Refuse what libvirt would take, and then write as XML that nothing can read."""
-    if has_illegal(text):
-        raise BackendError(f"The {what} holds a control character, which a definition cannot keep.")

@@ -29,8 +29,10 @@ _KEY_CODES_LINUX = 0
 class LibvirtPower:
     """The power facet of one host."""
 
-    def __init__(self, lanes: Callable[[], Lanes]) -> None:
+    def __init__(self, lanes: Callable[[], Lanes], changed: Callable[[str], None]) -> None:
+        """`changed` is told the UUID of each VM that may be another than was read."""
         self._lanes = lanes
+        self._changed = changed
 
     async def start(self, uuid: str) -> None:
         await self._change(uuid, lambda vm: vm.createWithFlags(0), START_SECONDS)
@@ -69,6 +71,7 @@ class LibvirtPower:
                 await lanes.detail(lambda session: session.domain(uuid).abortJob(), READ_SECONDS, change=True)
             raise
         finally:
+            self._changed(uuid)
             if watch is not None:
                 watch.cancel()
 
@@ -83,7 +86,10 @@ class LibvirtPower:
         await self._change(uuid, lambda vm: vm.sendKey(_KEY_CODES_LINUX, 0, codes, len(codes), 0))
 
     async def _change(self, uuid: str, act: Callable[[api.Domain], object], seconds: float = ASK_SECONDS) -> None:
-        await self._lanes().detail(lambda session: act(session.domain(uuid)), seconds, change=True)
+        try:
+            await self._lanes().detail(lambda session: act(session.domain(uuid)), seconds, change=True)
+        finally:
+            self._changed(uuid)
 
     async def _watch(self, lanes: Lanes, uuid: str, progress: Callable[[float], None]) -> None:
         """Tell how far the save is, for as long as the host says so."""

@@ -34,14 +34,14 @@ def parse(text: str) -> ET.Element | None:
     except (ET.ParseError, ValueError):
         pass
     try:
-        return ET.fromstring(_ILLEGAL.sub("\ufffd", text))
+        return ET.fromstring(legal(text))
     except (ET.ParseError, ValueError):
         return None
 
 
-def has_illegal(text: str) -> bool:
-    """Tell whether `text` holds a character that XML forbids."""
-    return _ILLEGAL.search(text) is not None
+def legal(text: str) -> str:
+    """Return the text with a replacement character for each that XML forbids."""
+    return _ILLEGAL.sub("\ufffd", text)
 
 
 def text_of(element: ET.Element | None, path: str) -> str:
