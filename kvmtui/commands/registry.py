@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Command, Level, Noun
