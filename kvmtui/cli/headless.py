@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kvmtui.cli.act import act, check
 from kvmtui.cli.listing import listing
 from kvmtui.cli.output import Exit
-from kvmtui.cli.targets import find_all
+from kvmtui.commands.naming import find_all
 from kvmtui.core.errors import Unreachable
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, VmRow, host_rows, vm_rows
 from kvmtui.core.inventory import ConditionKind, Fleet, HostEntry

@@ -1,4 +1,4 @@
-"""Which VM a word of the command line means: NAME, HOST/NAME or a UUID."""
+"""Which VM a word means: NAME, HOST/NAME or a UUID; on the command line and after `:`."""
 
 from __future__ import annotations
 
