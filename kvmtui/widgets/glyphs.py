@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core.text import ELLIPSIS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Glyphs(NamedTuple):
@@ -67,6 +70,8 @@ ASCII = Glyphs(
 )
 
 
-def chosen(encoding: str | None) -> Glyphs:
-    """Return the set that a terminal with this encoding ("UTF-8", "ANSI_X3.4-1968") can show."""
-    return UNICODE if (encoding or "").lower().replace("-", "").replace("_", "") == "utf8" else ASCII
+def glyphs_for(environ: Mapping[str, str]) -> Glyphs:
+    """Return the set that the terminal can show, after TERM and the locale's variables."""
+    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    encoding = locale.partition(".")[2].partition("@")[0].lower().replace("-", "")
+    return UNICODE if encoding == "utf8" and environ.get("TERM") != "linux" else ASCII

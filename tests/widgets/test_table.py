@@ -37,7 +37,7 @@ class Shown(App[None]):
     def __init__(self, *, columns: Sequence[Column] = COLUMNS, **options: Any) -> None:
         super().__init__()
         self.table = ResourceTable(columns, **options)
-        self.said: list[object] = []
+        self.said: list[Any] = []
         self.painted: list[int] = []
         original = self.table.render_line
 

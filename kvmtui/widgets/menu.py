@@ -1,0 +1,123 @@
+"""The menu of a leader: the fixed target's full name, and the letters that act on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from kvmtui.core.text import cell_width, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.style import Style
+
+
+class MenuEntry(NamedTuple):
+    """A letter and what it does; with a reason it is dimmed, for it cannot be done now."""
+
+    letter: str
+    label: str
+    reason: str = ""
+    note: str = ""  # what to know: the level, the virsh line
+
+
+class LeaderMenu(Widget):
+    """A panel over the foot of the screen, no screen of its own: it is there in a frame and costs its lines alone."""
+
+    DEFAULT_CSS = """
+    LeaderMenu {
+        height: auto;
+        width: 100%;
+        overlay: screen;
+        offset-y: -100%;
+        display: none;
+        background: $panel;
+        & > .menu--title { text-style: bold; }
+        & > .menu--letter { color: $text-accent; text-style: bold; }
+        & > .menu--dim { color: $text-muted; }
+    }
+    LeaderMenu.-forced > .menu--title, LeaderMenu.-forced > .menu--letter { color: $text-error; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"menu--title", "menu--letter", "menu--dim"}
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self._heading: list[str] = []
+        self._whole = ""
+        self._entries: tuple[MenuEntry, ...] = ()
+        self._open = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is shown, from the very moment of `open`."""
+        return self._open
+
+    def open(self, title: str, entries: Sequence[MenuEntry], *, forced: bool = False) -> None:
+        """Show the letters for a target; the whole title is shown, in as many lines as it needs."""
+        self._whole, self._entries, self._open = safe(title, limit=2000), tuple(entries), True
+        self.set_class(forced, "-forced")
+        self.display = True
+        self.refresh(layout=True)
+
+    def close(self) -> None:
+        """Be gone."""
+        if self._open:
+            self._open = False
+            self.display = False
+
+    def entry(self, letter: str) -> MenuEntry | None:
+        """Return what a letter does here."""
+        return next((entry for entry in self._entries if entry.letter == letter), None)
+
+    @property
+    def plain(self) -> str:
+        """What it says."""
+        return "\n".join(self.render_line(y).text.rstrip() for y in range(self.size.height))
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        """Return the lines of the title and the entries."""
+        del container, viewport
+        self._heading = _wrapped(self._whole, width - 2)
+        return len(self._heading) + len(self._entries)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        width, base = self.size.width, self.rich_style
+        if y < len(self._heading):
+            parts = [(" " + self._heading[y], base + self._part("title"))]
+        elif y - len(self._heading) < len(self._entries):
+            parts = self._entry_parts(self._entries[y - len(self._heading)], base)
+        else:
+            parts = []
+        segments = [Segment(text, style) for text, style in parts if text]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _entry_parts(self, entry: MenuEntry, base: Style) -> list[tuple[str, Style]]:
+        room = max(cell_width(each.label) for each in self._entries) + 2
+        label = safe(entry.label) + " " * (room - cell_width(entry.label))
+        dim = base + self._part("dim")
+        if entry.reason:
+            return [(f"  {entry.letter}  {label}{safe(entry.reason)}", dim)]
+        return [
+            ("  ", base),
+            (entry.letter, base + self._part("letter")),
+            (f"  {label}", base),
+            (safe(entry.note), dim),
+        ]
+
+    def _part(self, name: str) -> Style:
+        return self.get_component_rich_style(f"menu--{name}", partial=True)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return a text in lines of at most `width` cells, cut anywhere: a name of 200 characters has no spaces."""
+    lines = [""]
+    for character in text:
+        if cell_width(lines[-1] + character) > max(1, width):
+            lines.append("")
+        lines[-1] += character
+    return lines

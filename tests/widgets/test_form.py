@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import App
+from textual.widgets import Static
+
+from kvmtui.commands.base import Answers, Choice, FieldKind, Question
+from kvmtui.core.errors import Refused
+from kvmtui.widgets.form import Form, Knob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+QUESTIONS = (
+    Question("name", "New name", FieldKind.TEXT, "What it is called.", initial="web-1", required=True),
+    Question("nvram", "Delete the NVRAM too", FieldKind.FLAG, "Its boot entries."),
+    Question(
+        "disks",
+        "Disks",
+        FieldKind.SOME,
+        "Deleted with it.",
+        choices=(Choice("vda", "vda 20G"), Choice("vdb", "vdb 1T", blocked="db-1 uses it"), Choice("vdc", "vdc 1G")),
+    ),
+    Question("mode", "Mode", FieldKind.ONE, "How.", initial="b", choices=(Choice("a", "first"), Choice("b", "second"))),
+)
+
+
+class Host(App[None]):
+    """Shows a form, with a clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = 50.0
+        self.form = Form("Rename web-1?", QUESTIONS, review=self.review, clock=lambda: self.clock)
+        self.answers: list[Answers | None] = []
+
+    def review(self, answers: Answers) -> Sequence[str]:
+        if answers["name"] == "taken":
+            raise Refused("A VM called taken is there already.")
+        return (f"It will be called {answers['name']}.", "virsh domrename web-1 ...")
+
+    async def on_mount(self) -> None:
+        await self.push_screen(self.form, self.answers.append)
+
+    @property
+    def said(self) -> str:
+        return str(self.form.query_one("#said", Static).content)
+
+
+def press_on(app: Host, which: str) -> None:
+    app.form.query_one(f"#{which}", Knob).focus()
+
+
+async def test_enter_goes_from_field_to_field_and_submits_only_on_review_and_do_it() -> None:
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("2", "enter", "space", "enter", "space", "down", "space", "down", "space", "enter", "enter")
+        assert app.focused is app.form.query_one("#review")
+        assert app.answers == []
+        await pilot.press("enter")
+        assert "It will be called web-12." in app.said
+        await pilot.press("enter")
+        assert app.answers == []  # [Do it] has just appeared
+        app.clock += 0.5
+        await pilot.press("enter")
+        assert app.answers == [{"name": "web-12", "nvram": True, "disks": ("vda", "vdc"), "mode": "b"}]
+
+
+async def test_what_is_missing_or_refused_is_said_and_nothing_can_be_done() -> None:
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+u")
+        press_on(app, "review")
+        await pilot.press("enter")
+        assert app.said == "New name is needed."
+        assert not app.form.query_one("#do").display
+        await pilot.press("shift+tab", "shift+tab", "shift+tab", "shift+tab")
+        await pilot.press(*"taken")
+        press_on(app, "review")
+        await pilot.press("enter")
+        assert app.said == "A VM called taken is there already."
+        assert not app.form.query_one("#do").display
+
+
+async def test_a_change_after_the_review_asks_for_another() -> None:
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        press_on(app, "review")
+        await pilot.press("enter")
+        assert app.form.query_one("#do").display
+        app.form.query_one("Input").focus()
+        await pilot.press("x")
+        assert not app.form.query_one("#do").display
+
+
+async def test_escape_gives_up_the_review_and_then_the_form() -> None:
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        press_on(app, "review")
+        await pilot.press("enter", "escape")
+        assert app.answers == []
+        await pilot.press("escape")
+        assert app.answers == [None]
