@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.base import Want
 
-CROWDED = 0.55  # the share of a host's CPUs from which its guests wait for one another
+CROWDED = 0.42  # the share of a host's CPUs from which its guests wait for one another
 _SLOW = 1 / 41.0  # knots a second of the slow noise
 _FAST = 1 / 5.3
+_SETTLES = 25.0  # seconds until crowding is felt in full
 _BASE_MEMORY = 5 * GIB  # what the host itself uses
 
 
@@ -36,6 +37,7 @@ class SimHost:
         self.iowait = 0.004  # the usual share of time
         self.at: float | None = None  # monotonic; None before the first advance
         self.pressure = 0.0  # cores wanted over cores there are
+        self._crowd = 0.0
         self._knots = knots
         self._running: list[Guest] | None = None
         self._next_id = 0
@@ -81,6 +83,7 @@ class SimHost:
         """Let time pass up to `now` (monotonic seconds); `levels` are the roles' loads at this hour."""
         if self.at is None:
             self.at = now
+            self._crowd = 0.12 if sum(guest.mean for guest in self.running) > 0.6 * self.facts.cpus else 0.0
             for guest in self.guests.values():
                 guest.report(wall, guest.phase % 1.0, 1e6)
         seconds = now - self.at
@@ -93,7 +96,8 @@ class SimHost:
         total = sum(wanted)
         self.pressure = total / cpus
         grant = min(1.0, 0.98 * cpus / total) if total else 1.0
-        crowd = max(0.0, min(1.0, (self.pressure - CROWDED) * 0.62)) + 0.004 + (1.0 - grant)
+        self._crowd += (max(0.0, (self.pressure - CROWDED) * 0.45) - self._crowd) * min(1.0, seconds / _SETTLES)
+        crowd = self._crowd + 0.003 + 0.7 * (1.0 - grant)
         for guest, cores in zip(running, wanted, strict=True):
             guest.work(seconds, cores * grant, guest.fast, crowd, booting=guest.boot_until > now)
             if guest.memory_due <= now:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kvmtui.core.clock import Clock
     from kvmtui.core.inventory import Vm
 
-_SMALL_FLEETS_DAY = 0.35
+_SMALL_FLEETS_DAY = 0.25
 _NEVER_SOONER = 0.001  # seconds: a loop's timer may fire a hair early
 
 
