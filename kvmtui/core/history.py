@@ -16,6 +16,7 @@ POINTS = 360
 POINTS_OF_MANY = 60  # above 1,000 VMs
 SPACING = 10.0  # seconds between two points
 
+_INDEX = {name: index for index, name in enumerate(SERIES)}
 _WIDTH = len(SERIES)
 _GAP = array("f", [nan] * _WIDTH)
 
@@ -64,8 +65,8 @@ class History:
         self._next = (index + 1) % self._points
 
     def series(self, name: str) -> tuple[array[float], array[float]]:
-        """Return the times and the values of a series of `SERIES`, oldest first; raises ValueError."""
-        values = self._values[SERIES.index(name) :: _WIDTH]
+        """Return the times and the values of a series of `SERIES`, oldest first; raises KeyError."""
+        values = self._values[_INDEX[name] :: _WIDTH]
         start = self._next
         if not start:
             return self._times[:], values

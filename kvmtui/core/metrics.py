@@ -47,6 +47,7 @@ STALL_AFTER = 10.0  # seconds without a completion that make a stall ...
 STALL_BUSY = 60.0  # ... of a device that completed something in every reading for so long
 STALL_KEPT = 300.0  # seconds after which a quiet device is just idle
 LONGEST_GAP = 120.0  # seconds between two readings beyond which a mean says nothing of now
+SHORTEST_GAP = 0.05  # seconds below which the time of a call itself makes a rate worthless
 STALE_AFTER = 3  # periods of the balloon after which a guest's figures are old ...
 LOST_AFTER = 30  # ... and after which they are not shown at all
 BALLOON_PERIOD = 10.0  # seconds, until a VM's own is seen
@@ -449,10 +450,10 @@ class RateBook:
         """Return the rates of the VMs by UUID, and of the host when the sample holds its figures.
 
         A VM that was not in the last sample, or whose counters went back, has no rates this time. A sample
-        older than the last one is dropped: the last rates are returned once more.
+        older than the last one, or hardly newer, is dropped: the last rates are returned once more.
         """
         at, wall = sample.at, sample.wall
-        if self._at is not None and at <= self._at:
+        if self._at is not None and at - self._at < SHORTEST_GAP:
             return self._rates, None
         self._at = at
         tracks = self._tracks
