@@ -1,0 +1,411 @@
+"""The Textual app: mirrors the engine's fleet into its one reactive, and carries requests to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import App
+from textual.reactive import reactive
+
+from kvmtui import paths, theme
+from kvmtui.commands import registry
+from kvmtui.core.errors import KvmtuiError
+from kvmtui.core.inventory import Fleet, TaskPhase, VmRef
+from kvmtui.core.problems import fleet_problems
+from kvmtui.core.text import safe
+from kvmtui.engine import Engine
+from kvmtui.screens.actions import RESERVED, single_keys
+from kvmtui.screens.asking import Asking
+from kvmtui.screens.fleet import FleetPage
+from kvmtui.screens.marks import Marks
+from kvmtui.screens.page import Page
+from kvmtui.screens.places import Place, Places
+from kvmtui.screens.running import Runner
+from kvmtui.state_file import StateFile
+from kvmtui.terminal import screen_only
+from kvmtui.widgets import glyphs
+from kvmtui.widgets.chords import Chords, Pass
+from kvmtui.widgets.driver import ReadTaggingDriver, name_of, read_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.style import Style
+    from textual.screen import Screen
+
+    from kvmtui.backend.base import Backend
+    from kvmtui.commands.base import Command, Judgement, Target
+    from kvmtui.core.fields import Tone
+    from kvmtui.core.inventory import TaskView
+    from kvmtui.core.metrics import History
+    from kvmtui.core.problems import Problem
+    from kvmtui.config import Settings
+
+LARGE = 1000  # VMs from which looking for problems is done at most once a second
+BASES = ("fleet", "vms", "hosts")
+QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
+"""Keys that Textual or a terminal would act upon, and that do nothing here."""
+
+
+class KvmtuiApp(App[int], inherit_bindings=False):
+    """The terminal face of an engine."""
+
+    CSS_PATH = "kvmtui.tcss"
+    TITLE = "kvmtui"
+    ENABLE_COMMAND_PALETTE = False  # ours is a screen of its own, loaded when it is first shown
+    fleet: reactive[Fleet] = reactive(Fleet(0.0), init=False, always_update=True)
+
+    def __init__(self, engine: Engine, memory: StateFile, *, headless: bool = False) -> None:
+        super().__init__(driver_class=None if headless else ReadTaggingDriver)
+        self.engine = engine
+        self.memory = memory
+        self.marks = Marks()
+        self.glyphs = glyphs.glyphs_for(os.environ)
+        self.bindings = registry.bind(
+            engine.settings.keys, allow_single=engine.settings.allow_single, taken=single_keys()
+        )
+        self.chords = Chords()
+        self.problems: Sequence[Problem] = ()
+        self.tones: Mapping[Tone, Style] = {}
+        self._asking = Asking(self, engine, self.marks)
+        self._runner = Runner(self, self._asking)
+        self._places = Places(Place("fleet"))
+        self._judged_at = 0.0
+        self._last_input = time.monotonic()
+        self._told: set[str] = set()  # ids of the tasks whose end was said
+        self.set_reactive(KvmtuiApp.fleet, engine.fleet)
+        for each in theme.THEMES:
+            self.register_theme(each)
+        wished = engine.settings.theme or str(memory.get("theme") or "") or theme.DEFAULT
+        wished = theme.NAMES.get(wished, wished)
+        self.theme = wished if wished in self.available_themes else theme.DEFAULT
+        self.set_keymap({id_: key for id_, key in engine.settings.keys.items() if registry.by_id(id_) is None})
+
+    # -- life
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return the variables that themes need not set."""
+        return {"kvmtui-muted": "#8a8a8a" if self.current_theme.dark else "#5f5f5f"}
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the first screen: the fleet."""
+        return FleetPage()
+
+    def on_mount(self) -> None:
+        """Follow the engine from now on."""
+        self.tones = theme.styles_of(self.theme_variables)
+        self.theme_changed_signal.subscribe(self, lambda _theme: self._theme_changed())
+        stop = self.engine.watch(self._take_fleet)
+        self._stop_watching = stop
+        self._take_fleet(self.engine.fleet)
+        self.set_interval(10, self._tick)
+
+    def on_unmount(self) -> None:
+        """Let the engine go on without a screen."""
+        self._stop_watching()
+
+    def _theme_changed(self) -> None:
+        self.tones = theme.styles_of(self.theme_variables)
+        self.memory.set("theme", self.theme)
+        if self.screen_stack and isinstance(self.screen, Page):
+            self.screen.restyle()
+
+    def _tick(self) -> None:
+        """Keep the minute clock and the marks' time-out going when nothing happens."""
+        self._drop_marks()
+        page = self.page
+        if page is not None:
+            page.show_fleet(self.fleet)
+
+    def _take_fleet(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+
+    @property
+    def page(self) -> Page | None:
+        """The page that is shown, unless a dialog covers it."""
+        return self.screen if self.screen_stack and isinstance(self.screen, Page) else None
+
+    def watch_fleet(self, fleet: Fleet) -> None:
+        """Show the newest fleet where it is looked at."""
+        self._look_for_problems(fleet)
+        self._drop_marks()
+        self._say_outcomes(fleet)
+        page = self.page
+        if page is not None and page.is_mounted:
+            page.show_fleet(fleet)
+
+    def _look_for_problems(self, fleet: Fleet) -> None:
+        large = sum(len(entry.state.vms) for entry in fleet.hosts if entry.state) > LARGE
+        if large and time.monotonic() - self._judged_at < 1.0:
+            return
+        self._judged_at = time.monotonic()
+        self.problems = fleet_problems(fleet, self.now())
+
+    def _drop_marks(self) -> None:
+        fallen = self.marks.fall(self.fleet, time.monotonic())
+        if fallen:
+            self.tell(f"{len(fallen)} mark{'s' if len(fallen) > 1 else ''} fell: gone, moved, or 15 minutes old.")
+
+    def _say_outcomes(self, fleet: Fleet) -> None:
+        """Say what went wrong; what went well stands in the task line."""
+        for task in fleet.tasks:
+            if not task.phase.is_final or not task.ours or task.id in self._told:
+                continue
+            self._told.add(task.id)
+            if task.phase in (TaskPhase.FAILED, TaskPhase.REFUSED, TaskPhase.UNKNOWN):
+                self.tell(task.message, bad=True)
+
+    # -- what screens may ask of the app
+
+    def now(self) -> float:
+        """Return seconds since the epoch by the engine's clock."""
+        return self.engine.clock.now()
+
+    def idle_seconds(self) -> float:
+        """Return seconds since the last key or mouse event."""
+        return time.monotonic() - self._last_input
+
+    def history(self, ref: VmRef) -> History | None:
+        """Return what is kept of a VM's past."""
+        return self.engine.history(ref)
+
+    def backend(self, host: str) -> Backend:
+        """Return a host's backend, for what a screen reads beyond the fleet."""
+        return self.engine.backend(host)
+
+    def judge(self, command: Command, target: Target) -> Judgement:
+        """Return whether a command may run now, and what it asks."""
+        return self.engine.judge(command, target)
+
+    def look_at(self, ref: VmRef | None, *, graphs: bool = False) -> None:
+        """Read this VM in detail from now on."""
+        self.engine.look_at(ref, graphs=graphs)
+
+    def look_at_host(self, host: str | None) -> None:
+        """Read this host in detail from now on."""
+        self.engine.look_at_host(host)
+
+    def read_again(self, host: str | None) -> None:
+        """Read a host, or all of them, anew."""
+        self.engine.refresh(host)
+
+    def journal(self, limit: int) -> Sequence[TaskView]:
+        """Return the newest tasks of the journal."""
+        return self.engine.journal.read(limit)
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """Say one sentence for a moment."""
+        self.notify(safe(text, limit=400), severity="error" if bad else "information", timeout=8, markup=False)
+
+    def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
+        """Ask what the command asks, and run it."""
+        self._asking.begin(command, tuple(targets), tuple(hidden))
+
+    # -- places
+
+    def open_vm(self, ref: VmRef, tab: str = "") -> None:
+        """Show a VM's page."""
+        from kvmtui.screens.vm import VmPage
+
+        if self.fleet.vm(ref) is None:
+            self.tell("That VM is gone.")
+            return
+        self._places.visit(Place("vm", ref.host, ref.uuid))
+        self.push_screen(VmPage(ref, tab))
+
+    def open_host(self, host: str) -> None:
+        """Show a host's page."""
+        from kvmtui.screens.host import HostPage
+
+        self._places.visit(Place("host", host))
+        self.push_screen(HostPage(host))
+
+    def action_go(self, name: str) -> None:
+        """Go to a place of the key table."""
+        self._places.visit(Place(name))
+        self._show(Place(name))
+
+    def action_go_last(self) -> None:
+        """Go to the last place."""
+        place = self._places.last
+        self._places.visit(place)
+        self._show(place)
+
+    def action_go_history(self, by: int) -> None:
+        """Go back or forward in the places."""
+        place = self._places.step(by)
+        if place is None:
+            self.tell("There is no older place." if by < 0 else "There is no newer place.")
+        else:
+            self._show(place)
+
+    def _show(self, place: Place) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        base = self.screen
+        if isinstance(base, FleetPage) and place.name in BASES:
+            base.view = place.name
+        elif place.name == "tasks":
+            from kvmtui.screens.tasks import TasksPage
+
+            self.push_screen(TasksPage())
+        elif place.name == "log":
+            from kvmtui.screens.log import LogPage
+
+            self.push_screen(LogPage())
+        elif place.name == "vm" and self.fleet.vm(place.ref) is not None:
+            from kvmtui.screens.vm import VmPage
+
+            self.push_screen(VmPage(place.ref))
+        elif place.name == "host" and self.fleet.host(place.host) is not None:
+            from kvmtui.screens.host import HostPage
+
+            self.push_screen(HostPage(place.host))
+
+    def action_back_or_quit(self) -> None:
+        """Go back one; quit at the fleet."""
+        page = self.page
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            below = self.screen
+            if isinstance(below, Page):
+                self._places.visit(below.where())
+        elif isinstance(page, FleetPage) and page.view != "fleet":
+            self.action_go("fleet")
+        else:
+            self.action_leave()
+
+    def action_escape(self) -> None:
+        """Undo the first thing that can be undone, or go back; never quits."""
+        page = self.page
+        if page is None or page.step_back():
+            return
+        if len(self.screen_stack) > 1 or (isinstance(page, FleetPage) and page.view != "fleet"):
+            self.action_back_or_quit()
+
+    def action_leave(self) -> None:
+        """Quit; ask while tasks run."""
+        running = [task for task in self.fleet.tasks if task.ours and not task.phase.is_final]
+        if not running:
+            self.exit(0)
+            return
+        self._asking.leave(running)
+
+    def choose_theme(self, name: str) -> None:
+        """Use another theme from now on."""
+        wished = theme.NAMES.get(name, name)
+        if wished in self.available_themes:
+            self.theme = wished
+        else:
+            self.tell(f"There is no theme {name}: there is {', '.join(sorted(self.available_themes))}.", bad=True)
+
+    def run_line(self, text: str) -> None:
+        """Run what was entered after `:`."""
+        self._runner.run(text)
+
+    def complete(self, text: str) -> Sequence[str]:
+        """Return what a text after `:` can become."""
+        return self._runner.complete(text)
+
+    def action_repaint(self) -> None:
+        """Paint the whole screen anew."""
+        self.refresh(repaint=True, layout=True)
+        if self._driver is not None:
+            self._driver.write("\x1b[2J")
+        self.screen.refresh(repaint=True, layout=True)
+
+    def action_palette(self) -> None:
+        """Open the palette."""
+        from kvmtui.screens.palette import PaletteScreen
+
+        self.push_screen(PaletteScreen())
+
+    def action_help(self) -> None:
+        """Explain this screen and its keys."""
+        from kvmtui.screens.help import HelpScreen
+
+        page = self.page
+        if page is not None:
+            self.push_screen(HelpScreen(page))
+
+    # -- keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """Look at every key before Textual does: chords, pastes and leaders are ours."""
+        if isinstance(event, events.InputEvent) and not event.is_forwarded:
+            self._last_input = time.monotonic()
+            self.marks.touch(self._last_input)
+            if isinstance(event, events.Key) and self._took(event):
+                return
+        await super().on_event(event)
+
+    def _took(self, event: events.Key) -> bool:
+        """Handle a key that is not Textual's; return whether it was one."""
+        if self._asking.busy:
+            return True  # a dialog is about to be painted: what was typed before it is not meant for it
+        page = self.page
+        if page is None:
+            self.chords.reset()
+            return event.key in QUIET
+        key = name_of(event)
+        bar = page.text_bar()
+        if bar is not None:
+            self.chords.reset()
+            bar.feed(event.key, event.character)
+            return True
+        step = self.chords.feed(key, read_of(event))
+        if not isinstance(step, Pass):
+            page.take_step(step)
+            return True
+        return self._took_alone(page, event, key)
+
+    def _took_alone(self, page: Page, event: events.Key, key: str) -> bool:
+        """Handle a key that is part of no chord."""
+        if page.is_sorting:
+            page.take_sort(key)
+        elif key in ("/", ":") and page.open_text(key):
+            pass
+        elif key == "escape":
+            self.action_escape()
+        elif event.key in QUIET:
+            if event.key == "ctrl+c":
+                self._copy_or_tell()
+        elif key in RESERVED:
+            self.tell(f"{key} is kept for {RESERVED[key]}, which this version does not have.")
+        elif (command := self.bindings.by_key(page.noun(), key)) is not None:
+            targets, hidden = page.targets(), page.hidden_targets()
+            if targets or hidden:
+                self.request(command, targets, hidden)
+        else:
+            return False
+        return True
+
+    def _copy_or_tell(self) -> None:
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.copy_to_clipboard(selected)
+        else:
+            self.tell("q leaves.")
+
+
+async def _run(settings: Settings) -> int:
+    """Begin to connect, load the toolkit meanwhile, and show the screen until it is left."""
+    engine = Engine(settings)
+    memory = StateFile()
+    await engine.start()
+    app = KvmtuiApp(engine, memory)
+    try:
+        return await app.run_async(mouse=settings.mouse) or 0
+    finally:
+        memory.save()
+        await engine.stop()
+
+
+def run_app(settings: Settings) -> int:
+    """Show the screen until it is left; returns the exit code."""
+    with screen_only(paths.log_file()):
+        return asyncio.run(_run(settings))

@@ -1,0 +1,168 @@
+"""What is said of a VM or host in one line or a few, and the newest events: texts, no widgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from kvmtui.core.fields import Tone, state_text
+from kvmtui.core.inventory import AgentState, Severity
+from kvmtui.core.text import safe, shorten
+from kvmtui.core.units import bps, day_or_time, hhmm, hhmmss, latency, pair, percent, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rich.style import Style
+
+    from kvmtui.core.fields import HostRow, VmRow
+    from kvmtui.core.inventory import Event, Fleet, Since, Vm
+    from kvmtui.core.problems import Problem
+
+EVENT_TONES = {Severity.NONE: Tone.MUTED, Severity.INFO: Tone.MUTED, Severity.WARN: Tone.WARN, Severity.BAD: Tone.BAD}
+EVENT_SIGNS = {Severity.NONE: " ", Severity.INFO: " ", Severity.WARN: "!", Severity.BAD: "x"}
+AGENTS = {AgentState.NONE: "no agent", AgentState.DISCONNECTED: "agent silent", AgentState.CONNECTED: "agent ok"}
+
+
+def since_text(since: Since | None, now: float) -> str:
+    """Return since when a state holds: "since 14:03" when the change was seen, else "before 14:03"."""
+    if since is None:
+        return "since when is unknown"
+    return f"{'since' if since.exact else 'before'} {day_or_time(since.at, now)}"
+
+
+def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], width: int) -> Text:
+    """Return the selection line: the full name, where it is, and what else fits."""
+    vm = row.vm
+    text = Text(no_wrap=True)
+    text.append(safe(vm.name), tones[Tone.ACCENT])
+    text.append(f" on {safe(row.entry.name)}")
+    parts: list[tuple[str, Tone]] = []
+    if problem is not None:
+        parts.append((problem.text, Tone.BAD if problem.severity is Severity.BAD else Tone.WARN))
+    if vm.addresses:
+        parts.append((safe(vm.addresses[0].ip), Tone.NORMAL))
+    if vm.os:
+        parts.append((safe(vm.os, limit=30), Tone.NORMAL))
+    if vm.is_active:
+        parts.append((AGENTS[vm.agent], Tone.MUTED))
+    if vm.snapshots is not None:
+        parts.append((f"snapshots {vm.snapshots}", Tone.MUTED))
+    if vm.owner:
+        parts.append((f"owned by {safe(vm.owner)}", Tone.WARN))
+    if vm.tags:
+        parts.append((" ".join(f"#{safe(tag, limit=30)}" for tag in vm.tags), Tone.MUTED))
+    if not problem:
+        parts.append((f"{state_text(row)} {since_text(vm.since, row.now)}", Tone.MUTED))
+    for part, tone in parts:
+        text.append("  ")
+        text.append(part, tones[tone])
+    text.truncate(width)
+    return text
+
+
+def host_about(row: HostRow, problem: Problem | None, tones: Mapping[Tone, Style], width: int) -> Text:
+    """Return the selection line of a host."""
+    entry = row.entry
+    text = Text(no_wrap=True)
+    text.append(safe(entry.name), tones[Tone.ACCENT])
+    text.append(f"  {safe(entry.uri)}", tones[Tone.MUTED])
+    if problem is not None:
+        text.append(f"  {problem.text}", tones[Tone.BAD if problem.severity is Severity.BAD else Tone.WARN])
+    if entry.state is not None:
+        host = entry.state.host
+        text.append(f"  {host.cpus} CPUs  {size(host.memory)}  {safe(host.cpu_model, limit=40)}", tones[Tone.MUTED])
+    if entry.condition.hint:
+        text.append(f"  {safe(entry.condition.hint)}")
+    text.truncate(width)
+    return text
+
+
+def event_lines(events: Iterable[Event], height: int, width: int, tones: Mapping[Tone, Style]) -> list[Text]:
+    """Return the newest events under a heading, `height` lines in all."""
+    lines = [Text("EVENTS", tones[Tone.MUTED], no_wrap=True)]
+    for event in events:
+        if len(lines) >= height:
+            break
+        line = Text(no_wrap=True)
+        line.append(f"{hhmmss(event.at)} ", tones[Tone.MUTED])
+        line.append(f"{EVENT_SIGNS[event.severity]}  ", tones[EVENT_TONES[event.severity]])
+        room = width - 13 - len(event.by) - 2
+        what = shorten(safe(event.subject), max(20, room * 2 // 5))
+        line.append(f"{what:<{max(20, min(34, room * 2 // 5))}} ")
+        rest = max(0, width - line.cell_len - len(event.by) - 2)
+        line.append(shorten(safe(event.detail), rest), tones[Tone.MUTED])
+        line.pad_right(max(0, width - line.cell_len - len(event.by)))
+        line.append(safe(event.by), tones[Tone.MUTED])
+        lines.append(line)
+    while len(lines) < height:
+        lines.append(Text())
+    return lines
+
+
+def facts(vm: Vm, now: float) -> list[tuple[str, str]]:
+    """Return what is known of a VM's definition, as names and values."""
+    del now
+    found = [
+        ("UUID", vm.uuid),
+        ("vCPUs", f"{vm.vcpus}" + (f" of {vm.vcpus_max}" if vm.vcpus_max != vm.vcpus else "")),
+        ("memory", size(vm.memory) + (f" of {size(vm.memory_max)}" if vm.memory_max != vm.memory else "")),
+        ("OS", safe(vm.os) or "unknown"),
+        ("firmware", vm.firmware or "BIOS"),
+        ("machine", f"{safe(vm.machine)} {safe(vm.arch)}".strip()),
+        ("CPU model", safe(vm.cpu_model) or "hypervisor default"),
+        (
+            "acceleration",
+            "KVM"
+            if vm.accel == "kvm"
+            else "none: emulated by QEMU (slow)"
+            if vm.accel == "qemu"
+            else vm.accel or "unknown",
+        ),
+        ("autostart", "on" if vm.autostart else "off"),
+        (
+            "definition",
+            (
+                "transient: it is gone when it stops"
+                if not vm.persistent
+                else "stored; differs from the running one until the next start"
+                if vm.pending
+                else "stored"
+            ),
+        ),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def side_lines(row: VmRow | None, fleet: Fleet, tones: Mapping[Tone, Style], width: int) -> list[Text]:
+    """Return the live detail pane of the VM under the cursor."""
+    del fleet
+    if row is None:
+        return [Text("No VM is selected.", tones[Tone.MUTED])]
+    vm, rates = row.vm, row.rates
+    lines = [Text.assemble((shorten(safe(vm.name), width - 1), tones[Tone.ACCENT]))]
+
+    def add(name: str, value: str, tone: Tone = Tone.NORMAL) -> None:
+        line = Text(no_wrap=True)
+        line.append(f"{name:<13}", tones[Tone.MUTED])
+        line.append(shorten(value, max(8, width - 14)), tones[tone])
+        lines.append(line)
+
+    add("state", f"{state_text(row)} {since_text(vm.since, row.now)}")
+    add("host", safe(row.entry.name))
+    for address in vm.addresses[:4]:
+        add("address", f"{safe(address.ip)} ({address.source.value} {hhmm(address.at)})")
+    if rates is not None and vm.is_active:
+        add("CPU", f"{percent(rates.cpu_percent)} of {rates.vcpus} vCPUs, steal {percent(rates.steal)}")
+        add("guest memory", pair(rates.memory_used, rates.memory_total))
+        add("host memory", size(rates.memory_rss))
+        for disk in rates.disks[:6]:
+            add(safe(disk.name), f"r {bps(disk.read_bps)}  w {bps(disk.write_bps)}  {latency(disk.latency_ms)}")
+        for nic in rates.nics[:4]:
+            add(safe(nic.name), f"rx {bps(nic.rx_bps)}  tx {bps(nic.tx_bps)}")
+    for name, value in facts(vm, row.now):
+        add(name, value)
+    if vm.description:
+        add("note", safe(vm.description))
+    return lines

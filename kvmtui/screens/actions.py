@@ -1,0 +1,124 @@
+"""The keys that look, move and mark: each once, for the bindings, the footer, the help page and rebinding.
+
+What changes a VM is a `Command` (kvmtui.commands); nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual.binding import Binding
+
+
+class Action(NamedTuple):
+    """A key of a screen: `id` is what people rebind, `keys` are Textual's key names, comma separated."""
+
+    id: str
+    keys: str
+    shown: str  # the key as a person reads it
+    label: str
+    help: str
+    method: str  # the screen's `action_*`
+
+
+GO = (
+    Action("go.fleet", "1", "1", "Fleet", "Hosts above, VMs below.", "app.go('fleet')"),
+    Action("go.vms", "2", "2", "VMs", "All VMs, with the whole height.", "app.go('vms')"),
+    Action("go.tasks", "7", "7", "Tasks", "Tasks and the journal.", "app.go('tasks')"),
+    Action("go.hosts", "9", "9", "Hosts", "All hosts, with the whole height.", "app.go('hosts')"),
+    Action("go.log", "0", "0", "log", "The virsh lines of what was really done.", "app.go('log')"),
+    Action("go.last", "minus", "-", "last place", "Back to the last place.", "app.go_last"),
+    Action(
+        "go.older", "left_square_bracket", "[", "older place", "One place back in the history.", "app.go_history(-1)"
+    ),
+    Action(
+        "go.newer", "right_square_bracket", "]", "newer place", "One place forward in the history.", "app.go_history(1)"
+    ),
+    Action("go.back", "q", "q", "back", "Back one; at Fleet it quits.", "app.back_or_quit"),
+    Action("go.quit", "Q", "Q", "quit", "Quit; asks while tasks run.", "app.leave"),
+    Action("go.palette", "ctrl+p", "ctrl-p", "palette", "Every command by name, key or virsh word.", "app.palette"),
+    Action("go.help", "question_mark", "?", "help", "This screen and its keys.", "app.help"),
+    Action("go.command", "colon", ":", "command", "Run a command by name, e.g. `:start web-1`.", "command_line"),
+    Action("view.repaint", "ctrl+l", "ctrl-l", "repaint", "Paint the whole screen anew.", "app.repaint"),
+    Action(
+        "view.suspend", "ctrl+z", "ctrl-z", "suspend", "Leave to the shell; `fg` comes back.", "app.suspend_process"
+    ),
+)
+"""Live on every screen."""
+
+LIST = (
+    Action("list.look", "enter,d", "enter", "look", "Look inside.", "look"),
+    Action(
+        "list.filter", "slash", "/", "find", "Filter: words, or `cpu>80 state:running host:hv1 -name:test`.", "filter"
+    ),
+    Action("list.faults", "f", "f", "faults", "Only what is wrong.", "faults"),
+    Action("list.sort", "o", "o", "sort by", "`o` and a column's letter sorts by it.", "sort_menu"),
+    Action("list.reverse", "O", "O", "reverse", "Reverse the order.", "reverse"),
+    Action(
+        "list.resort", "equals_sign", "=", "sort now", "Sort again now: the order is held while you work.", "resort"
+    ),
+    Action("list.group", "z", "z", "group", "Group by host, state, tag or OS; again folds.", "group"),
+    Action("list.wide", "w", "w", "wide", "All columns that fit, or the usual ones.", "wide"),
+    Action("list.columns", "W", "W", "columns", "Choose the columns.", "columns"),
+    Action("list.read", "r", "r", "read again", "Read the host of the cursor's row anew.", "read_again"),
+    Action("list.why", "l", "l", "why", "Why it is in this state, and its journal.", "why"),
+    Action("list.facts", "i", "i", "facts", "Facts, and the virsh line of every command.", "facts"),
+    Action("list.copy", "y", "y", "copy", "Copy name, UUID, address, MAC, virsh line or XML.", "copy"),
+)
+"""Live where VMs or hosts are listed."""
+
+MARK = (
+    Action("mark.one", "space", "space", "mark", "Mark the row and step on.", "mark"),
+    Action("mark.screen", "plus", "+", "mark screen", "Mark all that is on the screen now.", "mark_screen"),
+    Action("mark.invert", "asterisk", "*", "invert marks", "Invert the marks of what is listed.", "mark_invert"),
+    Action("mark.none", "u", "u", "unmark all", "Unmark all.", "unmark"),
+    Action(
+        "mark.skip", "full_stop", ".", "this row only", "The next command is for the cursor's row alone.", "this_row"
+    ),
+)
+"""Live where VMs are listed."""
+
+PANES = (
+    Action("pane.next", "tab", "tab", "next pane", "The next pane.", "next_pane"),
+    Action("pane.zoom", "Z", "Z", "zoom", "The focused pane alone, or all panes.", "zoom"),
+    Action("pane.side", "p", "p", "detail", "A live detail pane at the side.", "side"),
+)
+
+TABS = (
+    Action("tab.next", "greater_than_sign,tab", ">", "next tab", "The next tab.", "tab(1)"),
+    Action("tab.last", "less_than_sign", "<", "last tab", "The tab before.", "tab(-1)"),
+)
+"""Live on pages with tabs."""
+
+RESERVED = {
+    "3": "the page of top consumers",
+    "4": "the storage page",
+    "5": "the networks page",
+    "6": "the balance page",
+    "8": "the alarms page",
+    "c": "the VM's console",
+    "v": "the VM's screen",
+    "s": "ssh to the guest or host",
+    "e": "the hardware form",
+    "E": "editing XML",
+    "m": "moving a VM",
+    "b": "snapshots and backups",
+    "n": "making a VM",
+    "F": "saved views",
+}
+"""Keys that a later version uses; pressing one says so, so that no habit forms."""
+
+
+def bindings(*groups: tuple[Action, ...]) -> list[Binding]:
+    """Return Textual bindings for these groups; their ids are what a key map names."""
+    return [
+        Binding(action.keys, action.method, action.label, show=False, id=action.id)
+        for group in groups
+        for action in group
+    ]
+
+
+def single_keys() -> dict[str, str]:
+    """Return every single key of the screens, with the id of its action: no command may take one of these."""
+    every = (*GO, *LIST, *MARK, *PANES, *TABS)
+    return {action.shown: action.id for action in every if len(action.shown) == 1 and action.id != "list.tags"}

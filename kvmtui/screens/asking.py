@@ -1,0 +1,190 @@
+"""What a command asks before it runs: the checks, its form, the confirmation; then it is handed to the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from kvmtui.commands.base import Level, Noun
+from kvmtui.core.errors import KvmtuiError, Refused
+from kvmtui.core.text import safe
+from kvmtui.widgets.confirm import Confirmation, ConfirmScreen
+from kvmtui.widgets.form import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import App
+    from textual.screen import Screen
+
+    from kvmtui.backend.base import Backend
+    from kvmtui.commands.base import Answers, Command, Judgement, Scene, Target
+    from kvmtui.core.inventory import TaskView
+    from kvmtui.screens.marks import Marks
+
+Result = TypeVar("Result")
+REASONS_SHOWN = 4
+
+
+class Services(Protocol):
+    """What asking needs of the engine."""
+
+    def scene(self) -> Scene: ...
+    def judge(self, command: Command, target: Target) -> Judgement: ...
+    def backend(self, host: str) -> Backend: ...
+    def submit(
+        self, command: Command, targets: Sequence[Target], answers: Answers, *, agreed: Level | None = None
+    ) -> tuple[str, ...]: ...
+
+
+class Asking:
+    """Takes one request at a time from the key to the engine."""
+
+    def __init__(self, app: App[int], engine: Services, marks: Marks) -> None:
+        self._app = app
+        self._engine = engine
+        self._marks = marks
+        self.busy = False
+        """Whether something is about to be asked: keys that come before it is painted are not meant for it."""
+
+    def begin(
+        self,
+        command: Command,
+        targets: tuple[Target, ...],
+        hidden: tuple[Target, ...] = (),
+        answers: Answers | None = None,
+    ) -> None:
+        """Ask what the command asks, and run it; returns at once."""
+        self.busy = True
+        self._app.run_worker(self._guarded(command, targets, hidden, answers), name=command.id, exit_on_error=True)
+
+    async def _guarded(
+        self, command: Command, targets: tuple[Target, ...], hidden: tuple[Target, ...], answers: Answers | None
+    ) -> None:
+        try:
+            await self._perform(command, targets, hidden, answers)
+        except KvmtuiError as error:
+            self._tell(str(error))
+        finally:
+            self.busy = False
+
+    async def _perform(
+        self, command: Command, targets: tuple[Target, ...], hidden: tuple[Target, ...], answers: Answers | None
+    ) -> None:
+        able, refused = self._judged(command, targets)
+        able_hidden, refused_hidden = self._judged(command, hidden)
+        refused = [*refused, *refused_hidden]
+        if not able and not able_hidden:
+            self._tell(refused[0] if refused else "Nothing is selected.")
+            return
+        everything = (*able, *able_hidden)
+        given = await self._answers(command, everything[0][0], len(everything), answers)
+        if given is None:
+            return
+        level = max(judgement.level for _, judgement in everything)
+        chosen = [target for target, _ in able]
+        reviewed = bool(command.form) and answers is None and len(everything) == 1
+        if level > Level.ORDINARY or (level == Level.ORDINARY and not reviewed) or able_hidden:
+            confirmed = await self._show(ConfirmScreen(self._question(command, able, able_hidden, refused, given)))
+            if confirmed is None:
+                return
+            if confirmed.hidden:
+                chosen = [*(target for target, _ in able_hidden), *chosen]
+        elif refused:
+            self._tell(f"{len(refused)} skipped: {refused[0]}")
+        if chosen:
+            self._engine.submit(command, chosen, given, agreed=level)
+            self._after(command)
+
+    def _judged(self, command: Command, targets: Sequence[Target]) -> tuple[list[tuple[Target, Judgement]], list[str]]:
+        """Return the targets that the command may run on, and why the others are refused."""
+        able: list[tuple[Target, Judgement]] = []
+        refused: list[str] = []
+        for target in targets:
+            judgement = self._engine.judge(command, target)
+            if judgement.allowed:
+                able.append((target, judgement))
+            else:
+                refused.append(f"{judgement.refusal} {judgement.hint}".strip())
+        return able, refused
+
+    async def _answers(self, command: Command, target: Target, several: int, answers: Answers | None) -> Answers | None:
+        """Return the validated answers; None when the form was left."""
+        if answers is not None or not command.form:
+            return command.validate(answers or {})
+        questions = await command.asked(self._engine.scene(), self._engine.backend(target.host), target)
+        shown = tuple(question for question in questions if not question.option)
+        title = f"{command.label} {target.name} on {target.host}" if several == 1 else f"{command.label} {several} VMs"
+
+        def review(answers: Answers) -> list[str]:
+            full = command.validate(answers)
+            for question in shown:
+                if fault := question.fault(full[question.name]):
+                    raise Refused(fault)
+            return ["Would run:", *command.virsh(target, full).splitlines()]
+
+        given = await self._show(Form(title, shown, review=review))
+        return None if given is None else command.validate(given)
+
+    def _question(
+        self,
+        command: Command,
+        able: list[tuple[Target, Judgement]],
+        hidden: list[tuple[Target, Judgement]],
+        refused: list[str],
+        answers: Answers,
+    ) -> Confirmation:
+        everything = [*able, *hidden]
+        lines = [warning for _, judgement in everything for warning in judgement.warnings]
+        lines += [f"Skipped: {reason}" for reason in refused[:REASONS_SHOWN]]
+        if len(refused) > REASONS_SHOWN:
+            lines.append(f"and {len(refused) - REASONS_SHOWN} more are skipped")
+        first = everything[0][0]
+        if len(everything) == 1:
+            where = f" on {first.host}" if command.noun is Noun.VM else ""
+            title = f"{command.label} {first.name}{where}?"
+        else:
+            title = f"{command.label} {len(everything)} VMs?"
+        return Confirmation(
+            title=title[0].upper() + title[1:],
+            level=Level(max(judgement.level for _, judgement in everything)),
+            names=tuple(target.name for target, _ in able),
+            hidden=tuple(target.name for target, _ in hidden),
+            lines=tuple(dict.fromkeys(lines)),
+            virsh=command.virsh(first, answers),
+            verb=command.verb,
+        )
+
+    def leave(self, running: Sequence[TaskView]) -> None:
+        """Ask whether to quit while tasks run."""
+        self.busy = True
+        self._app.run_worker(self._leave(running), name="leave")
+
+    async def _leave(self, running: Sequence[TaskView]) -> None:
+        try:
+            question = Confirmation(
+                title=f"Quit while {len(running)} task{'s' if len(running) > 1 else ''} run?",
+                level=Level.ORDINARY,
+                names=("kvmtui",),
+                lines=(
+                    *(f"{safe(task.label)} {safe(task.vm or task.host)}: {safe(task.message)}" for task in running[:5]),
+                    "What was sent to a host goes on there; its outcome will read unknown in the journal.",
+                ),
+            )
+            if await self._show(ConfirmScreen(question)) is not None:
+                self._app.exit(0)
+        finally:
+            self.busy = False
+
+    async def _show(self, screen: Screen[Result]) -> Result | None:
+        """Show a dialog and return its answer; from now on it guards itself against early keys."""
+        answer = self._app.push_screen(screen, wait_for_dismiss=True)
+        self.busy = False
+        return await answer
+
+    def _tell(self, text: str) -> None:
+        self._app.notify(safe(text, limit=400), severity="warning", timeout=8, markup=False)
+
+    def _after(self, command: Command) -> None:
+        """Let the marks fall once their verb has been asked for."""
+        if command.noun is Noun.VM:
+            self._marks.clear()

@@ -1,0 +1,86 @@
+"""What a screen may know of the app: the newest fleet, the engine's narrow services, and where to go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.style import Style
+
+    from kvmtui.backend.base import Backend
+    from kvmtui.commands.base import Command, Judgement, Target
+    from kvmtui.commands.registry import Bindings
+    from kvmtui.core.fields import Tone
+    from kvmtui.core.inventory import Fleet, TaskView, VmRef
+    from kvmtui.core.metrics import History
+    from kvmtui.core.problems import Problem
+    from kvmtui.screens.marks import Marks
+    from kvmtui.widgets.glyphs import Glyphs
+
+
+class Memory(Protocol):
+    """What the program remembers between two starts."""
+
+    def get(self, name: str) -> object:
+        """Return what was set, or None."""
+        ...
+
+    def set(self, name: str, value: object) -> None:
+        """Remember it."""
+        ...
+
+
+class Face(Protocol):
+    """The app as screens see it."""
+
+    marks: Marks
+    memory: Memory
+    glyphs: Glyphs
+    bindings: Bindings
+
+    @property
+    def fleet(self) -> Fleet: ...
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What is wrong with the fleet, worst first."""
+        ...
+
+    @property
+    def tones(self) -> Mapping[Tone, Style]:
+        """The styles of this theme."""
+        ...
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        ...
+
+    def idle_seconds(self) -> float:
+        """Return seconds since the last key or mouse event."""
+        ...
+
+    def history(self, ref: VmRef) -> History | None: ...
+    def backend(self, host: str) -> Backend: ...
+    def judge(self, command: Command, target: Target) -> Judgement: ...
+    def look_at(self, ref: VmRef | None, *, graphs: bool = False) -> None: ...
+    def look_at_host(self, host: str | None) -> None: ...
+    def read_again(self, host: str | None) -> None: ...
+    def journal(self, limit: int) -> Sequence[TaskView]: ...
+    def open_vm(self, ref: VmRef, tab: str = "") -> None: ...
+    def open_host(self, host: str) -> None: ...
+    def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
+        """Ask what the command asks, and run it."""
+        ...
+
+    def run_line(self, text: str) -> None:
+        """Run what was entered after `:`."""
+        ...
+
+    def complete(self, text: str) -> Sequence[str]:
+        """Return what a text after `:` can become."""
+        ...
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """Say one sentence for a moment."""
+        ...

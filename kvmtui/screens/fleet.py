@@ -1,0 +1,278 @@
+"""The first screen: hosts above, VMs below; each also alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import getters, on
+from textual.containers import Horizontal
+from textual.reactive import reactive
+
+from kvmtui.commands.base import Noun, Target
+from kvmtui.core.fields import HOST_FIELDS, HostRow, Tone, by_name, host_rows
+from kvmtui.core.inventory import VmRef
+from kvmtui.core.text import safe
+from kvmtui.screens.about import event_lines, host_about, side_lines, vm_about
+from kvmtui.screens.actions import LIST, MARK, PANES, bindings
+from kvmtui.screens.listing import Fold, Group
+from kvmtui.screens.page import Page
+from kvmtui.screens.places import Place
+from kvmtui.screens.rows import host_columns, host_line
+from kvmtui.screens.vm_list_page import VmListPage
+from kvmtui.screens.vm_pane import VmPane
+from kvmtui.widgets.filterbar import FilterBar
+from kvmtui.widgets.lines import Lines
+from kvmtui.widgets.table import ResourceTable, Row, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Mapping
+
+    from textual.binding import BindingType
+    from textual.widget import Widget
+
+    from kvmtui.core.fields import Field
+    from kvmtui.core.inventory import Fleet
+    from kvmtui.core.problems import Problem
+
+SIDE_WIDTH = 200  # columns from which the side detail pane is shown by itself
+EVENTS_FROM = (110, 30)  # columns and lines from which events are shown
+EVENTS_HEIGHT = 5
+HOSTS = by_name(HOST_FIELDS)
+
+
+class FleetPage(VmListPage):
+    """Hosts and VMs of the whole fleet."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(PANES)]
+    help_title = "Fleet"
+    help_text = (
+        "What is wrong comes first: the VMs above the rule have a problem; the line below names it.",
+        "Below the rule stands your order. It is held while you work, and made anew by =, by a sort key, or after"
+        " 10 s without a key. The cursor belongs to a VM, not to a line.",
+        "A change is a leader and a letter: x for what is ordinary, ! for what forces. The menu names its target,"
+        " and the target does not change while the menu is open.",
+        "With VMs marked (space), a change acts on the marked ones; . before it means the cursor's row alone.",
+        "What stands grey is old: its host does not answer. - is not known, never zero.",
+        "Hold shift to select text with the mouse.",
+    )
+    view: reactive[str] = reactive("fleet", init=False)
+
+    hosts = getters.query_one("#hosts", ResourceTable)
+    events = getters.query_one("#events", Lines)
+    side = getters.query_one("#side", Lines)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_host: Mapping[str, Problem] = {}
+        self._host_fields: tuple[Field[HostRow], ...] = ()
+        self._host_sort = ""  # "" is worst first
+        self._host_reverse = False
+        self._side_wanted: bool | None = None
+
+    # -- frame
+
+    def where(self) -> Place:
+        """Return the place that this is."""
+        return Place(self.view)
+
+    def body(self) -> Iterator[Widget]:
+        """Yield hosts, VMs, events and the filter."""
+        yield ResourceTable(glyphs=self.face.glyphs, id="hosts")
+        with Horizontal(id="middle"):
+            yield VmPane(id="pane")
+            yield Lines(id="side")
+        yield Lines(id="events")
+        yield FilterBar()
+
+    def on_mount(self) -> None:
+        """Begin with the VMs."""
+        self.hosts.set_empty("No hosts: -c URI names one, or [hosts] in the configuration.")
+        self.pane.table.focus()
+        self._lay_out()
+
+    def on_resize(self) -> None:
+        """Give each pane what the terminal has room for."""
+        self._lay_out()
+
+    def watch_view(self) -> None:
+        """Show hosts and VMs, or one of them alone."""
+        self._lay_out()
+        (self.hosts if self.view == "hosts" else self.pane.table).focus()
+
+    def _lay_out(self) -> None:
+        width, height = self.app.size
+        only = self.view
+        self.hosts.display = only != "vms"
+        self.pane.parent.display = only != "hosts"  # type: ignore[union-attr] # its container
+        count = len(self.fleet.hosts)
+        self.hosts.styles.height = "1fr" if only == "hosts" else min(count, max(3, height // 3 - 3)) + 1
+        self.events.display = width >= EVENTS_FROM[0] and height >= EVENTS_FROM[1] and only == "fleet"
+        self.side.display = self._side_wanted if self._side_wanted is not None else width >= SIDE_WIDTH
+        self.call_after_refresh(self._show_again)
+
+    def _show_again(self) -> None:
+        self.show_fleet(self.fleet)
+
+    # -- showing
+
+    def show_fleet(self, fleet: Fleet) -> None:
+        """Show the newest fleet."""
+        self._by_host = {problem.host: problem for problem in reversed(self.face.problems) if problem.ref is None}
+        if self.hosts.display:
+            self._show_hosts(fleet)
+        if self.events.display:
+            width, tones = self.size.width, self.face.tones
+            self.events.show(event_lines(fleet.events, EVENTS_HEIGHT, width, tones))
+        super().show_fleet(fleet)
+        if self.side.display:
+            self._show_side()
+
+    def _show_hosts(self, fleet: Fleet) -> None:
+        self._host_fields, columns = host_columns(self.hosts.size.width)
+        self.hosts.set_columns(columns)
+        rows = {row.key: row for row in host_rows(fleet, self.face.now())}
+        keys: list[Hashable] = self._host_order(list(rows.values()))
+        room = self.hosts.size.height - 1
+        if self.view != "hosts" and 0 < room < len(keys):
+            quiet = len(keys) - (room - 1)
+            # A host that is worth a look is never behind the line: the worst come first.
+            keys = [*keys[: room - 1], Rule(f"{quiet} more hosts, 9 lists them")]
+        self.hosts.show(keys, lambda key: self._host_line(rows[str(key)]))
+
+    def _host_order(self, rows: list[HostRow]) -> list[Hashable]:
+        if self._host_sort:
+            one, reverse = HOSTS[self._host_sort], self._host_reverse
+            rows.sort(key=lambda row: (one.sort(row, reverse=reverse), row.entry.name))
+        else:
+            ranks = {name: rank for rank, name in enumerate(self._by_host_ranked())}
+            natural = HOSTS["name"].sort
+            rows.sort(key=lambda row: (ranks.get(row.entry.name, len(ranks)), natural(row)))
+        return [row.key for row in rows]
+
+    def _by_host_ranked(self) -> list[str]:
+        ranked = [problem.host for problem in self.face.problems if problem.ref is None]
+        return list(dict.fromkeys(ranked))
+
+    def _host_line(self, row: HostRow) -> Row:
+        return host_line(row, self._host_fields, self._by_host.get(row.entry.name), self.face.glyphs)
+
+    def _show_side(self) -> None:
+        row = self.pane.row()
+        lines = side_lines(row, self.fleet, self.face.tones, max(20, self.side.size.width - 2))
+        height = self.side.size.height
+        self.side.show((lines + [Text()] * height)[: height or 1])
+
+    def highlighted(self) -> None:
+        """Follow the cursor with the lines below, and with the side pane after a moment of rest."""
+        super().highlighted()
+        if self.side.display:
+            self.rest_timer(self._show_side)
+
+    # -- the foot
+
+    @property
+    def on_hosts(self) -> bool:
+        """Whether the cursor is among the hosts."""
+        return self.view == "hosts" or (self.hosts.has_focus and self.view != "vms")
+
+    def about_line(self) -> Text:
+        """Return the line about the VM or host under the cursor."""
+        if not self.on_hosts:
+            return super().about_line()
+        key = self.hosts.cursor
+        entry = self.fleet.host(str(key)) if key is not None else None
+        if entry is None:
+            return Text()
+        row = HostRow(entry, self.fleet, self.face.now())
+        return host_about(row, self._by_host.get(entry.name), self.face.tones, self.size.width)
+
+    def noun(self) -> Noun:
+        """Say what commands act on."""
+        return Noun.HOST if self.on_hosts else Noun.VM
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return the host under the cursor, or the VMs."""
+        if not self.on_hosts:
+            return super().targets()
+        entry = self.fleet.host(str(self.hosts.cursor)) if self.hosts.cursor is not None else None
+        return (Target.of_host(entry),) if entry is not None else ()
+
+    def hidden_targets(self) -> tuple[Target, ...]:
+        """Return the marked VMs that the filter hides."""
+        return () if self.on_hosts else super().hidden_targets()
+
+    # -- keys
+
+    def action_next_pane(self) -> None:
+        """Go to the other pane."""
+        if self.view == "fleet":
+            (self.pane.table if self.hosts.has_focus else self.hosts).focus()
+            self.call_after_refresh(self.show_foot)
+
+    def action_zoom(self) -> None:
+        """Give the focused pane the whole height, or show both again."""
+        self.view = "fleet" if self.view != "fleet" else "hosts" if self.on_hosts else "vms"
+
+    def action_side(self) -> None:
+        """Show or hide the side pane."""
+        self._side_wanted = not self.side.display
+        self._lay_out()
+
+    def action_look(self) -> None:
+        """Look inside what is under the cursor."""
+        if self.on_hosts:
+            if self.hosts.cursor is not None:
+                self.face.open_host(str(self.hosts.cursor))
+        else:
+            super().action_look()
+
+    def sort_by(self, name: str) -> None:
+        """Order the focused list."""
+        if not self.on_hosts:
+            super().sort_by(name)
+            return
+        if name == self._host_sort:
+            self._host_reverse = not self._host_reverse
+        self._host_sort = name
+        self.hosts.set_sort(name, descending=not self._host_reverse)
+        self._show_hosts(self.fleet)
+
+    def sort_fields(self) -> Mapping[str, str]:
+        """Return the letters that may follow `o`, with the fields."""
+        if not self.on_hosts:
+            return super().sort_fields()
+        return {one.letter: one.name for one in HOST_FIELDS if one.letter}
+
+    def action_resort(self) -> None:
+        """Sort again now; among the hosts, the worst first."""
+        if self.on_hosts:
+            self._host_sort, self._host_reverse = "", False
+            self.hosts.set_sort("")
+            self._show_hosts(self.fleet)
+        else:
+            super().action_resort()
+
+    def host_here(self) -> str | None:
+        """Return the host of what is under the cursor."""
+        if self.on_hosts:
+            return str(self.hosts.cursor) if self.hosts.cursor is not None else None
+        return super().host_here()
+
+    @on(ResourceTable.Highlighted, "#hosts")
+    def _host_highlighted(self) -> None:
+        self.highlighted()
+
+    @on(ResourceTable.Chosen, "#hosts")
+    def _host_chosen(self) -> None:
+        if self.on_hosts:
+            self.action_look()
+
+    @on(ResourceTable.HeaderClicked, "#hosts")
+    def _host_header(self, event: ResourceTable.HeaderClicked) -> None:
+        self.hosts.focus()
+        if event.column in HOSTS:
+            self._host_reverse = event.column == self._host_sort and not self._host_reverse
+            self._host_sort = event.column
+            self.hosts.set_sort(event.column, descending=not self._host_reverse)
+            self._show_hosts(self.fleet)

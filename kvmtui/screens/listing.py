@@ -1,0 +1,180 @@
+"""Which VMs a list shows, and in what order: a problem band, a rule, then the user's order. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvmtui.core.fields import VM_FIELDS, VmRow, by_name, vm_rows
+from kvmtui.core.fields.field import natural
+from kvmtui.core.filters import Filter, parse
+from kvmtui.core.order import Order
+from kvmtui.widgets.table import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from kvmtui.core.inventory import Fleet, VmRef
+    from kvmtui.core.problems import Problem
+
+
+class Fold(NamedTuple):
+    """The VMs of a host that does not answer, as one line."""
+
+    fold: str
+
+
+class Group(NamedTuple):
+    """The heading of a group."""
+
+    group: str
+
+
+GROUPINGS = ("", "host", "state", "tag", "os")
+EVERYTHING = parse("", VM_FIELDS)
+FIELDS = by_name(VM_FIELDS)
+
+
+@dataclass(slots=True)
+class View:
+    """What a person chose for the list."""
+
+    filter: Filter[VmRow] = EVERYTHING
+    faults: bool = False
+    sort: str = "cpu"
+    reverse: bool = False
+    grouping: str = ""
+    folded: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)  # silent hosts whose VMs are listed one by one
+    host: str = ""  # only this host's VMs
+
+
+class Shown(NamedTuple):
+    """A list as it stands now."""
+
+    keys: tuple[Hashable, ...]  # VmRef, Fold, Group or Rule
+    total: int  # VMs of the fleet (or the host)
+    listed: frozenset[VmRef]  # those that the filter lets through
+    fresh: int  # rows that came since the order was made
+
+
+def group_of(row: VmRow, grouping: str) -> str:
+    """Return the heading under which a VM stands."""
+    match grouping:
+        case "host":
+            return row.entry.name
+        case "state":
+            return row.vm.state.value
+        case "tag":
+            return row.vm.tags[0] if row.vm.tags else "no tag"
+        case "os":
+            return row.vm.os or "OS not known"
+        case _:
+            return ""
+
+
+class Listing:
+    """Keeps the order of a list of VMs, and says which lines it has."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self.order: Order[VmRef | Fold] = Order()
+        self.under_cursor: VmRow | None = None
+        """The last row of the VM under the cursor, for the struck line of one that vanished."""
+        self.counts: dict[str, int] = {}
+        """How many VMs stand under each group heading."""
+        self.folds: dict[str, int] = {}
+        """How many VMs each folded host has."""
+
+    def arrange(
+        self, fleet: Fleet, problems: Mapping[VmRef, Problem], now: float, *, resort: bool, band_room: int
+    ) -> Shown:
+        """Return the lines; `problems` are the worst of each VM, `band_room` how many lines the band may take."""
+        rows = self._rows(fleet, now)
+        matching = self._matching(rows, problems)
+        places = self._places(matching, problems)
+        keys = self.order.arrange(places, now, resort=resort)
+        listed = frozenset(row.key for row in matching)
+        band, rest = self._split(keys)
+        lines: list[Hashable] = []
+        if self.view.faults:
+            lines += band
+        elif band:
+            lines += band[:band_room]
+            left = len(band) - band_room
+            more = f"{left} more problems, f lists them; " if left > 0 else ""
+            lines.append(
+                Rule(f"{more}{len(rest)} more by {FIELDS[self.view.sort].title}; order held while you work, = sorts")
+            )
+        groups = {row.key: group_of(row, self.view.grouping) for row in matching} if self.view.grouping else {}
+        lines += self._grouped(rest, groups)
+        return Shown(tuple(lines), len(rows), listed, self.order.new)
+
+    def _rows(self, fleet: Fleet, now: float) -> list[VmRow]:
+        rows = vm_rows(fleet, now)
+        if self.view.host:
+            rows = [row for row in rows if row.entry.name == self.view.host]
+        return rows
+
+    def _matching(self, rows: list[VmRow], problems: Mapping[VmRef, Problem]) -> list[VmRow]:
+        view = self.view
+        if view.faults:
+            rows = [row for row in rows if row.key in problems or not row.live]
+        if view.filter is not EVERYTHING:
+            matches = view.filter.matches
+            rows = [row for row in rows if matches(row)]
+        return rows
+
+    def _places(
+        self, rows: Iterable[VmRow], problems: Mapping[VmRef, Problem]
+    ) -> dict[VmRef | Fold, tuple[int, object]]:
+        """Return each line's band and sort key."""
+        view = self.view
+        sort, reverse, grouping = FIELDS[view.sort].sort, view.reverse, view.grouping
+        places: dict[VmRef | Fold, tuple[int, object]] = {}
+        self.folds = {}
+        self.counts = {}
+        for row in rows:
+            ref = row.key
+            name = row.vm.name
+            if not row.live and row.entry.name not in view.opened and not view.host:
+                fold = Fold(row.entry.name)
+                self.folds[row.entry.name] = self.folds.get(row.entry.name, 0) + 1
+                places[fold] = (0, (2, 0, row.entry.name))
+                continue
+            problem = problems.get(ref)
+            if problem is not None and row.live:
+                places[ref] = (0, (3 - problem.severity.value, problem.rank, name))
+            elif grouping:
+                group = group_of(row, grouping)
+                self.counts[group] = self.counts.get(group, 0) + 1
+                places[ref] = (1, (natural(group), sort(row, reverse=reverse), name))
+            else:
+                places[ref] = (1, (sort(row, reverse=reverse), name))
+        return places
+
+    def _split(self, keys: Sequence[VmRef | Fold]) -> tuple[list[VmRef | Fold], list[VmRef | Fold]]:
+        band_of = self.order.band
+        band = [key for key in keys if band_of(key) == 0]
+        return band, keys[len(band) :] if keys[: len(band)] == band else [key for key in keys if band_of(key) != 0]
+
+    def _grouped(self, keys: Sequence[VmRef | Fold], groups: Mapping[VmRef | Fold, str]) -> list[Hashable]:
+        """Return the lines of the user's order, with a heading before each group and without folded groups."""
+        if not self.view.grouping:
+            return list(keys)
+        lines: list[Hashable] = []
+        heading: str | None = None
+        for key in keys:
+            group = groups.get(key, heading or "")
+            if group != heading:
+                heading = group
+                lines.append(Group(group))
+            if group not in self.view.folded:
+                lines.append(key)
+        return lines
+
+    def point(self, ref: VmRef | None, row: VmRow | None) -> None:
+        """Say which VM the cursor is on, and how it looks now."""
+        self.order.point(ref)
+        if row is not None or ref is None:
+            self.under_cursor = row

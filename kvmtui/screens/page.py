@@ -1,0 +1,266 @@
+"""What every screen has: the status line above, and below it the selection, the marks, the keys and the menus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual import getters, on
+from textual.screen import Screen
+
+from kvmtui.commands.base import Noun, Target
+from kvmtui.core.fields import Tone
+from kvmtui.core.text import safe
+from kvmtui.screens.actions import GO, bindings
+from kvmtui.screens.places import Place
+from kvmtui.screens.status import header, task_line
+from kvmtui.widgets.chords import Cancelled, Chord, Dropped, Leader
+from kvmtui.widgets.commandline import CommandLine
+from kvmtui.widgets.lines import Line
+from kvmtui.widgets.menu import LeaderMenu, MenuEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.widget import Widget
+
+    from kvmtui.core.inventory import Fleet
+    from kvmtui.screens.face import Face
+    from kvmtui.widgets.chords import Step
+    from kvmtui.widgets.textline import TextBar
+
+FORCE = "!"
+
+
+class Page(Screen[None]):
+    """A screen that shows some part of the fleet; the app gives it each new fleet while it is shown."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(GO)]
+    AUTO_FOCUS = None
+    help_title = ""
+    help_text: ClassVar[tuple[str, ...]] = ()
+    """What `?` says of the screen, in its own words."""
+
+    head = getters.query_one("#head", Line)
+    task = getters.query_one("#task", Line)
+    about = getters.query_one("#about", Line)
+    marked = getters.query_one("#marked", Line)
+    keys = getters.query_one("#keys", Line)
+    menu = getters.query_one(LeaderMenu)
+    command_line = getters.query_one(CommandLine)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fixed: tuple[Target, ...] = ()
+        self._fixed_hidden: tuple[Target, ...] = ()
+        self._fixed_noun = Noun.VM
+        self._sorting: Mapping[str, str] = {}
+
+    def compose(self) -> ComposeResult:
+        """Compose the frame around the body."""
+        yield Line(id="head")
+        yield from self.body()
+        yield Line(id="task")
+        yield Line(id="about")
+        yield Line(id="marked")
+        yield LeaderMenu()
+        yield CommandLine(self.face.complete)
+        yield Line(id="keys")
+
+    def body(self) -> Iterator[Widget]:
+        """Yield the widgets between the status line and the foot."""
+        raise NotImplementedError
+
+    def where(self) -> Place:
+        """Return the place that this is."""
+        return Place("fleet")
+
+    @property
+    def face(self) -> Face:
+        """The app, as far as a screen may know it."""
+        return cast("Face", self.app)
+
+    @property
+    def fleet(self) -> Fleet:
+        """The newest fleet."""
+        return self.face.fleet
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was shown."""
+        self.show_fleet(self.fleet)
+
+    # -- showing
+
+    def show_fleet(self, fleet: Fleet) -> None:
+        """Show the newest fleet: the frame's lines here, the body in each screen."""
+        tones, width = self.face.tones, self.size.width
+        self.head.say(header(fleet, self.face.problems, self.face.now(), width, tones))
+        self.task.say(task_line(fleet, width, tones))
+        self.show_foot()
+
+    def show_foot(self) -> None:
+        """Show the lines about the selection and the keys that work on it."""
+        self.about.say(self.about_line())
+        self.marked.say(self.marked_line())
+        self.keys.say(self.keys_line())
+
+    def about_line(self) -> Text:
+        """Return the line about the selection."""
+        return Text()
+
+    def marked_line(self) -> Text:
+        """Return the line about marks, or about what the keys act on."""
+        return Text()
+
+    def key_hints(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that work on the selection now, with a word each."""
+        yield ":", "go"
+        yield "?", "help"
+
+    def keys_line(self) -> Text:
+        """Return the footer."""
+        tones = self.face.tones
+        text = Text(no_wrap=True)
+        for shown, word in self.key_hints():
+            if text.cell_len + len(shown) + len(word) + 3 > self.size.width:
+                continue
+            if text:
+                text.append("  ")
+            text.append(shown, tones[Tone.ACCENT])
+            text.append(f" {word}", tones[Tone.MUTED])
+        return text
+
+    # -- what commands act on
+
+    def noun(self) -> Noun:
+        """Say what the commands of this screen act on."""
+        return Noun.VM
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return what a command would act on now."""
+        return ()
+
+    def hidden_targets(self) -> tuple[Target, ...]:
+        """Return those of the marked ones that a filter hides."""
+        return ()
+
+    # -- keys
+
+    def text_bar(self) -> TextBar | None:
+        """Return the bar that keys are text for at the moment."""
+        return self.command_line if self.command_line.active else None
+
+    def open_text(self, key: str) -> bool:
+        """Open the bar that `:` or `/` stands for, in the same key event; False when there is none here."""
+        if key == ":":
+            self.command_line.open()
+            return True
+        return False
+
+    def action_command_line(self) -> None:
+        """Open the `:` line."""
+        self.command_line.open()
+
+    def step_back(self) -> bool:
+        """Undo the first thing that `esc` can undo here; False when the screen itself is to be left."""
+        if self.menu.is_open:
+            self.close_menu()
+            return True
+        return False
+
+    def take_step(self, step: Step) -> None:
+        """Do what a step of the leader keys says."""
+        match step:
+            case Leader(leader):
+                self._open_menu(leader)
+            case Chord(leader, letter):
+                self._run_chord(leader, letter)
+            case Dropped(_, sentence):
+                self.close_menu()
+                self.face.tell(sentence)
+            case Cancelled():
+                self.close_menu()
+            case _:
+                pass
+
+    def close_menu(self) -> None:
+        """Take the menu away, and what it was opened for."""
+        self.menu.close()
+        self._sorting = {}
+        self._fixed = self._fixed_hidden = ()
+
+    def _open_menu(self, leader: str) -> None:
+        """Fix the targets now, and show what can be done to them."""
+        self._fixed, self._fixed_hidden = self.targets(), self.hidden_targets()
+        self._fixed_noun = self.noun()
+        everything = (*self._fixed, *self._fixed_hidden)
+        if not everything:
+            self.menu.open("Nothing is selected.", ())
+            return
+        entries = []
+        for letter, command in self.face.bindings.menu(self._fixed_noun, leader):
+            verdicts = [self.face.judge(command, target) for target in everything[:50]]
+            reason = verdicts[0].refusal if not any(verdict.allowed for verdict in verdicts) else ""
+            if len(everything) > 1 and not command.many:
+                reason = "for one at a time"
+            entries.append(MenuEntry(letter, command.label, reason))
+        self.menu.open(f"{leader}  {self.title_of(everything)}", entries, forced=leader == FORCE)
+
+    def title_of(self, targets: tuple[Target, ...]) -> str:
+        """Return what a menu or dialog acts on: the full name, or how many."""
+        if len(targets) == 1:
+            only = targets[0]
+            where = f" on {only.host}" if only.uuid and self._fixed_noun is Noun.VM else ""
+            state = f"  ({only.state.value})" if only.state is not None else ""
+            return f"{only.name}{where}{state}"
+        hidden = f" ({len(self._fixed_hidden)} hidden by the filter)" if self._fixed_hidden else ""
+        return f"{len(targets)} marked VMs{hidden}"
+
+    def _run_chord(self, leader: str, letter: str) -> None:
+        targets, hidden, noun = self._fixed, self._fixed_hidden, self._fixed_noun
+        self.close_menu()
+        command = self.face.bindings.by_chord(noun, leader, letter)
+        if command is None:
+            self.face.tell(f"{leader} {letter} does nothing to a {noun.value}.")
+        elif not targets and not hidden:
+            self.face.tell("Nothing is selected.")
+        else:
+            self.face.request(command, targets, hidden)
+
+    # -- the menu of sort letters
+
+    @property
+    def is_sorting(self) -> bool:
+        """Whether the next key is a column's letter."""
+        return bool(self._sorting)
+
+    def open_sort_menu(self, letters: Mapping[str, str]) -> None:
+        """Show the letters of the columns; the next key is taken by `take_sort`."""
+        self._sorting = letters
+        self.menu.open("sort by", [MenuEntry(letter, name) for letter, name in letters.items()])
+
+    def take_sort(self, key: str) -> None:
+        """Sort by the column of that letter; any other key closes the menu."""
+        name = self._sorting.get(key)
+        self.close_menu()
+        if name is not None:
+            self.sort_by(name)
+
+    def sort_by(self, name: str) -> None:
+        """Order what is listed by a field."""
+        raise NotImplementedError
+
+    @on(CommandLine.Entered)
+    def _command_entered(self, event: CommandLine.Entered) -> None:
+        event.stop()
+        if event.bar is self.command_line:
+            self.face.run_line(event.text)
+
+
+def named(target: Target) -> str:
+    """Return how a target is called in a sentence."""
+    if target.uuid and target.state is not None:
+        return f"{safe(target.name)} on {safe(target.host)}"
+    return safe(target.name)

@@ -1,0 +1,180 @@
+"""Rows of the core become lines of a table: which columns, which cells, which signs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, HostRow, Shown, Tone, VmRow, by_name
+from kvmtui.core.fields.host import condition_text
+from kvmtui.core.inventory import ConditionKind, Severity
+from kvmtui.core.text import safe
+from kvmtui.core.units import hhmm, hhmmss
+from kvmtui.widgets.spark import sparkline
+from kvmtui.widgets.table import EMPTY_CELL, Cell, Column, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kvmtui.core.fields import Field
+    from kvmtui.core.metrics import History
+    from kvmtui.core.problems import Problem
+    from kvmtui.widgets.glyphs import Glyphs
+
+Any_ = TypeVar("Any_")
+
+VM_BY_NAME = by_name(VM_FIELDS)
+HOST_BY_NAME = by_name(HOST_FIELDS)
+WIDE = 120  # columns from which more is shown
+TREND = Column("trend", "TREND", 12, priority=8)
+TREND_POINTS = 12
+BAR = 8
+
+SIGNS = {
+    Severity.NONE: EMPTY_CELL,
+    Severity.INFO: Cell("i", Tone.MUTED),
+    Severity.WARN: Cell("!", Tone.WARN),
+    Severity.BAD: Cell("!", Tone.BAD),
+}
+
+# Which column goes first where there is no room; what is not named here goes after these.
+_PRIORITY = {"name": 0, "state": 0, "host": 2, "cpu": 1, "mem": 3, "steal": 4, "lat": 5, "flags": 6}
+
+
+def vm_columns(
+    width: int, chosen: Sequence[str], *, every: bool = False
+) -> tuple[tuple[Field[VmRow] | None, ...], tuple[Column, ...]]:
+    """Return the fields and columns of a list of VMs; None stands for the trend, which is no field."""
+    if chosen:
+        names = list(chosen)
+    else:
+        names = [one.name for one in VM_FIELDS if one.shown is Shown.ALWAYS]
+        if width >= WIDE or every:
+            names += [one.name for one in VM_FIELDS if one.shown is Shown.WIDE]
+            names.insert(names.index("cpu") + 1 if "cpu" in names else len(names), "trend")
+        if every:
+            names += [one.name for one in VM_FIELDS if one.shown is Shown.OPTIONAL]
+    fields: list[Field[VmRow] | None] = []
+    columns: list[Column] = []
+    for place, name in enumerate(names):
+        if name == "trend":
+            fields.append(None)
+            columns.append(TREND)
+        elif name in VM_BY_NAME:
+            one = VM_BY_NAME[name]
+            fields.append(one)
+            columns.append(
+                Column(
+                    one.name,
+                    one.title,
+                    one.width,
+                    right=one.right,
+                    flexible=one.name == "name",
+                    priority=_PRIORITY.get(one.name, 10 + place),
+                )
+            )
+    return tuple(fields), tuple(columns)
+
+
+def host_columns(width: int, entries: Iterable[object] = ()) -> tuple[tuple[Field[HostRow], ...], tuple[Column, ...]]:
+    """Return the fields and columns of a list of hosts."""
+    del entries
+    names = [one.name for one in HOST_FIELDS if one.shown is Shown.ALWAYS]
+    if width >= WIDE:
+        names += ["pool_name", "uptime", "libvirt", "qemu"]
+    fields = tuple(HOST_BY_NAME[name] for name in names)
+    columns = tuple(
+        Column(
+            one.name,
+            one.title,
+            one.width + (BAR + 1 if one.name == "cpu" else 0),
+            right=one.right and one.name != "cpu",
+            flexible=one.name == "name",
+            priority=0 if one.name in ("name", "cpu", "used", "vms") else 10 + place,
+        )
+        for place, one in enumerate(fields)
+    )
+    return fields, columns
+
+
+def trend(history: History | None, glyphs: Glyphs) -> str:
+    """Return the last two minutes of CPU, one level for each 10 s."""
+    if history is None or not len(history):
+        return ""
+    _times, values = history.series("cpu")
+    return sparkline(values[-TREND_POINTS:], 0.0, 100.0, glyphs)
+
+
+def bar(percent: float | None, glyphs: Glyphs) -> str:
+    """Return a bar of at most eight cells, in eighths where the terminal can."""
+    if percent is None:
+        return ""
+    eighths = round(min(100.0, max(0.0, percent)) / 100 * BAR * 8)
+    if glyphs.ascii:
+        return "#" * round(eighths / 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def vm_line(
+    row: VmRow,
+    fields: Sequence[Field[VmRow] | None],
+    *,
+    problem: Problem | None,
+    history: History | None,
+    marked: bool,
+    glyphs: Glyphs,
+) -> Row:
+    """Return a VM's line."""
+    cells = tuple(
+        Cell(one.text(row), one.tone(row)) if one is not None else Cell(trend(history, glyphs), Tone.MUTED)
+        for one in fields
+    )
+    sign = SIGNS[problem.severity] if problem is not None else EMPTY_CELL
+    if not row.live:
+        sign = Cell("?", Tone.WARN)
+    return Row(cells, sign, marked=marked, muted=not row.live)
+
+
+def gone_line(row: VmRow, at: float, how: str) -> Row:
+    """Return the struck line of a VM that vanished under the cursor."""
+    return Row((Cell(safe(row.vm.name)), Cell(f"gone {hhmm(at)}: {how}", Tone.WARN)), Cell("x", Tone.WARN), struck=True)
+
+
+def fold_line(host: str, count: int, seen: float | None) -> Row:
+    """Return the one line for the VMs of a host that does not answer."""
+    many = f"{count} VMs" if count != 1 else "1 VM"
+    when = f"as last seen at {hhmmss(seen)}" if seen else "never seen"
+    return Row(
+        (Cell(f"{many} of {safe(host)}", Tone.MUTED), Cell(f"{when}; enter lists them", Tone.MUTED)),
+        Cell("?", Tone.WARN),
+        muted=True,
+    )
+
+
+def group_line(name: str, count: int, *, folded: bool) -> Row:
+    """Return the heading of a group."""
+    many = f"{count} VMs" if count != 1 else "1 VM"
+    return Row((Cell(f"{'+' if folded else '-'} {safe(name)}   {many}", Tone.ACCENT),))
+
+
+def host_line(row: HostRow, fields: Sequence[Field[HostRow]], problem: Problem | None, glyphs: Glyphs) -> Row:
+    """Return a host's line; of one that does not answer, what is the matter with it."""
+    entry = row.entry
+    name = Cell(safe(entry.name))
+    if not entry.condition.is_answering:
+        text = condition_text(entry, row.now)
+        count = len(entry.state.vms) if entry.state else 0
+        if count:
+            text += f"; its {count} VM{'s' if count != 1 else ''} shown as last seen"
+        if entry.condition.hint:
+            text += f"  {safe(entry.condition.hint)}"
+        calm = entry.condition.kind in (ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)
+        return Row((name, Cell(text, Tone.MUTED if calm else Tone.BAD)), EMPTY_CELL if calm else Cell("x", Tone.BAD))
+    cells = []
+    for one in fields:
+        text, tone = one.text(row), one.tone(row)
+        if one.name == "cpu":
+            load = entry.state.load if entry.state else None
+            text = f"{text:>5} {bar(load.cpu if load else None, glyphs)}"
+        cells.append(Cell(text, tone))
+    sign = SIGNS[problem.severity] if problem is not None else EMPTY_CELL
+    return Row(tuple(cells), sign)

@@ -1,0 +1,120 @@
+"""The status line of every screen, and the line about tasks: texts from a fleet, no widgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from kvmtui.core.fields import Tone
+from kvmtui.core.inventory import TaskPhase, VmState
+from kvmtui.core.text import safe, shorten
+from kvmtui.core.units import hhmm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.style import Style
+
+    from kvmtui.core.inventory import Fleet, TaskView
+    from kvmtui.core.problems import Problem
+
+OUTCOME_TONES = {
+    TaskPhase.DONE: Tone.GOOD,
+    TaskPhase.FAILED: Tone.BAD,
+    TaskPhase.REFUSED: Tone.WARN,
+    TaskPhase.UNKNOWN: Tone.BAD,
+    TaskPhase.CANCELLED: Tone.MUTED,
+}
+
+
+def counts(fleet: Fleet) -> dict[str, int]:
+    """Return how many VMs are on, off, paused, otherwise, and old (of hosts that do not answer)."""
+    found = {"on": 0, "off": 0, "paused": 0, "suspended": 0, "crashed": 0, "unknown": 0, "old": 0}
+    words = {
+        VmState.RUNNING: "on",
+        VmState.STOPPING: "on",
+        VmState.OFF: "off",
+        VmState.PAUSED: "paused",
+        VmState.SUSPENDED: "suspended",
+        VmState.CRASHED: "crashed",
+        VmState.UNKNOWN: "unknown",
+    }
+    for entry in fleet.hosts:
+        if entry.state is None:
+            continue
+        if not entry.condition.is_answering:
+            found["old"] += len(entry.state.vms)
+            continue
+        for vm in entry.state.vms.values():
+            found[words[vm.state]] += 1
+    return found
+
+
+def guard_word(fleet: Fleet) -> str:
+    """Return RO when nothing can be changed anywhere, else RW."""
+    if fleet.read_only or (fleet.hosts and all(entry.guard == "read-only" for entry in fleet.hosts)):
+        return "RO"
+    return "RW"
+
+
+def header(fleet: Fleet, problems: Sequence[Problem], now: float, width: int, tones: Mapping[Tone, Style]) -> Text:
+    """Return the status line: which fleet, how many answer, how the VMs stand, what is wrong, the time."""
+    text = Text(no_wrap=True)
+    name = "DEMO" if fleet.demo else safe(fleet.label, limit=20) or "kvmtui"
+    text.append(name, tones[Tone.WARN] if fleet.demo else tones[Tone.ACCENT])
+    word = guard_word(fleet)
+    text.append(f" {word}", tones[Tone.MUTED] if word == "RO" else tones[Tone.WARN])
+    up = sum(entry.condition.is_answering for entry in fleet.hosts)
+    text.append("   hosts ")
+    text.append(f"{up}/{len(fleet.hosts)}", tones[Tone.NORMAL] if up == len(fleet.hosts) else tones[Tone.BAD])
+    found = counts(fleet)
+    text.append(f"   VMs {found['on']} on")
+    for word in ("off", "paused", "suspended", "crashed", "unknown", "old"):
+        if found[word]:
+            tone = {"off": Tone.NORMAL, "crashed": Tone.BAD}.get(word, Tone.WARN)
+            text.append(f" {found[word]} {word}", tones[tone])
+    if problems:
+        text.append(
+            f"   {len(problems)} PROBLEM{'S' if len(problems) > 1 else ''}",
+            tones[Tone.BAD],
+        )
+    running = sum(not task.phase.is_final for task in fleet.tasks)
+    if running:
+        text.append(f"   {running} task{'s' if running > 1 else ''}", tones[Tone.ACCENT])
+    clock = hhmm(now)
+    room = width - len(clock)
+    if text.cell_len + 1 > room:
+        text.truncate(max(0, room - 1))
+    text.pad_right(room - text.cell_len)
+    text.append(clock, tones[Tone.MUTED])
+    return text
+
+
+def task_words(task: TaskView) -> str:
+    """Return a task's subject: "start dns-1"."""
+    return f"{task.label} {safe(task.vm or task.host)}"
+
+
+def task_line(fleet: Fleet, width: int, tones: Mapping[Tone, Style]) -> Text:
+    """Return the line about what runs now and what ended last."""
+    text = Text(no_wrap=True)
+    running = [task for task in fleet.tasks if not task.phase.is_final]
+    ended = next((task for task in fleet.tasks if task.phase.is_final and task.ours), None)
+    last = Text()
+    if ended is not None:
+        last.append("last: ", tones[Tone.MUTED])
+        last.append(shorten(task_words(ended), max(10, width // 3)))
+        last.append(f" {ended.phase.value}", tones[OUTCOME_TONES[ended.phase]])
+        last.append(f" {hhmm(ended.ended or ended.started)}", tones[Tone.MUTED])
+    room = width - last.cell_len - (2 if last else 0)
+    if running:
+        first = running[-1]
+        more = f"  + {len(running) - 1} more" if len(running) > 1 else ""
+        percent = "" if first.percent is None else f"  {first.percent:.0f} %"
+        text.append("> ", tones[Tone.ACCENT])
+        text.append(shorten(f"{task_words(first)}  {safe(first.message)}{percent}{more}", max(10, room - 2)))
+    if last:
+        text.pad_right(max(0, width - text.cell_len - last.cell_len))
+        text.append_text(last)
+    return text

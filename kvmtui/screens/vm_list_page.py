@@ -1,0 +1,301 @@
+"""What pages with a list of VMs share: the keys that filter, sort, group, mark and look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import getters, on
+
+from kvmtui.commands import registry
+from kvmtui.core.fields import VM_FIELDS, Tone
+from kvmtui.core.inventory import VmRef
+from kvmtui.core.text import safe, shorten
+from kvmtui.screens.about import vm_about
+from kvmtui.screens.actions import LIST, MARK, bindings
+from kvmtui.screens.listing import Fold, Group
+from kvmtui.screens.page import Page
+from kvmtui.screens.vm_pane import VmPane
+from kvmtui.widgets.filterbar import FilterBar
+from kvmtui.widgets.table import ResourceTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from textual.binding import BindingType
+    from textual.timer import Timer
+
+    from kvmtui.commands.base import Target
+    from kvmtui.core.inventory import Fleet
+    from kvmtui.widgets.textline import TextBar
+
+REST = 0.15  # seconds without a move after which a detail pane follows
+
+
+class VmListPage(Page):
+    """A page with a `VmPane`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(LIST, MARK)]
+
+    pane = getters.query_one(VmPane)
+    filter_bar = getters.query_one(FilterBar)
+    _resting: Timer | None = None
+
+    # -- showing
+
+    def show_fleet(self, fleet: Fleet) -> None:
+        """Show the newest fleet."""
+        if self.pane.display:
+            self.pane.show_fleet(fleet)
+        super().show_fleet(fleet)
+
+    def highlighted(self) -> None:
+        """Follow the cursor with the lines below."""
+        self.pane.point()
+        self.show_foot()
+
+    def rest_timer(self, then: Callable[[], None]) -> None:
+        """Call `then` when the cursor has rested."""
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(REST, then)
+
+    def about_line(self) -> Text:
+        """Return the line about the VM under the cursor."""
+        row = self.pane.row()
+        if row is None:
+            return Text()
+        problem = next((one for one in self.face.problems if one.ref == row.key), None)
+        return vm_about(row, problem, self.face.tones, self.size.width)
+
+    def marked_line(self) -> Text:
+        """Return which marks there are and what verbs act on."""
+        marks, tones = self.face.marks, self.face.tones
+        text = Text(no_wrap=True)
+        listing = self.pane.shown
+        if marks:
+            shown, hidden = self.pane.targets() if not marks.this_row else ((), ())
+            if marks.this_row:
+                text.append("the next command is for the cursor's row alone", tones[Tone.WARN])
+            else:
+                names = ", ".join(safe(target.name, limit=40) for target in (*shown, *hidden)[:20])
+                many = f"marked {len(marks)} ({len(hidden)} hidden): "
+                text.append(many, tones[Tone.WARN])
+                tail = "   x ! act on the marked, . first: on this row"
+                text.append(shorten(names, max(8, self.size.width - len(many) - len(tail))))
+                text.append(tail, tones[Tone.MUTED])
+            return text
+        view = self.pane.listing.view
+        if view.filter.text:
+            text.append(f"filter {safe(view.filter.text)}: ", tones[Tone.ACCENT])
+            text.append(f"{len(listing.listed)} of {listing.total} VMs; esc clears it", tones[Tone.MUTED])
+        elif view.faults:
+            text.append(f"only faults: {len(listing.listed)} of {listing.total} VMs; f shows all", tones[Tone.ACCENT])
+        elif listing.fresh:
+            text.append(f"{listing.fresh} new rows at the end of their part; = sorts", tones[Tone.MUTED])
+        return text
+
+    def key_hints(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that work on the selection now."""
+        yield "enter", "look"
+        yield "l", "why"
+        yield "x", "power" if self.noun().value == "vm" else "host"
+        yield "space", "mark"
+        yield "/", "find"
+        yield "f", "faults"
+        yield "o", "sort"
+        yield "z", "group"
+        yield from super().key_hints()
+        yield "q", "back" if len(self.app.screen_stack) > 1 else "quit"
+
+    # -- what commands act on
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return the VMs in view that a command acts on."""
+        return self.pane.targets()[0]
+
+    def hidden_targets(self) -> tuple[Target, ...]:
+        """Return the marked VMs that the filter hides."""
+        return self.pane.targets()[1]
+
+    def host_here(self) -> str | None:
+        """Return the host of what is under the cursor."""
+        ref = self.pane.cursor
+        return ref.host if ref is not None else None
+
+    def text_bar(self) -> TextBar | None:
+        """Return the bar that keys are text for at the moment."""
+        return self.filter_bar if self.filter_bar.active else super().text_bar()
+
+    def open_text(self, key: str) -> bool:
+        """Open the filter or the `:` line."""
+        if key == "/":
+            self.action_filter()
+            return True
+        return super().open_text(key)
+
+    def step_back(self) -> bool:
+        """Undo the first thing `esc` can undo here."""
+        if super().step_back():
+            return True
+        if self.face.marks:
+            self.action_unmark()
+            return True
+        view = self.pane.listing.view
+        if view.filter.text:
+            self.filter_bar.clear()
+            self.pane.set_filter("")
+        elif view.faults:
+            self.pane.toggle_faults()
+        else:
+            return False
+        self.show_foot()
+        return True
+
+    # -- keys
+
+    def action_look(self) -> None:
+        """Look inside the VM under the cursor; unfold a group or a silent host."""
+        key = self.pane.table.cursor
+        if isinstance(key, VmRef):
+            self.face.open_vm(key)
+        elif isinstance(key, Fold):
+            self.pane.unfold_host(key)
+        elif isinstance(key, Group):
+            self.pane.fold(key)
+
+    def action_why(self) -> None:
+        """Show why the VM is in its state."""
+        ref = self.pane.cursor
+        if ref is not None:
+            self.face.open_vm(ref, "journal")
+        elif self.host_here():
+            self.face.open_host(str(self.host_here()))
+
+    def action_facts(self) -> None:
+        """Show facts, and the virsh line of every command."""
+        from kvmtui.screens.facts import FactsScreen
+
+        targets = self.targets()[:1]
+        if targets:
+            self.app.push_screen(FactsScreen(self.noun(), targets[0]))
+
+    def action_copy(self) -> None:
+        """Offer what can be copied."""
+        from kvmtui.screens.copying import CopyScreen
+
+        row = self.pane.row()
+        if row is not None:
+            self.app.push_screen(CopyScreen(row))
+
+    def action_tags(self) -> None:
+        """Open the form for tags."""
+        command = registry.by_id("vm.tags")
+        targets = self.pane.targets()[0]
+        if command is not None and targets:
+            self.face.request(command, targets, self.pane.targets()[1])
+
+    def action_filter(self) -> None:
+        """Open the filter."""
+        self.filter_bar.open(self.pane.listing.view.filter.text)
+
+    def action_faults(self) -> None:
+        """List only what is wrong, or all."""
+        self.pane.toggle_faults()
+        self.show_foot()
+
+    def sort_fields(self) -> Mapping[str, str]:
+        """Return the letters that may follow `o`, with the fields."""
+        return {one.letter: one.name for one in VM_FIELDS if one.letter}
+
+    def sort_by(self, name: str) -> None:
+        """Order the list by a field."""
+        self.pane.sort_by(name)
+        self.show_foot()
+
+    def action_sort_menu(self) -> None:
+        """Open the menu of sort letters."""
+        self.open_sort_menu(self.sort_fields())
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self.pane.reverse()
+
+    def action_resort(self) -> None:
+        """Make the order anew."""
+        self.pane.resort()
+        self.show_foot()
+
+    def action_group(self) -> None:
+        """Group by the next thing, or fold a group."""
+        self.pane.group()
+        grouping = self.pane.listing.view.grouping
+        self.face.tell(f"Grouped by {grouping}." if grouping else "Not grouped.")
+
+    def action_wide(self) -> None:
+        """Show all columns that fit, or the usual ones."""
+        self.pane.wide = not self.pane.wide
+        self.pane.show_fleet(self.fleet, at_once=True)
+
+    def action_columns(self) -> None:
+        """Choose the columns."""
+        from kvmtui.screens.columns import ColumnsScreen
+
+        def chosen(names: list[str] | None) -> None:
+            if names is not None:
+                self.face.memory.set("columns", names)
+                self.pane.show_fleet(self.fleet, at_once=True)
+
+        self.app.push_screen(ColumnsScreen(self.face.memory.get("columns")), chosen)
+
+    def action_read_again(self) -> None:
+        """Read the host under the cursor anew."""
+        host = self.host_here()
+        self.face.read_again(host)
+        self.face.tell(f"Reading {safe(host)} again." if host else "Reading all hosts again.")
+
+    def action_mark(self) -> None:
+        """Mark the row and step on."""
+        self.pane.mark()
+        self.show_foot()
+
+    def action_mark_screen(self) -> None:
+        """Mark what is on the screen."""
+        self.pane.mark_screen()
+        self.show_foot()
+
+    def action_mark_invert(self) -> None:
+        """Invert the marks."""
+        self.pane.invert_marks()
+        self.show_foot()
+
+    def action_unmark(self) -> None:
+        """Unmark all."""
+        self.pane.unmark()
+        self.show_foot()
+
+    def action_this_row(self) -> None:
+        """Let the next command act on the cursor's row alone."""
+        self.face.marks.this_row = True
+        self.show_foot()
+
+    # -- what the widgets say
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self, event: FilterBar.Changed) -> None:
+        self.filter_bar.complain(self.pane.set_filter(event.text))
+        self.show_foot()
+
+    @on(ResourceTable.Highlighted, "VmPane ResourceTable")
+    def _vm_highlighted(self) -> None:
+        self.highlighted()
+
+    @on(ResourceTable.Chosen, "VmPane ResourceTable")
+    def _vm_chosen(self) -> None:
+        self.action_look()
+
+    @on(ResourceTable.HeaderClicked, "VmPane ResourceTable")
+    def _vm_header(self, event: ResourceTable.HeaderClicked) -> None:
+        if event.column in {one.name for one in VM_FIELDS}:
+            self.pane.table.focus()
+            self.sort_by(event.column)

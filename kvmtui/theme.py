@@ -1,0 +1,97 @@
+"""The themes of kvmtui's own, beside Textual's: the default, high contrast, colour-blind safe and 16 colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from textual.color import Color
+from textual.theme import Theme
+
+from kvmtui.core.fields import Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT = "kvmtui"
+
+THEMES = (
+    Theme(
+        name=DEFAULT,
+        primary="#5fafd7",
+        secondary="#87afaf",
+        accent="#5fd7d7",
+        warning="#d7af5f",
+        error="#ff6b6b",
+        success="#87af5f",
+        foreground="#d0d0d0",
+        background="#121212",
+        surface="#1c1c1c",
+        panel="#262626",
+        dark=True,
+        variables={"kvmtui-muted": "#808080"},
+    ),
+    Theme(
+        name="kvmtui-light",
+        primary="#005f87",
+        secondary="#5f5f87",
+        accent="#005f87",
+        warning="#875f00",
+        error="#af0000",
+        success="#005f00",
+        foreground="#1c1c1c",
+        background="#f7f7f5",
+        surface="#ececea",
+        panel="#dededb",
+        dark=False,
+    ),
+    Theme(
+        name="high-contrast",
+        primary="#00ffff",
+        secondary="#ffffff",
+        accent="#00ffff",
+        warning="#ffff00",
+        error="#ff5f5f",
+        success="#00ff00",
+        foreground="#ffffff",
+        background="#000000",
+        surface="#000000",
+        panel="#303030",
+        dark=True,
+    ),
+    # Blue, orange and yellow after Okabe and Ito: told apart with any common colour vision.
+    Theme(
+        name="colour-blind",
+        primary="#56b4e9",
+        secondary="#999999",
+        accent="#56b4e9",
+        warning="#f0e442",
+        error="#e69f00",
+        success="#0099dd",
+        foreground="#d8d8d8",
+        background="#101010",
+        surface="#1a1a1a",
+        panel="#2a2a2a",
+        dark=True,
+    ),
+)
+"""Registered by the app. The 16-colour one is Textual's `textual-ansi`, which uses the terminal's own colours."""
+
+NAMES = {"ansi": "textual-ansi", "16-colour": "textual-ansi", "default": DEFAULT}
+"""Short names for the configuration."""
+
+
+def styles_of(variables: Mapping[str, str]) -> dict[Tone, Style]:
+    """Return a Rich style for each tone from a theme's CSS variables."""
+
+    def style(variable: str, *, bold: bool = False) -> Style:
+        return Style(color=Color.parse(variables[variable]).rich_color, bold=bold or None)
+
+    return {
+        Tone.NORMAL: Style(),
+        Tone.MUTED: style("kvmtui-muted"),
+        Tone.GOOD: style("success"),
+        Tone.WARN: style("warning"),
+        Tone.BAD: style("error", bold=True),
+        Tone.ACCENT: style("accent"),
+    }
