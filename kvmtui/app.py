@@ -29,7 +29,7 @@ from kvmtui.state_file import StateFile
 from kvmtui.terminal import screen_only
 from kvmtui.widgets import glyphs
 from kvmtui.widgets.chords import Chords, Pass
-from kvmtui.widgets.driver import ReadTaggingDriver, name_of, read_of
+from kvmtui.widgets.driver import ReadDriver, name_of, read_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     fleet: reactive[Fleet] = reactive(Fleet(0.0), init=False, always_update=True)
 
     def __init__(self, engine: Engine, memory: StateFile, *, headless: bool = False) -> None:
-        super().__init__(driver_class=None if headless else ReadTaggingDriver)
+        super().__init__(driver_class=None if headless else ReadDriver)
         self.engine = engine
         self.memory = memory
         self.marks = Marks()
