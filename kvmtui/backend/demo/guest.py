@@ -147,7 +147,7 @@ class Guest:
         available = current - current // 40
         used = available * self.memory_use * warm * (0.94 + 0.12 * noise)
         usable = max(available - int(used), available // 50)
-        updated = wall - wall % MEMORY_PERIOD if self.silent_since is None else self.silent_since
+        updated = wall if self.silent_since is None else self.silent_since
         self.memory = MemoryReading(
             current=current,
             available=available,

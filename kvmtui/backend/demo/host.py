@@ -85,7 +85,9 @@ class SimHost:
             self.at = now
             self._crowd = 0.12 if sum(guest.mean for guest in self.running) > 0.6 * self.facts.cpus else 0.0
             for guest in self.guests.values():
-                guest.report(wall, guest.phase % 1.0, 1e6)
+                ahead = MEMORY_PERIOD * (guest.phase % 1.0)  # not all in one tick
+                guest.report(wall - MEMORY_PERIOD + ahead, guest.phase % 1.0, 1e6)
+                guest.memory_due = now + ahead
         seconds = now - self.at
         if seconds <= 0.0:
             return
