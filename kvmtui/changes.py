@@ -101,7 +101,7 @@ def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[
             severity=Severity.WARN,
             host=host,
             vm=None,
-            subject=f"pool {safe(pool.name)} on {safe(host)} is {pool.allocation / pool.capacity:.0%} full",
+            subject=f"pool {safe(pool.name)} on {safe(host)} is {100 * pool.allocation / pool.capacity:.0f} % full",
             detail="",
             by="",
         )

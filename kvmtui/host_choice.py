@@ -23,7 +23,7 @@ _DAEMONS = ("libvirtd", "virtqemud")
 _DAEMON_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INSTALL = "Install libvirt-daemon-system and qemu-system (Fedora: the group virtualization), or name a host with -c."
 _DEMO_SIZE = re.compile(r"(\d{1,4})x(\d{1,6})")
-_USUAL_DEMO = "demo:///?hosts=4&vms=40&seed=7"
+_USUAL_DEMO = "demo:///"
 
 
 @dataclass(frozen=True, slots=True)

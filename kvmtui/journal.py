@@ -15,7 +15,7 @@ import pwd
 import re
 import socket
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,11 @@ from kvmtui import paths
 from kvmtui.core.inventory import TaskPhase, TaskView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 2_000_000
+_TAIL = 64_000  # bytes at the end of the file that `recent` reads
 _KEPT = 4  # older files: journal.jsonl.1 is the newest of them
 _SECRET = re.compile(
     r"(://[^/@\s:]*:)[^/@\s]*(@)|((?:passwd|password|secret|token)\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE
@@ -97,31 +98,38 @@ class Journal:
         """Lines that could not be read by the last `read`."""
         self._most_bytes = most_bytes
         self._process = Process.own()
+        self._recent: tuple[TaskView, ...] = ()
+        self._recent_stamp: tuple[int, int] | None = None
 
     def begin(self, task: TaskView) -> None:
         """Write that a task begins, before anything is sent; raises OSError when that cannot be written."""
-        self._append({"kind": "begin", **_record(task), "process": _fields(self._process)})
+        self._append({"kind": "begin", **_record(task), "process": asdict(self._process)})
 
     def end(self, task: TaskView) -> None:
         """Write how a task ended; raises OSError when that cannot be written."""
-        self._append({"kind": "end", **_record(task), **_outcome(task)})
+        self._append({"kind": "end", **_record(task), **_outcome(task), "process": asdict(self._process)})
 
     def read(self, limit: int = 200) -> tuple[TaskView, ...]:
         """Return the newest tasks, newest first; one whose process died without a word is unknown."""
-        found: dict[str, TaskView] = {}
-        self.garbled = 0
-        for line in self._lines():
-            if len(found) >= limit:
-                break
-            record = _parsed(line)
-            task = None if record is None else self._task(record)
-            if task is None:
-                self.garbled += 1
-            elif task.id not in found:  # read backwards, the end of a task comes before its beginning
-                found[task.id] = task
+        tasks, self.garbled = self._newest(self._lines(), limit)
         if self.garbled:
             _log.warning("%d lines of %s cannot be read", self.garbled, self.path)
-        return tuple(sorted(found.values(), key=lambda task: task.started, reverse=True))
+        return tasks
+
+    def recent(self) -> tuple[TaskView, ...]:
+        """Return the tasks of the file's last part; cheap to ask again while nobody writes."""
+        try:
+            with self.path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                stamp = (found.st_mtime_ns, found.st_size)
+                if stamp != self._recent_stamp:
+                    file.seek(max(0, found.st_size - _TAIL))
+                    lines = file.read(_TAIL).split(b"\n")
+                    self._recent, _ = self._newest(reversed(lines), len(lines))
+                    self._recent_stamp = stamp
+        except OSError:
+            return ()
+        return self._recent
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -142,7 +150,9 @@ class Journal:
 
     def _rotate(self) -> None:
         """Begin a new file, unless another process is doing that just now."""
-        with (self.path.parent / f"{self.path.name}.lock").open("w", opener=_private) as lock:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = os.open(self.path.with_name(f"{self.path.name}.lock"), flags, 0o600)
+        try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -154,6 +164,8 @@ class Journal:
                     with suppress(FileNotFoundError):
                         self._numbered(number - 1).replace(self._numbered(number))
                 self.path.replace(self._numbered(1))
+        finally:
+            os.close(lock)
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
@@ -170,29 +182,38 @@ class Journal:
             except OSError as error:
                 _log.warning("%s cannot be read: %s", path, error.strerror)
                 continue
-            for line in reversed(data.split(b"\n")):
-                if line.strip():
-                    yield line
+            yield from reversed(data.split(b"\n"))
+
+    def _newest(self, lines: Iterable[bytes], limit: int) -> tuple[tuple[TaskView, ...], int]:
+        """Return the tasks of lines that come newest first, and how many lines could not be read."""
+        found: dict[str, TaskView] = {}
+        garbled = 0
+        for line in lines:
+            if len(found) >= limit:
+                break
+            if not line.strip():
+                continue
+            record = _parsed(line)
+            task = None if record is None else self._task(record)
+            if task is None:
+                garbled += 1
+            elif task.id not in found:  # read backwards, the end of a task comes before its beginning
+                found[task.id] = task
+        return tuple(sorted(found.values(), key=lambda task: task.started, reverse=True)), garbled
 
     def _task(self, record: Mapping[str, object]) -> TaskView | None:
         """Return the task that a line tells of, None when it tells of none."""
-        task = _view(record)
-        if task is None or record.get("kind") == "end":
-            return task
-        process = _process(record.get("process"))
-        if process is None:
+        task, process = _view(record), _process(record.get("process"))
+        if task is None or process is None:
             return None
-        if process == self._process:
-            return replace(task, phase=TaskPhase.RUNNING, ours=True)
+        task = replace(task, ours=process == self._process)
+        if record.get("kind") == "end":
+            return task
         if process.may_be_alive():
             return replace(task, phase=TaskPhase.RUNNING)
         where = "" if process.machine == self._process.machine else f" on {process.machine}"
         message = f"kvmtui{where} ended before the outcome was known."
         return replace(task, phase=TaskPhase.UNKNOWN, message=message)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _without_secrets(text: str) -> str:
@@ -222,16 +243,6 @@ def _outcome(task: TaskView) -> dict[str, object]:
         "seconds": round(ended - task.started, 3),
         "result": task.phase.value,
         "message": _without_secrets(task.message),
-    }
-
-
-def _fields(process: Process) -> dict[str, object]:
-    return {
-        "pid": process.pid,
-        "began": process.began,
-        "boot": process.boot,
-        "space": process.space,
-        "machine": process.machine,
     }
 
 

@@ -19,7 +19,7 @@ from kvmtui.engine.histories import Histories
 from kvmtui.engine.publisher import Publisher
 from kvmtui.journal import Journal
 from kvmtui.monitor import Means, Monitor, Opener
-from kvmtui.tasks import TaskRunner
+from kvmtui.tasks import EXPLAINS, TaskRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,6 +110,11 @@ class Engine:
         work.add_done_callback(ended)
 
     # --- the fleet ---------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that everything goes by."""
+        return self._clock
 
     @property
     def fleet(self) -> Fleet:
@@ -264,6 +269,12 @@ class Engine:
         """Return who did what just happened to a VM."""
         if self._tasks.explains(ref):
             return "you"
+        monitor, now = self._monitors[ref.host], self._clock.now()
+        host_uuid = monitor.picture.host.uuid
+        for task in self.journal.recent():
+            same = (task.host_uuid, task.vm_uuid) == (host_uuid, ref.uuid)
+            if same and not task.ours and now - (task.ended or now) < EXPLAINS:
+                return f"kvmtui, user {safe(task.user)}"
         return "not by kvmtui"
 
     def sampled(self, host: str, rates: Mapping[str, VmRates]) -> None:
@@ -272,7 +283,7 @@ class Engine:
 
     def same_as(self, name: str, uri: str, host: Host) -> str:
         """Return why a second connection to the same host must not be used; "" for the first."""
-        scope = _scope(uri, host)
+        scope = connection_scope(uri, host)
         for other, (uuid, hostname, other_scope) in self._identities.items():
             if other == name or uuid != host.uuid:
                 continue
@@ -285,7 +296,7 @@ class Engine:
         return ""
 
 
-def _scope(uri: str, host: Host) -> str:
+def connection_scope(uri: str, host: Host) -> str:
     """Return what tells two libvirt drivers of one host apart: system and session, and whose session."""
     parts = urlsplit(uri)
     owner = (parts.username or "") if parts.path == "/session" else ""

@@ -1,5 +1,5 @@
 """Commands while they run."""
 
-from kvmtui.tasks.runner import Hosts, TaskRunner
+from kvmtui.tasks.runner import EXPLAINS, Hosts, TaskRunner
 
-__all__ = ["Hosts", "TaskRunner"]
+__all__ = ["EXPLAINS", "Hosts", "TaskRunner"]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _KEPT = 200  # tasks that the fleet shows
-_EXPLAINS = 10.0  # seconds after its end during which a task explains what happened to its VM
+EXPLAINS = 10.0  # seconds after its end during which a task explains what happened to its VM
 _PROOF = 20.0  # seconds within which a change whose answer did not come must show
 _COUNTED = (TaskPhase.FAILED, TaskPhase.UNKNOWN)
 SHUTDOWN = "vm.shutdown"
@@ -121,7 +121,7 @@ class TaskRunner:
         """Tell whether one of our tasks did what just happened to a VM."""
         now = self._clock.now()
         return ref in self._stopping or any(
-            task.acted and task.target.ref == ref and now - (task.view.ended or now) < _EXPLAINS
+            task.acted and task.target.ref == ref and now - (task.view.ended or now) < EXPLAINS
             for task in self._tasks.values()
         )
 
