@@ -30,9 +30,7 @@ def disk(reads: int = 0, writes: int = 0, *, ns: int = 0, flushes: int = 0) -> D
 
 def run(book: RateBook, *counters: VmCounters, start: float = 0.0, step: float = 2.0) -> list[VmRates | None]:
     """Return what the book makes of one VM's counters, one reading every `step` seconds."""
-    return [
-        book.update(a_sample(start + index * step, vm=one))[0].get("vm") for index, one in enumerate(counters)
-    ]
+    return [book.update(a_sample(start + index * step, vm=one))[0].get("vm") for index, one in enumerate(counters)]
 
 
 def rates_of(before: VmCounters, after: VmCounters, seconds: float = 2.0) -> VmRates:
@@ -107,7 +105,9 @@ def test_what_the_reading_lacks_is_not_known() -> None:
 
 def test_a_busy_monitor_does_not_make_a_peak_afterwards() -> None:
     missing = some_counters(disks={}, complete=False)
-    *_, silent, after = run(RateBook(), some_counters(disks={"vda": disk(0)}), missing, some_counters(disks={"vda": disk(40)}))
+    *_, silent, after = run(
+        RateBook(), some_counters(disks={"vda": disk(0)}), missing, some_counters(disks={"vda": disk(40)})
+    )
     assert silent is not None
     assert silent.iops is None
     assert after is not None
@@ -295,7 +295,7 @@ def test_the_hosts_steal_is_that_of_its_worst_vm() -> None:
     cpu = CpuTimes(1, 1, 1, 1)
     book.update(a_sample(0.0, cpu=cpu, a=some_counters(delay_ns=0), b=some_counters(delay_ns=0)))
     delays = {"a": some_counters(delay_ns=SECOND), "b": some_counters(delay_ns=2 * SECOND)}
-    _, load = book.update(a_sample(2.0, cpu=cpu, **delays))
+    _, load = book.update(a_sample(2.0, cpu=cpu)._replace(vms=delays))
     assert load is not None
     assert load.steal == 25.0
 
@@ -324,7 +324,7 @@ def test_no_rate_is_ever_negative(steps: list[tuple[float, dict[str, VmCounters]
     at = 0.0
     for step, found in steps:
         at += step
-        rates, _ = book.update(a_sample(at, **found))
+        rates, _ = book.update(a_sample(at)._replace(vms=found))
         for uuid, one in rates.items():
             figures = (*one[:-4], *[figure for device in one.disks + one.nics for figure in device[1:]])
             assert all(figure is None or (isfinite(figure) and figure >= 0) for figure in figures)
