@@ -256,5 +256,5 @@ def begin(host: SimHost, seed: int, now: float, wall: float) -> None:
         guest.started = now - uptime
         guest.work(uptime, guest.mean, 0.5, 0.01, booting=False)
         if guest.silent_since is not None:
-            guest.silent_since = wall - 640.0
+            guest.silent_since = wall - 45.0
         guest.vm = replace(guest.vm, since=None)

@@ -31,7 +31,7 @@ _HV1 = (
         roles.WEB,
         4,
         2,
-        share=0.78,
+        share=0.66,
         tags=_WEB,
         touchy=1.25,
         memory_use=0.85,
