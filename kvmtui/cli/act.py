@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.cli.arguments import answers_of
 from kvmtui.cli.output import Exit, UsageError
-from kvmtui.commands.naming import find_all
 from kvmtui.commands.base import Answer, Command, Judgement, Level, Target
+from kvmtui.commands.naming import find_all
 from kvmtui.core.errors import KvmtuiError, Refused
 from kvmtui.core.fields import TASK_FIELDS
 from kvmtui.core.inventory import TaskPhase, TaskView

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kvmtui.cli.output import Output
     from kvmtui.config import Settings
     from kvmtui.core.fields import Json
+    from kvmtui.core.inventory import HostState
 
 REACH_WITHIN = 10.0
 """Seconds that hosts have to answer."""
@@ -121,12 +122,15 @@ def _all_settled() -> Callable[[Fleet], bool]:
 
 
 def _has_rates(fleet: Fleet) -> bool:
-    """Whether every host that answers has the rates of what runs on it."""
-    return all(
-        entry.state.load is not None and (entry.state.rates or not any(vm.is_active for vm in entry.state.vms.values()))
-        for entry in fleet.hosts
-        if entry.state is not None and entry.condition.is_answering
-    )
+    """Whether every host that answers has been read twice, and so has rates."""
+    return all(_was_read_twice(entry.state) for entry in fleet.hosts if entry.state and entry.condition.is_answering)
+
+
+def _was_read_twice(state: HostState) -> bool:
+    if "stats" in state.host.lacks:
+        return True  # it will never have rates
+    measured = bool(state.rates) or not any(vm.is_active for vm in state.vms.values())
+    return measured and state.load is not None and state.load.cpu is not None
 
 
 def _why(entry: HostEntry) -> str:

@@ -38,7 +38,7 @@ class Listing(NamedTuple, Generic[Row]):
     def uses(self, names: Iterable[str]) -> bool:
         """Whether one of these fields is shown, sorted by or filtered by."""
         named = {field.name for field in self.columns} | ({self.sort.name} if self.sort else set())
-        return bool(self.filter) or not named.isdisjoint(names)
+        return not named.isdisjoint(names) or any(name in self.filter.text for name in names)
 
     def show(self, rows: Sequence[Row], output: Output, **more: Json) -> None:
         """Write the rows as a table, or as the JSON document with what else belongs into it."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from kvmtui.commands.base import Answers, Context, Scene, Target
     from kvmtui.core.inventory import HostEntry, Vm
 
-NAMESPACE = "https://kvmtui.org/xmlns/1"
-"""What VMs' metadata of the project's own is kept under."""
+NAMESPACE = "https://kvmtui.dev/xmlns/1"
+"""What VMs' metadata of the project's own is kept under; the libvirt backend writes the same."""
 PROOF_SECONDS = 10.0
 """How long a change whose answer did not come is looked for."""
 _LONGEST_NAME = 200
@@ -182,5 +182,4 @@ def tags_line(target: Target, answers: Answers) -> str:
     """Return the virsh call that sets the tags, as metadata under the project's own namespace."""
     where = ("--config", "--live") if target.state is not None and target.state.is_active else ("--config",)
     tags = "".join(f"<tag>{escape(tag)}</tag>" for tag in tags_in(str(answers.get("tags", ""))))
-    put = ("--set", f"<tags>{tags}</tags>") if tags else ("--remove",)
-    return vm_line(target, "metadata", *where, "--uri", NAMESPACE, "--key", "kvmtui", *put)
+    return vm_line(target, "metadata", *where, "--uri", NAMESPACE, "--key", "kvmtui", "--set", f"<vm>{tags}</vm>")
