@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
 from typing import NamedTuple
 
 ARROWS = frozenset({"up", "down", "left", "right", "pageup", "pagedown", "home", "end", "ctrl+d", "ctrl+u"})
@@ -31,36 +30,21 @@ class Read(NamedTuple):
     keys: tuple[str, ...]
 
 
-class StepKind(Enum):
-    """What to do with a key; each step says its kind."""
-
-    PASS = auto()
-    SWALLOWED = auto()
-    LEADER = auto()
-    CHORD = auto()
-    CANCELLED = auto()
-    DROPPED = auto()
-
-
 class Pass(NamedTuple):
     """Do what the key does by itself; with `text` it belongs to the field that `/` or `:` of the same read opened."""
 
     key: str
     text: bool = False
-    kind: StepKind = StepKind.PASS
 
 
 class Swallowed(NamedTuple):
     """Do nothing, say nothing."""
-
-    kind: StepKind = StepKind.SWALLOWED
 
 
 class Leader(NamedTuple):
     """A leader was pressed: fix the target now and show its menu."""
 
     leader: str
-    kind: StepKind = StepKind.LEADER
 
 
 class Chord(NamedTuple):
@@ -68,14 +52,12 @@ class Chord(NamedTuple):
 
     leader: str
     letter: str
-    kind: StepKind = StepKind.CHORD
 
 
 class Cancelled(NamedTuple):
     """The leader that waited waits no more; the key that ended it does nothing else."""
 
     leader: str
-    kind: StepKind = StepKind.CANCELLED
 
 
 class Dropped(NamedTuple):
@@ -83,7 +65,6 @@ class Dropped(NamedTuple):
 
     keys: int
     sentence: str
-    kind: StepKind = StepKind.DROPPED
 
 
 Step = Pass | Swallowed | Leader | Chord | Cancelled | Dropped

@@ -133,7 +133,7 @@ class Decoder:
         self._parser.last_x, self._parser.last_y = old.last_x, old.last_y
 
 
-class ReadTaggingDriver(LinuxDriver):
+class ReadDriver(LinuxDriver):
     """Sends the events of a `Decoder`; asks the terminal only for what the program uses."""
 
     def run_input_thread(self) -> None:
