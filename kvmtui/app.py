@@ -320,9 +320,27 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def action_palette(self) -> None:
         """Open the palette."""
-        from kvmtui.screens.palette import PaletteScreen
+        from kvmtui.screens.palette import Entry, PaletteScreen
 
-        self.push_screen(PaletteScreen())
+        page = self.page
+        if page is None:
+            return
+        palette = PaletteScreen(page)
+        targets, hidden = page.targets(), page.hidden_targets()
+
+        async def chosen(entry: Entry | None) -> None:
+            if entry is None:
+                return
+            if entry.action.startswith("theme:"):
+                self.choose_theme(entry.action.removeprefix("theme:"))
+            elif entry.command is None:
+                await self.run_action(entry.action, page)
+            elif entry.refusal:
+                self.tell(entry.refusal, bad=True)
+            else:
+                self.request(entry.command, targets, hidden)
+
+        self.push_screen(palette, chosen)
 
     def action_help(self) -> None:
         """Explain this screen and its keys."""
