@@ -45,8 +45,6 @@ class Lifecycle:
                     f"{vm.name} cannot start on {host.name}: its disk {disk.source} is not there.",
                     hint="Restore the disk, or take it out of the definition.",
                 )
-        vcpus, memory = guest.pending or (vm.vcpus, vm.memory_max)
-        guest.pending = None
         guest.clear()
         guest.started = self._world.advance(host)[0]
         restored = vm.saved
@@ -59,11 +57,6 @@ class Lifecycle:
             replace(
                 vm,
                 domain_id=host.new_id(),
-                vcpus=vcpus,
-                vcpus_max=max(vcpus, vm.vcpus_max) if vcpus == vm.vcpus else vcpus,
-                memory=memory,
-                memory_max=memory,
-                pending=False,
                 saved=False,
                 nics=tuple(replace(nic, target=host.new_tap()) for nic in vm.nics),
                 agent=AgentState.DISCONNECTED if ready else AgentState.NONE,
@@ -171,7 +164,7 @@ class Lifecycle:
             domain_id=None,
             job=None,
             vcpus=vcpus,
-            vcpus_max=max(vcpus, vm.vcpus_max),
+            vcpus_max=vcpus if vm.pending else vm.vcpus_max,
             memory=memory,
             memory_max=memory,
             pending=False,

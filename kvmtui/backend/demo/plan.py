@@ -140,40 +140,7 @@ def _load_to(host: SimHost, target: float) -> None:
 
 def build_guest(plan: VmPlan, host: SimHost, seed: int, number: int) -> Guest:
     """Return a guest of `host`, as if it had been there for long; `number` makes it differ from the others."""
-    active = plan.state.is_active
-    vm = Vm(
-        uuid=uuid_of(seed, 0x60E5, number),
-        name=plan.name,
-        state=plan.state,
-        reason=plan.reason,
-        domain_id=host.new_id() if active else None,
-        vcpus=plan.vcpus,
-        vcpus_max=plan.vcpus if plan.pending is None else max(plan.vcpus, plan.pending[0]),
-        memory=int(plan.gib * GIB),
-        memory_max=int(plan.gib * GIB),
-        persistent=plan.persistent,
-        autostart=plan.autostart and plan.persistent and not plan.template,
-        saved=plan.saved,
-        pending=plan.pending is not None,
-        title=plan.title,
-        description=plan.description,
-        tags=plan.tags,
-        owner=plan.owner,
-        template=plan.template,
-        disks=tuple(_disk(plan, at) for at in range(len(plan.disks))),
-        nics=tuple(_nic(name, at, host, seed, number, active=active) for at, name in enumerate(plan.networks)),
-        os=plan.os,
-        firmware="UEFI" if plan.uefi else "BIOS",
-        nvram=f"/var/lib/libvirt/qemu/nvram/{plan.name}_VARS.fd" if plan.uefi else "",
-        tpm=plan.uefi and plan.os.startswith("Windows"),
-        machine="pc-q35-8.2",
-        arch="x86_64",
-        accel="kvm",
-        cpu_model="host-model",
-        agent=_agent(plan.agent, plan.state),
-        snapshots=plan.snapshots,
-        immovable=plan.immovable,
-    )
+    vm = _vm(plan, host, seed, number)
     guest = Guest(vm, plan.role, fraction(seed, number, 5))
     if plan.share is not None:
         guest.mean = plan.share * plan.vcpus
@@ -196,14 +163,51 @@ def build_guest(plan: VmPlan, host: SimHost, seed: int, number: int) -> Guest:
     return guest
 
 
+def _vm(plan: VmPlan, host: SimHost, seed: int, number: int) -> Vm:
+    active = plan.state.is_active
+    return Vm(
+        uuid=uuid_of(seed, 0x60E5, number),
+        name=plan.name,
+        state=plan.state,
+        reason=plan.reason,
+        domain_id=host.new_id() if active else None,
+        vcpus=plan.vcpus,
+        vcpus_max=plan.vcpus,
+        memory=int(plan.gib * GIB),
+        memory_max=int(plan.gib * GIB),
+        persistent=plan.persistent,
+        autostart=plan.autostart and plan.persistent and not plan.template,
+        saved=plan.saved,
+        pending=plan.pending is not None,
+        title=plan.title,
+        description=plan.description,
+        tags=plan.tags,
+        owner=plan.owner,
+        template=plan.template,
+        disks=tuple(_disk(plan, at) for at in range(len(plan.disks))),
+        nics=tuple(_nic(name, at, host, seed, number, active=active) for at, name in enumerate(plan.networks)),
+        os=plan.os,
+        firmware="UEFI" if plan.uefi else "BIOS",
+        nvram=f"/var/lib/libvirt/qemu/nvram/{plan.name}_VARS.fd" if plan.uefi else "",
+        tpm=plan.uefi and plan.os.startswith("Windows"),
+        machine="pc-q35-8.2",
+        arch="x86_64",
+        accel="kvm",
+        cpu_model="host-model",
+        agent=_agent(plan),
+        snapshots=plan.snapshots,
+        immovable=plan.immovable,
+    )
+
+
 def _disks(vm: Vm, plan: VmPlan) -> list[tuple[Disk, tuple[str, int]]]:
     return list(zip((disk for disk in vm.disks if disk.device == "disk"), plan.disks, strict=True))
 
 
-def _agent(has: bool, state: VmState) -> AgentState:  # noqa: FBT001 - named at its one call
-    if not has:
+def _agent(plan: VmPlan) -> AgentState:
+    if not plan.agent:
         return AgentState.NONE
-    return AgentState.CONNECTED if state is VmState.RUNNING else AgentState.DISCONNECTED
+    return AgentState.CONNECTED if plan.state is VmState.RUNNING else AgentState.DISCONNECTED
 
 
 def _disk(plan: VmPlan, at: int) -> Disk:
