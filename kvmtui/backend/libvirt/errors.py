@@ -139,7 +139,7 @@ def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = 
     said = " ".join(fault.message.split())
     if is_lost(fault) or (opening and fault.code in _LOST):
         return _of_transport(said, host, change=change and not opening)
-    kind = _KINDS.get(fault.code, BackendError)
+    kind = Conflict if "not in suspended state" in said else _KINDS.get(fault.code, BackendError)
     if kind is Denied and fault.code in (45, 79, 94):
         return _of_login(fault.code, said, host)
     if fault.code == AGENT_UNRESPONSIVE and "not connected" in said:

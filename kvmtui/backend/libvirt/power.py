@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ASK_SECONDS = 30.0
 START_SECONDS = 120.0
 OFF_SECONDS = 60.0  # libvirt gives QEMU 15 s to end before it kills it, and as long again after
-PROGRESS_SECONDS = 1.0
+PROGRESS_SECONDS = 0.5
 READ_SECONDS = 10.0
 
 _MODES = {ShutdownMode.DEFAULT: 0, ShutdownMode.ACPI: 1, ShutdownMode.AGENT: 2}

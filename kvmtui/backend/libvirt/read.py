@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.backend.base import Inventory
 from kvmtui.backend.libvirt import api, errors, states
+from kvmtui.backend.libvirt.control import is_stuck
 from kvmtui.backend.libvirt.xml import resources
 from kvmtui.backend.libvirt.xml import vm as vm_xml
 from kvmtui.backend.libvirt.xml.vm import Definition
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kvmtui.backend.libvirt.lanes import Lanes, Session
+
 
 SURVEY_SECONDS = 15.0
 READ_SECONDS = 10.0
@@ -59,6 +62,7 @@ class _Progress:
         self.at = ""
         self.done: dict[str, Details] = {}
         self.gone: set[str] = set()
+        self.stuck: set[str] = set()
 
 
 class Reader:
@@ -123,6 +127,8 @@ class Reader:
         def read(session: Session) -> None:
             domain = session.domain(uuid)
             found.append(_look(domain, uuid))
+            if uuid in self._details and is_stuck(domain):
+                return
             _read_one(domain, found[0], progress)
 
         self._touched.discard(uuid)
@@ -133,10 +139,9 @@ class Reader:
             self._vms.pop(uuid, None)
             raise
         except TimedOut:
-            self._touched.add(uuid)
             if not found or uuid not in self._details:
                 raise
-        self._details.update(progress.done)
+        self._keep(progress, {uuid})
         vm = self._vms[uuid] = self._build(found[0])
         if vm.state is VmState.PAUSED and vm.reason is Reason.IO_ERROR:
             await self._ask_why(lanes, uuid)
@@ -150,21 +155,26 @@ class Reader:
         while wanted and stuck < MOST_STUCK:
             progress = _Progress()
             chunk = list(wanted.values())[:CHUNK]
+            uuids = {one.uuid for one in chunk}
+            self._touched -= uuids
             try:
-                await lanes.detail(lambda session: _read_many(session, chunk, progress), READ_SECONDS)  # noqa: B023
+                await lanes.detail(partial(_read_many, chunk=chunk, progress=progress), READ_SECONDS)
             except TimedOut:
+                if not progress.at:
+                    raise
                 # That one holds it up (its monitor, or its storage). The next lane goes on behind it.
                 stuck += 1
-                wanted.pop(progress.at, None)
-                self._touched.add(progress.at)
+                progress.stuck.add(progress.at)
+            self._keep(progress, uuids)
             gone |= progress.gone
-            self._details.update(progress.done)
-            for uuid in (*progress.done, *progress.gone):
+            for uuid in (*progress.done, *progress.gone, *progress.stuck):
                 wanted.pop(uuid, None)
-                self._touched.discard(uuid)
-            if not progress.done and not progress.gone and not stuck:
-                break
         return gone
+
+    def _keep(self, progress: _Progress, asked: set[str]) -> None:
+        """Keep what was read; what was not is still to be read."""
+        self._details.update(progress.done)
+        self._touched |= asked - progress.done.keys() - progress.gone
 
     def _changed(self, seen: list[Seen]) -> dict[str, Seen]:
         """Return the VMs to read: new, touched, started or stopped; and a few of the longest unread."""
@@ -314,6 +324,9 @@ def _read_many(session: Session, chunk: list[Seen], progress: _Progress) -> None
         progress.at = seen.uuid
         try:
             domain = session.domains.get(seen.uuid) or session.domain(seen.uuid)
+            if seen.domain_id is not None and is_stuck(domain):
+                progress.stuck.add(seen.uuid)
+                continue
             _read_one(domain, seen, progress)
         except api.LibvirtError as error:
             fault = api.fault(error)

@@ -1,9 +1,10 @@
 """Samples: one bulk reading per tick, at most two calls for the node, and what to do when a VM hangs.
 
 A VM whose monitor hangs holds up the first bulk call that enters it, and the daemon's worker with it.
-That call is given up. From then on the VMs are asked whether they answer (`controlInfo`, which needs no
-monitor), those that do not are left out of the groups that need one, and looked at again after 40 s. After
-a few abandoned calls no group that needs a monitor is asked for at all, since a daemon has only 20 workers.
+That call is given up, but the daemon's worker stays in it, and so the VM says by `controlInfo`, which needs
+no monitor, that it is stuck. From then on such VMs are left out of the groups that need a monitor, until they
+say otherwise. After a few abandoned calls no group that needs a monitor is asked for at all, since a daemon
+has only 20 workers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.backend.libvirt import api, counters
+from kvmtui.backend.libvirt.control import is_stuck
 from kvmtui.core.errors import NotSupported, TimedOut
 from kvmtui.core.metrics import CpuTimes, HostMemory, Sample, VmCounters
 
@@ -26,11 +28,7 @@ BULK_SECONDS = (5.0, 10.0)  # the shortest and the longest deadline of a bulk ca
 NODE_SECONDS = 5.0
 CHUNK = 100  # VMs
 CHUNK_ABOVE = 500  # vCPUs: a reading of more comes near the largest message
-SKIP_SECONDS = 40.0  # no multiple of libvirt's own 30 s
-STUCK_MS = 2000  # a monitor command that has run this long is not one of ours
 MOST_ABANDONED = 3
-CONTROL_OK = 0
-CONTROL_ERROR = 3
 
 USUAL = api.STATS_STATE | api.STATS_CPU_TOTAL | api.STATS_BALLOON | api.STATS_INTERFACE | api.STATS_BLOCK
 NO_MONITOR = api.STATS_STATE | api.STATS_INTERFACE
@@ -66,7 +64,7 @@ class Sampler:
         self._is_careful = False
         self._check_all = False
         self._abandoned = 0
-        self._skipped: dict[str, float] = {}  # until when (monotonic)
+        self._stuck: frozenset[str] = frozenset()
 
     async def sample(self, want: Want, lacks: frozenset[str], cpus: int) -> Sample:
         """Read the counters; `cpus` is how many the host has."""
@@ -86,7 +84,7 @@ class Sampler:
         """Begin anew after a connect."""
         self._is_careful = False
         self._abandoned = 0
-        self._skipped.clear()
+        self._stuck = frozenset()
 
     async def _bulk(self, lanes: Lanes, want: Want) -> Reading:
         groups = USUAL | (api.STATS_VCPU if want.delay else 0)
@@ -129,32 +127,20 @@ class Sampler:
 
     async def _read_carefully(self, lanes: Lanes, groups: int, steal_of: frozenset[str]) -> Reading:
         uuids = await lanes.bulk(_list_active, BULK_SECONDS[1])
-        await self._look_for_stuck(lanes, uuids)
-        responsive = [uuid for uuid in uuids if uuid not in self._skipped]
-        stuck = [uuid for uuid in uuids if uuid in self._skipped]
+        due = uuids if self._check_all else [uuid for uuid in uuids if uuid in self._stuck]
+        self._stuck = await lanes.bulk(lambda session: _stuck_of(session, due), BULK_SECONDS[1])
+        responsive = [uuid for uuid in uuids if uuid not in self._stuck]
         if self._abandoned >= MOST_ABANDONED:
             groups, steal_of = NO_MONITOR, frozenset()
-        reading = await self._read_chunks(lanes, responsive, groups, steal_of & set(responsive))
-        if stuck:
-            rest = await self._read_chunks(lanes, stuck, NO_MONITOR, frozenset())
+        reading = await self._read_chunks(lanes, responsive, groups, steal_of)
+        if self._stuck:
+            rest = await self._read_chunks(lanes, sorted(self._stuck), NO_MONITOR, frozenset())
             reading.vms.update({uuid: one._replace(complete=False) for uuid, one in rest.vms.items()})
         elif not self._check_all:
             self._is_careful = False
             self._abandoned = 0
         self._check_all = False
         return reading
-
-    async def _look_for_stuck(self, lanes: Lanes, uuids: Sequence[str]) -> None:
-        """Ask the VMs that are due whether their monitor answers."""
-        now = time.monotonic()
-        self._skipped = {uuid: until for uuid, until in self._skipped.items() if uuid in set(uuids)}
-        due = [uuid for uuid in uuids if self._check_all or self._skipped.get(uuid, now + 1) <= now]
-        if not due:
-            return
-        stuck = await lanes.bulk(lambda session: _stuck_of(session, due), BULK_SECONDS[1])
-        for uuid in due:
-            self._skipped.pop(uuid, None)
-        self._skipped.update(dict.fromkeys(stuck, now + SKIP_SECONDS))
 
 
 async def _no_vms() -> Reading:
@@ -253,17 +239,5 @@ def _add_steal(session: Session, reading: Reading, uuids: frozenset[str]) -> Non
         reading.vms[uuid] = reading.vms[uuid]._replace(delay_ns=counters.delay(stats))
 
 
-def _stuck_of(session: Session, uuids: Sequence[str]) -> list[str]:
-    """Return the VMs whose monitor is broken, or has not answered for a while."""
-    found = []
-    for uuid in uuids:
-        domain = session.domains.get(uuid)
-        if domain is None:
-            continue
-        try:
-            state, _, milliseconds = domain.controlInfo(0)[:3]
-        except api.LibvirtError:
-            continue  # it has gone off
-        if state == CONTROL_ERROR or (state != CONTROL_OK and milliseconds >= STUCK_MS):
-            found.append(uuid)
-    return found
+def _stuck_of(session: Session, uuids: Sequence[str]) -> frozenset[str]:
+    return frozenset(uuid for uuid in uuids if uuid in session.domains and is_stuck(session.domains[uuid]))

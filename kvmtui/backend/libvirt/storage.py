@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import DiskUse
@@ -28,12 +30,15 @@ class LibvirtStorage:
         """Return each writable disk of the VM with its other users.
 
         Whatever cannot be read raises: an image whose users are not all known must not be deleted.
+        A pool that holds one of the disks is read anew first: libvirt knows only what it has seen there.
         """
         lanes = self._lanes()
         disks, chains = await lanes.detail(lambda session: _disks_and_chains(session, uuid), READ_SECONDS)
         volumes: dict[str, _Volume] = {}
-        for pool in await lanes.detail(_active_pools, READ_SECONDS):
-            volumes.update(await lanes.detail(lambda session, pool=pool: _volumes(session, pool), READ_SECONDS))  # type: ignore[misc]
+        folders = {disk.source.rpartition("/")[0] for disk in disks if disk.source.startswith("/")}
+        for name, path in (await lanes.detail(_active_pools, READ_SECONDS)).items():
+            refresh = path in folders
+            volumes.update(await lanes.detail(partial(_volumes, pool=name, refresh=refresh), READ_SECONDS))
         return tuple(_use(disk, uuid, chains, volumes) for disk in disks)
 
     async def delete_disk(self, source: str) -> None:
@@ -115,18 +120,23 @@ def _disks_and_chains(session: Session, uuid: str) -> tuple[tuple[Disk, ...], di
     return tuple(disk for disk in disks if not disk.readonly and disk.source), chains
 
 
-def _active_pools(session: Session) -> list[str]:
+def _active_pools(session: Session) -> dict[str, str]:
     try:
-        return [pool.name() for pool in session.conn.listAllStoragePools(api.POOLS_ACTIVE)]
+        pools = session.conn.listAllStoragePools(api.POOLS_ACTIVE)
     except api.LibvirtError as error:
         if api.fault(error).code == errors.NO_SUPPORT:
-            return []
+            return {}
         raise
+    return {pool.name(): resources.pool_path(pool.XMLDesc(0)) for pool in pools}
 
 
-def _volumes(session: Session, pool: str) -> dict[str, _Volume]:
+def _volumes(session: Session, pool: str, *, refresh: bool) -> dict[str, _Volume]:
     found: dict[str, _Volume] = {}
-    for volume in session.conn.storagePoolLookupByName(pool).listAllVolumes(0):
+    known = session.conn.storagePoolLookupByName(pool)
+    if refresh:
+        with contextlib.suppress(api.LibvirtError):  # a read-only connection may not; what is known serves
+            known.refresh(0)
+    for volume in known.listAllVolumes(0):
         text = resources.volume(volume.XMLDesc(0))
         found[text.path or volume.path()] = _Volume(pool, volume.name(), volume.info()[2], text.backing)
     return found
