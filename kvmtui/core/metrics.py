@@ -51,7 +51,8 @@ SHORTEST_GAP = 0.05  # seconds below which the time of a call itself makes a rat
 STALE_AFTER = 3  # periods of the balloon after which a guest's figures are old ...
 LOST_AFTER = 30  # ... and after which they are not shown at all
 BALLOON_PERIOD = 10.0  # seconds, until a VM's own is seen
-STEAL_KEPT = 3  # windows for which the last known steal stands
+STEAL_KEPT = 3  # windows for which the last known steal stands ...
+STEAL_KEPT_LEAST = 30.0  # ... but at least so many seconds: the delay of all VMs is asked for seldom
 _SPACING = 2.4  # seconds, about, between the points kept for the latency window
 
 
@@ -337,7 +338,7 @@ class _VmTrack:
         seconds = at - before[0]
         self.steal = min(100.0, 100.0 * (delay - before[1]) / (seconds * 1e9 * vcpus))
         self.steal_at = wall
-        self.steal_until = at + STEAL_KEPT * seconds
+        self.steal_until = at + max(STEAL_KEPT_LEAST, STEAL_KEPT * seconds)
 
     def _step_disks(
         self, counters: VmCounters, at: float
