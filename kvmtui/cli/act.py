@@ -54,16 +54,12 @@ async def act(given: Namespace, engine: Engine, output: Output) -> int:
     if not given.yes:
         _refuse_unasked(command, allowed)
     agreed = Level.LOSS if given.yes else Level.EASY
-    begun: list[str] = []
+    chosen = [target for target, _ in allowed]
     if command.ask is None:
-        begun += engine.submit(command, [target for target, _ in allowed], answers, agreed=agreed)
+        begun = engine.submit(command, chosen, answers, agreed=agreed)
     else:
-        for target, _ in allowed:
-            try:
-                full = await _answered(command, engine, target, answers)
-                begun += engine.submit(command, [target], full, agreed=agreed)
-            except KvmtuiError as error:
-                refused.append(Refusal(target, error))
+        begun, more = await _begin_each(command, engine, chosen, answers, agreed)
+        refused += more
     stop = engine.watch(_Teller(output, frozenset(begun))) if not output.json else lambda: None
     try:
         done = await engine.wait(begun)
@@ -83,6 +79,21 @@ def _refuse_unasked(command: Command, allowed: Sequence[tuple[Target, Judgement]
     warnings = " ".join(dict.fromkeys(warning for _, it in asking for warning in it.warnings))
     text = f"Not done without --yes: {command.label} {names}{more}? {warnings}".rstrip()
     raise Refused(text, hint="Say --yes to do it.")
+
+
+async def _begin_each(
+    command: Command, engine: Engine, targets: Sequence[Target], answers: Mapping[str, Answer], agreed: Level
+) -> tuple[tuple[str, ...], list[Refusal]]:
+    """Begin a command whose answers differ from VM to VM; return the tasks, and what was not begun."""
+    begun: list[str] = []
+    refused: list[Refusal] = []
+    for target in targets:
+        try:
+            full = await _answered(command, engine, target, answers)
+            begun += engine.submit(command, [target], full, agreed=agreed)
+        except KvmtuiError as error:
+            refused.append(Refusal(target, error))
+    return tuple(begun), refused
 
 
 async def _answered(

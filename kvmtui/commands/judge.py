@@ -86,11 +86,21 @@ class VmJudge:
             return Finding(f"{name} is already {WORDS[vm.state]}.")
         if vm.state is VmState.UNKNOWN:
             return Finding(f"The state of {name} is not known.", "Read its host again first.")
-        need = " or ".join(WORDS[state] for state in VmState if state in self.states)
-        hint = _REMEDIES.get(vm.state, "") if VmState.RUNNING in self.states else ""
-        if VmState.OFF in self.states and vm.is_active:
-            hint = "Shut it down first."
-        return Finding(f"{name} is {WORDS[vm.state]}: only a VM that is {need} can be {self.done}.", hint)
+        return Finding(
+            f"{name} is {WORDS[vm.state]}: only a VM that is {self._need()} can be {self.done}.", self._hint(vm)
+        )
+
+    def _need(self) -> str:
+        return " or ".join(WORDS[state] for state in VmState if state in self.states)
+
+    def _hint(self, vm: Vm) -> str:
+        """Say what to do first, or instead."""
+        if VmState.RUNNING in self.states:
+            return _REMEDIES.get(vm.state, "")
+        if VmState.OFF not in self.states or not vm.is_active:
+            return ""
+        instead = {VmState.PAUSED: "Resume it.", VmState.SUSPENDED: "Wake it."} if self.goal is VmState.RUNNING else {}
+        return instead.get(vm.state, "Shut it down first.")
 
     def _stored(self, _scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:
         """Refuse what needs a stored definition on a transient VM."""

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Command, Level, Noun
 from kvmtui.commands.host import HOST
 from kvmtui.commands.task import TASK
 from kvmtui.commands.vm import VM
 from kvmtui.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from kvmtui.config import Settings
 
 ALL: tuple[Command, ...] = (*VM, *HOST, *TASK)
 LEADERS = ("x", "!")
@@ -95,11 +91,6 @@ def bind(
         if sequence:
             _claim(found, others, _BY_ID[id_], sequence)
     return Bindings(bound, found)
-
-
-def keymap(settings: Settings) -> Mapping[str, str]:
-    """Return the configured keys of what is no command, for the screens to bind."""
-    return {id_: text for id_, text in settings.keys.items() if id_ not in _BY_ID}
 
 
 def _default(command: Command) -> tuple[str, ...]:

@@ -128,6 +128,9 @@ def test_wrong_states_are_named() -> None:
     assert refusal("vm.shutdown", O) == "web-1 is already off."
     assert refusal("vm.pause", O) == "web-1 is off: only a VM that is running can be paused."
     assert refusal("vm.delete", R) == "web-1 is running: only a VM that is off can be deleted."
+    paused = entry(vms=[a_vm(P)])
+    assert row("vm.start").judge(scene(paused), target(paused)).hint == "Resume it."
+    assert row("vm.delete").judge(scene(paused), target(paused)).hint == "Shut it down first."
     assert refusal("vm.force-off", U) == "The state of web-1 is not known."
 
 
