@@ -117,6 +117,7 @@ def test_every_row_is_a_verb_with_its_questions_as_options(kvmtui: Shell, comman
         ("vm", "shutdown", "web-1", "--mode", "nicely"),
         ("vm", "rename", "web-1", "--yes"),
         ("vm", "rename", "web-1", "web-2", "--name", "x", "--yes"),
+        ("vm", "delete", "web-1", "web-2", "--disks", "vda", "--yes"),
         ("vm", "send-keys", "web-1", "--keys", "ctrl-hell", "--yes"),
         ("vms", "--columns", "nope"),
         ("vms", "--sort", "nope"),

@@ -40,6 +40,9 @@ def check(given: Namespace) -> None:
             raise UsageError(fault, hint=f"Use --{question.name}.")
     if len(given.vms) > 1 and not command.many:
         raise UsageError(f"{command.verb} takes one VM at a time.")
+    alone = [question.name for question in command.questions if question.alone and question.name in answers]
+    if len(given.vms) > 1 and alone:
+        raise UsageError(f"--{alone[0]} goes with one VM at a time.")
 
 
 async def act(given: Namespace, engine: Engine, output: Output) -> int:

@@ -94,6 +94,7 @@ class Question:
     choices: tuple[Choice, ...] = ()
     required: bool = False
     option: bool = False  # an option of `:` and of the command line only: no form opens for it
+    alone: bool = False  # asked for one target only: of several, each keeps the first answer
     check: Callable[[str], str] | None = None
     """Says what is wrong with an answer that is a text, one sentence; "" when nothing is."""
 

@@ -29,7 +29,9 @@ SNAPSHOTS = Question(
     "snapshots", "snapshots", FieldKind.FLAG, "Forget its snapshots; their data stays in the disks.", initial=False
 )
 SAVED = Question("saved", "saved state", FieldKind.FLAG, "Drop its saved memory.", initial=False)
-DISKS = Question("disks", "disks", FieldKind.SOME, "Delete these disks too, for ever, as in vda,vdb.", initial=())
+DISKS = Question(
+    "disks", "disks", FieldKind.SOME, "Delete these disks too, for ever, as in vda,vdb.", initial=(), alone=True
+)
 
 
 def leftovers(_scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:
