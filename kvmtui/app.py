@@ -89,7 +89,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the variables that themes need not set."""
-        return {"kvmtui-muted": "#8a8a8a" if self.current_theme.dark else "#5f5f5f"}
+        return theme.defaults(self.current_theme)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the first screen: the fleet."""
@@ -111,8 +111,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def _theme_changed(self) -> None:
         self.tones = theme.styles_of(self.theme_variables)
         self.memory.set("theme", self.theme)
-        if self.screen_stack and isinstance(self.screen, Page):
-            self.screen.restyle()
+        if self.page is not None:
+            self.page.show_fleet(self.fleet)
 
     def _tick(self) -> None:
         """Keep the minute clock and the marks' time-out going when nothing happens."""

@@ -81,6 +81,19 @@ NAMES = {"ansi": "textual-ansi", "16-colour": "textual-ansi", "default": DEFAULT
 """Short names for the configuration."""
 
 
+def defaults(current: Theme) -> dict[str, str]:
+    """Return the variables that a theme need not set: muted text, and the cursor with and without the focus."""
+    background, primary = current.background, current.primary
+    if background is None or primary.startswith("ansi") or background.startswith("ansi"):
+        return {"kvmtui-muted": "ansi_bright_black", "kvmtui-cursor": "ansi_blue", "kvmtui-blurred": "ansi_black"}
+    base, tint = Color.parse(background), Color.parse(primary)
+    return {
+        "kvmtui-muted": "#8a8a8a" if current.dark else "#5f5f5f",
+        "kvmtui-cursor": base.blend(tint, 0.38).hex,
+        "kvmtui-blurred": base.blend(tint, 0.16).hex,
+    }
+
+
 def styles_of(variables: Mapping[str, str]) -> dict[Tone, Style]:
     """Return a Rich style for each tone from a theme's CSS variables."""
 

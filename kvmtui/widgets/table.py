@@ -15,6 +15,7 @@ from textual.widget import Widget
 from kvmtui.core.fields import Tone
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.widgets.glyphs import UNICODE, Glyphs
+from kvmtui.widgets.scrolling import scroll_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -70,6 +71,7 @@ class _Line(NamedTuple):
 
 
 NOTHING = _Line("", "")
+UNKNOWN = _Line("", "unknown")
 
 
 class ResourceTable(Widget, can_focus=True):
@@ -163,6 +165,7 @@ class ResourceTable(Widget, can_focus=True):
         self._top = 0  # index of the first key that is seen
         self._moved = False  # by a person
         self._lines: list[_Line] = []
+        self._painted_top = 0
         self._told: Hashable | None = None
         self._waiting = False
         self._styles_by_use: dict[tuple[str, str], Style] = {}
@@ -333,13 +336,28 @@ class ResourceTable(Widget, can_focus=True):
         if not self._height:
             return
         self._keep_seen()
+        by, self._painted_top = self._top - self._painted_top, self._top
         before, self._lines = self._lines, [self._line(self._top + y) for y in range(self._height)]
+        if (
+            len(before) == self._height
+            and self._gains(before, by)
+            and scroll_lines(self, self._header, self._height, by)
+        ):
+            before = [*before[by:], *[UNKNOWN] * by] if by > 0 else [*[UNKNOWN] * -by, *before[:by]]
         for y, line in enumerate(self._lines):
             if y >= len(before) or line != before[y]:
                 self._refresh_line(y + self._header)
         if len(self._rows) > 4 * self._height:
             seen = set(self.keys_shown)
             self._rows = {key: row for key, row in self._rows.items() if key in seen}
+
+    def _gains(self, before: Sequence[_Line], by: int) -> bool:
+        """Tell whether most lines are what they were, only `by` lines further up."""
+        height = self._height
+        if not 0 < abs(by) <= height // 2:
+            return False
+        same = sum(self._lines[y] == before[y + by] for y in range(max(0, -by), min(height, height - by)))
+        return same > height // 2
 
     def _line(self, place: int) -> _Line:
         if place >= len(self._keys) or self._cells is None:
@@ -475,6 +493,7 @@ class ResourceTable(Widget, can_focus=True):
         """Fit columns and rows to the new size."""
         self._lay_out()
         self._lines = []
+        self.refresh()
         self._paint()
 
     def watch_has_focus(self, has_focus: bool) -> None:
