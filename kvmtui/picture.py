@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmtui.core.inventory import Address, AddressSource, Host, HostState, Reason, Since, Vm, VmState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kvmtui.backend.base import Inventory, Wake
     from kvmtui.core.metrics import HostRates, VmRates
@@ -20,7 +20,7 @@ _VAGUE = {
 }
 """For a vague reason, those that say more: a daemon that restarted has forgotten them, an event told them."""
 
-_FRESH_FOR = 300.0  # seconds that an address keeps the time it was read: newer times alone make no new Vm
+_FRESH_FOR = 120.0  # seconds that an address keeps the time it was read: newer times alone make no new Vm
 _NONE: Mapping[str, Wake] = {}
 
 
@@ -35,14 +35,23 @@ class Change(NamedTuple):
 
 
 class Picture:
-    """What is known of one host."""
+    """What is known of one host; `ours` tells whether a task of this program is at work on a VM.
 
-    def __init__(self) -> None:
+    Readings overlap and may end in another order than they began, so each takes a `ticket` before it is
+    sent: one that began before another that is shown already is out of date, and is dropped.
+    """
+
+    def __init__(self, ours: Callable[[str], bool] = lambda _uuid: False) -> None:
         self.state: HostState | None = None
+        self.jobs: frozenset[str] = frozenset()
+        """UUIDs of the VMs that a job holds; no event tells how far it is."""
         self.active: frozenset[str] = frozenset()
         """UUIDs of the VMs that have a hypervisor process."""
         self.committed = 0
         """Bytes of memory that the active VMs may come to use."""
+        self._ours = ours
+        self._tickets = 0
+        self._shown: dict[str, int] = {}  # the ticket of the newest reading of one VM that is shown
         self._gap = False  # the connection was lost since the last full reading
 
     @property
@@ -50,33 +59,47 @@ class Picture:
         """The host; only once it was read."""
         return self._required().host
 
+    def ticket(self) -> int:
+        """Begin a reading."""
+        self._tickets += 1
+        return self._tickets
+
     def connected(self, host: Host, inventory: Inventory, now: float) -> tuple[Change, ...]:
         """Take the first reading of a connection; returns what changed meanwhile, if it is the same host."""
         known = self.state
         if known is None or known.host.uuid != host.uuid:
             empty = HostState(at=now, host=host, vms={}, rates={})
-            self.state = empty
-            self._gap = False
-            self.full(inventory, now)
+            self._set(empty)
+            self._shown.clear()
+            self.full(inventory, now, self.ticket())
             return ()
         self.state = replace(known, host=known.host if known.host == host else host, rates={}, load=None)
         self._gap = True
-        changes = self.full(inventory, now)
+        changes = self.full(inventory, now, self.ticket())
         self._gap = False
         return changes
 
-    def full(self, inventory: Inventory, now: float, wakes: Mapping[str, Wake] = _NONE) -> tuple[Change, ...]:
+    def full(
+        self, inventory: Inventory, now: float, ticket: int, wakes: Mapping[str, Wake] = _NONE
+    ) -> tuple[Change, ...]:
         """Take a full reading, with what events told meanwhile; returns the VMs that changed."""
         state = self._required()
         vms: dict[str, Vm] = {}
         changes = []
+        newer = {uuid for uuid, shown in self._shown.items() if shown > ticket}
+        self._shown = {uuid: self._shown[uuid] for uuid in newer}
         for uuid, reading in inventory.vms.items():
             before = state.vms.get(uuid)
+            if uuid in newer:
+                if before is not None:
+                    vms[uuid] = before
+                continue
             wake = wakes.get(uuid)
             after = self._merged(before, reading, now, wake)
             vms[uuid] = after
             if after is not before:
                 changes.append(Change(uuid, before, after, now, seen=wake is not None))
+        vms.update({uuid: state.vms[uuid] for uuid in newer if uuid in state.vms and uuid not in vms})
         gone = [uuid for uuid in state.vms if uuid not in vms]
         changes.extend(Change(uuid, state.vms[uuid], None, now, seen=uuid in wakes) for uuid in gone)
         same_order = len(vms) == len(state.vms) and not changes
@@ -86,9 +109,12 @@ class Picture:
             self._set(replace(state, at=now, vms=state.vms if same_order else vms, networks=networks, pools=pools))
         return tuple(changes)
 
-    def one(self, uuid: str, reading: Vm | None, now: float, wake: Wake | None = None) -> Change | None:
+    def one(self, uuid: str, reading: Vm | None, now: float, ticket: int, wake: Wake | None = None) -> Change | None:
         """Take a reading of one VM (None: it is gone); returns what changed, if anything."""
         state = self._required()
+        if ticket < self._shown.get(uuid, 0):
+            return None
+        self._shown[uuid] = ticket
         before = state.vms.get(uuid)
         if reading is None:
             if before is None:
@@ -147,10 +173,13 @@ class Picture:
             active = {uuid: vm for uuid, vm in state.vms.items() if vm.is_active}
             self.active = frozenset(active)
             self.committed = sum(vm.memory_max for vm in active.values())
+            self.jobs = frozenset(uuid for uuid, vm in active.items() if vm.job is not None)
         self.state = state
 
     def _merged(self, before: Vm | None, reading: Vm, now: float, wake: Wake | None) -> Vm:
         """Return `before` itself when nothing changed, else the reading with what only we remember."""
+        if reading.job is not None and self._ours(reading.uuid):
+            reading = replace(reading, job=replace(reading.job, ours=True))
         if before is None:
             reason = _told(reading, wake)
             return replace(reading, reason=reason, since=Since(now, exact=wake is not None and wake.state is not None))

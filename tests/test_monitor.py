@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kvmtui.backend.base import Wake, WakeKind
+from kvmtui.backend.base import Inventory, Wake, WakeKind
 from kvmtui.core.errors import Busy, Denied, TimedOut, Unreachable
-from kvmtui.core.inventory import AddressSource, ConditionKind, Guard, Reason, Severity, VmState
+from kvmtui.core.inventory import AddressSource, ConditionKind, Guard, Job, Reason, Severity, VmState
 from kvmtui.core.policy import Policy
 from tests.fleet_lab import BEGAN, running, virtual
 
@@ -322,8 +322,9 @@ async def test_a_silent_host_whose_connection_breaks_stays_silent_until_it_is_kn
         await lab.until(lambda: lab.kind("hv1") is ConditionKind.SILENT)
         since = lab.entry("hv1").condition.since
         lab.faults.cut("hv1", "connection closed due to keepalive timeout")
-        await asyncio.sleep(60)
-        assert lab.kind("hv1") is ConditionKind.SILENT
+        for _ in range(600):
+            await asyncio.sleep(0.1)
+            assert lab.kind("hv1") is ConditionKind.SILENT
         assert lab.entry("hv1").condition.since == since
         lab.faults.close_door("hv1")
         await lab.until(lambda: lab.kind("hv1") is ConditionKind.DOWN)
@@ -440,3 +441,62 @@ async def test_memory_reports_of_another_systems_vms_need_that_owner_allowed(tmp
     async with running(tmp_path, balloon_period=5, policy=policy) as lab:
         owned = lab.ref("instance-0000002a").uuid
         await lab.until(lambda: any(call.uuid == owned for call in lab.world.calls), 60)
+
+
+# --- readings that overlap -------------------------------------------------------------------
+
+
+@virtual
+async def test_a_reading_that_began_earlier_and_ended_later_is_dropped(tmp_path: Path) -> None:
+    async with running(tmp_path, resync=3600.0, refresh=60.0) as lab:
+        picture = lab.engine.monitor("hv1").picture
+        assert picture.state is not None
+        uuid = lab.ref("web-1").uuid
+        old = picture.state.vms[uuid]
+        off = replace(old, state=VmState.OFF, domain_id=None, since=None)
+        early, full, late = picture.ticket(), picture.ticket(), picture.ticket()
+        stale = Inventory(dict(picture.state.vms), picture.state.networks, picture.state.pools)
+        assert picture.one(uuid, off, now(), late) is not None
+        assert picture.one(uuid, old, now(), early) is None
+        picture.full(stale, now(), full)
+        assert picture.state.vms[uuid].state is VmState.OFF
+        assert picture.one(uuid, None, now(), picture.ticket()) is not None
+        picture.full(stale, now(), full)
+        assert uuid not in picture.state.vms
+        picture.full(stale, now(), picture.ticket())
+        assert picture.state.vms[uuid].state is VmState.RUNNING
+
+
+@virtual
+async def test_anothers_job_is_followed_to_its_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        ref = lab.ref("web-1")
+        guest = lab.world.host("hv1").guest(ref.uuid)
+        lab.world.put(lab.world.host("hv1"), guest, replace(guest.vm, job=Job("backup", 10.0, ours=False)))
+        await lab.until(lambda: lab.vm("web-1").job is not None)
+        guest.vm = replace(guest.vm, job=Job("backup", 60.0, ours=False))  # no event tells of it
+        await lab.until(lambda: (job := lab.vm("web-1").job) is not None and job.percent == 60.0, 3.0)
+        guest.vm = replace(guest.vm, job=None)
+        await lab.until(lambda: lab.vm("web-1").job is None, 3.0)
+
+
+@virtual
+async def test_a_late_full_reading_is_slow_until_one_comes(tmp_path: Path) -> None:
+    async with running(tmp_path, resync=10.0) as lab:
+        lab.faults.refuse(TimedOut("The list of VMs did not come."), verb="inventory", host="hv1")
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.SLOW)
+        await asyncio.sleep(30)
+        assert lab.entry("hv1").condition.why == "The list of VMs did not come."
+        lab.faults.calm()
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.UP)
+
+
+@virtual
+async def test_reconnecting_twice_at_once_leaves_one_connection(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        await asyncio.gather(lab.engine.reconnect("hv1"), lab.engine.reconnect("hv1"))
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.UP)
+        await asyncio.sleep(5)
+        count = len(lab.backends["hv1"].sampled)
+        await asyncio.sleep(10)
+        assert len(lab.backends["hv1"].sampled) - count <= 11

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _EVENTS_KEPT = 200
 _SLOW_STEP = 0.010  # seconds of the loop that a step may take; longer ones are logged at level debug
+_SIDE_BY_SIDE, _STAGGER = 4, 0.05  # hosts that are connected to at once, and seconds until the next so many
 _LEAVING = 2.0  # seconds after which leaving does not wait any more for a backend to let go
 
 
@@ -73,8 +74,8 @@ class Engine:
             loop.set_debug(True)
             loop.slow_callback_duration = _SLOW_STEP
         self._fault = loop.create_future()
-        for monitor in self._monitors.values():
-            self.oversee(monitor.start())
+        for number, monitor in enumerate(self._monitors.values()):
+            self.oversee(monitor.start(_STAGGER * (number // _SIDE_BY_SIDE)))
         self._publish()
 
     async def stop(self) -> None:
@@ -265,9 +266,13 @@ class Engine:
         if not any(event.subject == text for event in self._events):
             self.happened(Event(self._clock.now(), Severity.WARN, host, None, text, "", ""))
 
+    def is_ours(self, ref: VmRef) -> bool:
+        """Tell whether a task of this program is at work on a VM, or was just now."""
+        return self._tasks.explains(ref)
+
     def explain(self, ref: VmRef) -> str:
         """Return who did what just happened to a VM."""
-        if self._tasks.explains(ref):
+        if self.is_ours(ref):
             return "you"
         monitor, now = self._monitors[ref.host], self._clock.now()
         host_uuid = monitor.picture.host.uuid

@@ -139,6 +139,7 @@ class Connection:
 
     async def _read(self, uuid: str, wake: Wake) -> None:
         monitor = self._monitor
+        ticket = monitor.picture.ticket()
         try:
             try:
                 reading: Vm | None = await monitor.backend.vm(uuid)
@@ -155,11 +156,13 @@ class Connection:
                 self._woken.set()
         self._tries.pop(uuid, None)
         monitor.heard()
-        change = monitor.picture.one(uuid, reading, monitor.means.clock.now(), wake)
+        change = monitor.picture.one(uuid, reading, monitor.means.clock.now(), ticket, wake)
         if change is not None:
             if is_new_start(change):
                 self._guests.started()
                 self._tick_now.set()
+            if uuid == monitor.looked_at:
+                self._guests.look(uuid)
             monitor.tell([change])
 
     def _failed(self, uuid: str, wake: Wake, error: BackendError) -> None:
@@ -181,23 +184,28 @@ class Connection:
         """Read everything: slowly all the time, and when an event or a person asks for it."""
         monitor = self._monitor
         clock = monitor.means.clock
+        resync = monitor.means.settings.resync
+        rest = resync * (0.5 + 0.5 * monitor.spread)  # hosts that were connected together part here
         while True:
-            await pause(self._full_now, monitor.means.settings.resync)
+            await pause(self._full_now, rest)
+            rest = resync
             await monitor.answering.wait()
             self._full_now.clear()
             wakes, self._waiting = (self._waiting, {}) if len(self._waiting) > _STORM else ({}, self._waiting)
-            began = clock.monotonic()
+            began, ticket = clock.monotonic(), monitor.picture.ticket()
             try:
                 inventory = await monitor.backend.inventory()
             except Unreachable:
                 raise
             except BackendError as error:
                 _log.info("%s: full reading: %s", monitor.name, error)
-                monitor.slow(error.text)
+                monitor.slow("full", error.text)
+                self._waiting = wakes | self._waiting
             else:
                 monitor.heard()
+                monitor.slow("full", "")
                 before = monitor.picture.state
-                changes = monitor.picture.full(inventory, clock.now(), wakes)
+                changes = monitor.picture.full(inventory, clock.now(), ticket, wakes)
                 if any(is_new_start(change) for change in changes):
                     self._guests.started()
                 if monitor.picture.state is not before:
@@ -242,10 +250,11 @@ class Connection:
             return False
         except BackendError as error:
             _log.info("%s: counters: %s", monitor.name, error)
-            monitor.slow(error.text)
+            monitor.slow("counters", error.text)
             return False
         monitor.heard()
-        monitor.slow("")
+        monitor.slow("counters", "")
+        self._follow_jobs()
         self._notice_strays(sample.vms.keys() ^ monitor.picture.active)
         host = monitor.picture.host
         rates, load = self._book.update(sample, cpus=host.cpus, committed=monitor.picture.committed)
@@ -253,6 +262,12 @@ class Connection:
         monitor.means.sink.sampled(monitor.name, rates)
         monitor.means.sink.changed(urgent=False)
         return True
+
+    def _follow_jobs(self) -> None:
+        """Read VMs that a job holds again: no event tells how far it is."""
+        for uuid in self._monitor.picture.jobs:
+            self._waiting.setdefault(uuid, Wake(WakeKind.VM, uuid))
+            self._woken.set()
 
     def _notice_strays(self, strays: set[str]) -> None:
         """Read VMs again that are on in one account and off in the other: an event was lost, or is on its way."""

@@ -8,7 +8,7 @@ import random
 from typing import TYPE_CHECKING
 
 from kvmtui.changes import host_event, pool_events, vm_event
-from kvmtui.core.errors import BackendError, ConfigError, Denied, NotFound, TimedOut, Unreachable
+from kvmtui.core.errors import BackendError, ConfigError, Denied, NotFound, TimedOut
 from kvmtui.core.inventory import Condition, ConditionKind, Guard, HostEntry, HostState, Vm, VmRef
 from kvmtui.monitor.connection import Connection
 from kvmtui.picture import Change, Picture
@@ -33,14 +33,14 @@ class Monitor:
         self.config = config
         self.means = means
         self.spread = spread
-        self.picture = Picture()
+        self.picture = Picture(lambda uuid: means.sink.is_ours(VmRef(config.name, uuid)))
         self.looked_at: str | None = None
         self.looked_at_host = False
-        self.graphed: frozenset[str] = frozenset()
         self.answering = asyncio.Event()
         self._condition = Condition(ConditionKind.CONNECTING, means.clock.now())
         self._heard = means.clock.now()
-        self._slow = ""
+        self._late: dict[str, str] = {}  # which readings are late, and why
+        self._switch = asyncio.Lock()
         self._unlocked_until: float | None = None
         self._entry: HostEntry | None = None
         self._backend: Backend | None = None
@@ -98,14 +98,19 @@ class Monitor:
 
     # --- what others ask for -----------------------------------------------------------------
 
-    def start(self) -> asyncio.Task[None]:
-        """Connect, and stay connected; the task ends when only a person can help."""
-        self._running = asyncio.create_task(self._run(), name=f"monitor {self.name}")
+    def start(self, delay: float = 0.0) -> asyncio.Task[None]:
+        """Connect after `delay` seconds, and stay connected; the task ends when only a person can help."""
+        self._running = asyncio.create_task(self._run(delay), name=f"monitor {self.name}")
         return self._running
 
     async def stop(self) -> None:
         """Let go of the host at once."""
+        async with self._switch:
+            await self._stop()
+
+    async def _stop(self) -> None:
         running, self._running = self._running, None
+        self._connection = None
         if running is not None:
             running.cancel()
             await asyncio.wait([running])
@@ -114,14 +119,16 @@ class Monitor:
 
     async def reconnect(self) -> asyncio.Task[None]:
         """Close the connection and open it anew."""
-        await self.stop()
-        self.stands(ConditionKind.CONNECTING)
-        return self.start()
+        async with self._switch:
+            await self._stop()
+            self.stands(ConditionKind.CONNECTING)
+            return self.start()
 
     async def disconnect(self) -> None:
         """Let the host go until it is reconnected; what was known stays."""
-        await self.stop()
-        self.stands(ConditionKind.DISCONNECTED, hint="x r connects it again.")
+        async with self._switch:
+            await self._stop()
+            self.stands(ConditionKind.DISCONNECTED, hint="x r connects it again.")
 
     def unlock(self, until: float | None) -> None:
         """Allow changes on a read-only host until then."""
@@ -150,6 +157,7 @@ class Monitor:
 
     async def read(self, uuid: str) -> Vm | None:
         """Read a VM anew; returns it as it is kept, None when it is gone."""
+        ticket = self.picture.ticket()
         try:
             reading: Vm | None = await self.backend.vm(uuid)
         except NotFound:
@@ -157,8 +165,9 @@ class Monitor:
         self.heard()
         if self.picture.state is None:
             return reading
-        change = self.picture.one(uuid, reading, self.means.clock.now())
-        self.tell([change] if change else [])
+        change = self.picture.one(uuid, reading, self.means.clock.now(), ticket)
+        if change is not None:
+            self.tell([change])
         return self.picture.state.vms.get(uuid)
 
     async def next_change(self) -> None:
@@ -180,12 +189,14 @@ class Monitor:
             why = "It does not answer, though the connection stands."
             self.stands(ConditionKind.SILENT, why, "Changes wait until it answers; x r connects anew.", self._heard)
 
-    def slow(self, why: str) -> None:
-        """Note that the host's figures are late ("" when they came), beside answers to the ping."""
-        if self._condition.kind is ConditionKind.UP and why:
-            self.stands(ConditionKind.SLOW, why)
-        elif self._condition.kind is ConditionKind.SLOW and not why:
-            self.stands(ConditionKind.UP)
+    def slow(self, reading: str, why: str) -> None:
+        """Note that a kind of reading is late ("" when it came), beside answers to the ping."""
+        if why:
+            self._late[reading] = why
+        else:
+            self._late.pop(reading, None)
+        if self._condition.is_answering:
+            self.stands(ConditionKind.SLOW if self._late else ConditionKind.UP, "".join(list(self._late.values())[:1]))
 
     def tell(self, changes: list[Change] | tuple[Change, ...], before: HostState | None = None) -> None:
         """Pass on what a reading changed."""
@@ -224,8 +235,9 @@ class Monitor:
 
     # --- connecting --------------------------------------------------------------------------
 
-    async def _run(self) -> None:
+    async def _run(self, delay: float) -> None:
         """Connect again and again, with growing pauses, until only a person can help."""
+        await asyncio.sleep(delay)
         settings = self.means.settings
         step = settings.backoff_first
         while True:
@@ -238,8 +250,9 @@ class Monitor:
                 return
             except BackendError as error:
                 _log.info("%s: %s", self.name, error)
+                watched = self._connection is not None
                 await self._let_go()
-                self._lost(error)
+                self._lost(error, watched=watched)
             else:
                 return
             if self.means.clock.monotonic() - began >= _LASTED:
@@ -264,6 +277,7 @@ class Monitor:
         changes = self.picture.connected(host, inventory, self.means.clock.now())
         self._heard = self.means.clock.now()
         self._connection = connection
+        self._late.clear()
         self.stands(ConditionKind.UP)
         self.tell(changes, before)
         await connection.watch()
@@ -273,11 +287,12 @@ class Monitor:
         if self._backend is not None:
             await self._backend.close()
 
-    def _lost(self, error: BackendError) -> None:
+    def _lost(self, error: BackendError, *, watched: bool) -> None:
         """Say why there is no connection; a host that was silent stays so until it is known to refuse."""
         silent = self._condition.kind is ConditionKind.SILENT
-        if isinstance(error, TimedOut) or (silent and isinstance(error, Unreachable) and self._connection is not None):
-            if not silent:
-                self.stands(ConditionKind.SILENT, error.text, error.hint, self._heard)
+        if silent and (watched or isinstance(error, TimedOut)):
             return
-        self.stands(ConditionKind.DOWN, error.text, error.hint)
+        if isinstance(error, TimedOut):
+            self.stands(ConditionKind.SILENT, error.text, error.hint, self._heard)
+        else:
+            self.stands(ConditionKind.DOWN, error.text, error.hint)

@@ -31,6 +31,10 @@ class Sink(Protocol):
         """Hear of something that happened."""
         ...
 
+    def is_ours(self, ref: VmRef) -> bool:
+        """Tell whether a task of this program is at work on a VM, or was just now."""
+        ...
+
     def explain(self, ref: VmRef) -> str:
         """Return who did what just happened to a VM."""
         ...
