@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from kvmtui.backend.base import Backend
-    from kvmtui.commands.base import Answers, Command, Judgement, Scene, Target
+    from kvmtui.commands.base import Answers, Command, Judgement, Question, Scene, Target
     from kvmtui.core.inventory import TaskView
     from kvmtui.screens.marks import Marks
 
@@ -108,11 +108,14 @@ class Asking:
         return able, refused
 
     async def _answers(self, command: Command, target: Target, several: int, answers: Answers | None) -> Answers | None:
-        """Return the validated answers; None when the form was left."""
-        if answers is not None or not command.form:
-            return command.validate(answers or {})
+        """Return the validated answers; None when the form was left. Raises Refused for one that will not do."""
+        if answers is None and not command.form:
+            return command.validate({})
         questions = await command.asked(self._engine.scene(), self._engine.backend(target.host), target)
-        shown = tuple(question for question in questions if not question.option)
+        if answers is not None:
+            return self._given(command, questions, several, answers)
+        # What is read from one VM, its disks above all, is no answer for another.
+        shown = tuple(one for one in questions if not one.option and not (one.alone and several > 1))
         title = f"{command.label} {target.name} on {target.host}" if several == 1 else f"{command.label} {several} VMs"
 
         def review(answers: Answers) -> list[str]:
@@ -124,6 +127,17 @@ class Asking:
 
         given = await self._show(Form(title, shown, review=review))
         return None if given is None else command.validate(given)
+
+    def _given(self, command: Command, questions: Sequence[Question], several: int, answers: Answers) -> Answers:
+        """Return the answers that `:` gave, with what the target has now for the others."""
+        for question in questions:
+            if question.name not in answers:
+                continue
+            if question.alone and several > 1:
+                raise Refused(f"--{question.name} goes with one VM at a time.")
+            if fault := question.fault(answers[question.name]):
+                raise Refused(fault)
+        return command.validate({question.name: question.initial for question in questions} | dict(answers))
 
     def _question(
         self,
