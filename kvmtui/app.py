@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import App
@@ -13,7 +13,6 @@ from textual.reactive import reactive
 
 from kvmtui import paths, theme
 from kvmtui.commands import registry
-from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.inventory import Fleet, TaskPhase, VmRef
 from kvmtui.core.problems import fleet_problems
 from kvmtui.core.text import safe
@@ -39,11 +38,11 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Command, Judgement, Target
+    from kvmtui.config import Settings
     from kvmtui.core.fields import Tone
     from kvmtui.core.inventory import TaskView
     from kvmtui.core.metrics import History
     from kvmtui.core.problems import Problem
-    from kvmtui.config import Settings
 
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")

@@ -44,7 +44,9 @@ class ColumnsScreen(ModalScreen[list[str] | None]):
 
     def compose(self) -> ComposeResult:
         """Compose the list and its keys."""
-        yield Static("space shows or hides   K J move   0 the usual ones   enter done   esc leaves it as it was", markup=False)
+        yield Static(
+            "space shows or hides   K J move   0 the usual ones   enter done   esc leaves it as it was", markup=False
+        )
         yield ResourceTable(COLUMNS, glyphs=self._glyphs, header=False)
 
     def on_mount(self) -> None:

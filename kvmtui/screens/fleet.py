@@ -10,13 +10,9 @@ from textual.containers import Horizontal
 from textual.reactive import reactive
 
 from kvmtui.commands.base import Noun, Target
-from kvmtui.core.fields import HOST_FIELDS, HostRow, Tone, by_name, host_rows
-from kvmtui.core.inventory import VmRef
-from kvmtui.core.text import safe
-from kvmtui.screens.about import event_lines, host_about, side_lines, vm_about
-from kvmtui.screens.actions import LIST, MARK, PANES, bindings
-from kvmtui.screens.listing import Fold, Group
-from kvmtui.screens.page import Page
+from kvmtui.core.fields import HOST_FIELDS, HostRow, by_name, host_rows
+from kvmtui.screens.about import event_lines, host_about, side_lines
+from kvmtui.screens.actions import PANES, bindings
 from kvmtui.screens.places import Place
 from kvmtui.screens.rows import host_columns, host_line
 from kvmtui.screens.vm_list_page import VmListPage
@@ -48,10 +44,14 @@ class FleetPage(VmListPage):
     help_title = "Fleet"
     help_text = (
         "What is wrong comes first: the VMs above the rule have a problem; the line below names it.",
-        "Below the rule stands your order. It is held while you work, and made anew by =, by a sort key, or after"
-        " 10 s without a key. The cursor belongs to a VM, not to a line.",
-        "A change is a leader and a letter: x for what is ordinary, ! for what forces. The menu names its target,"
-        " and the target does not change while the menu is open.",
+        (
+            "Below the rule stands your order. It is held while you work, and made anew by =, by a sort key, or after"
+            " 10 s without a key. The cursor belongs to a VM, not to a line."
+        ),
+        (
+            "A change is a leader and a letter: x for what is ordinary, ! for what forces. The menu names its target,"
+            " and the target does not change while the menu is open."
+        ),
         "With VMs marked (space), a change acts on the marked ones; . before it means the cursor's row alone.",
         "What stands grey is old: its host does not answer. - is not known, never zero.",
         "Hold shift to select text with the mouse.",

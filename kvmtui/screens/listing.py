@@ -106,7 +106,8 @@ class Listing:
             lines.append(
                 Rule(f"{more}{len(rest)} more by {FIELDS[self.view.sort].title}; order held while you work, = sorts")
             )
-        groups = {row.key: group_of(row, self.view.grouping) for row in matching} if self.view.grouping else {}
+        grouping = self.view.grouping
+        groups: dict[VmRef | Fold, str] = {row.key: group_of(row, grouping) for row in matching} if grouping else {}
         lines += self._grouped(rest, groups)
         return Shown(tuple(lines), len(rows), listed, self.order.new)
 
@@ -153,7 +154,7 @@ class Listing:
                 places[ref] = (1, (sort(row, reverse=reverse), name))
         return places
 
-    def _split(self, keys: Sequence[VmRef | Fold]) -> tuple[list[VmRef | Fold], list[VmRef | Fold]]:
+    def _split(self, keys: list[VmRef | Fold]) -> tuple[list[VmRef | Fold], list[VmRef | Fold]]:
         band_of = self.order.band
         band = [key for key in keys if band_of(key) == 0]
         return band, keys[len(band) :] if keys[: len(band)] == band else [key for key in keys if band_of(key) != 0]

@@ -44,7 +44,7 @@ class Page(Screen[None]):
     """What `?` says of the screen, in its own words."""
 
     head = getters.query_one("#head", Line)
-    task = getters.query_one("#task", Line)
+    doing = getters.query_one("#task", Line)
     about = getters.query_one("#about", Line)
     marked = getters.query_one("#marked", Line)
     keys = getters.query_one("#keys", Line)
@@ -97,7 +97,7 @@ class Page(Screen[None]):
         """Show the newest fleet: the frame's lines here, the body in each screen."""
         tones, width = self.face.tones, self.size.width
         self.head.say(header(fleet, self.face.problems, self.face.now(), width, tones))
-        self.task.say(task_line(fleet, width, tones))
+        self.doing.say(task_line(fleet, width, tones))
         self.show_foot()
 
     def show_foot(self) -> None:

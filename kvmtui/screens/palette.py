@@ -84,9 +84,8 @@ class PaletteScreen(ModalScreen[Entry | None]):
                 refusal = "" if each is noun and self._targets else f"select a {each.value} first"
                 if not refusal:
                     refusal = page.face.judge(command, self._targets[0]).refusal
-                yield Entry(
-                    command.id, command.label, bindings.text(command.id), command.help, words.lower(), command, "", refusal
-                )
+                key = bindings.text(command.id)
+                yield Entry(command.id, command.label, key, command.help, words.lower(), command, "", refusal)
         for action in (*LIST, *MARK, *PANES, *GO):
             words = f"{action.id} {action.label} {action.help} {action.shown}".lower()
             yield Entry(action.id, action.label, action.shown, action.help, words, None, action.method)
@@ -95,9 +94,7 @@ class PaletteScreen(ModalScreen[Entry | None]):
 
     def _list(self) -> None:
         wanted = self._editor.text.lower().split()
-        found = [
-            entry for entry in self._entries.values() if all(word in entry.words for word in wanted)
-        ]
+        found = [entry for entry in self._entries.values() if all(word in entry.words for word in wanted)]
         typed = self._editor.text.lower()
         found.sort(key=lambda entry: (not entry.label.startswith(typed), bool(entry.refusal)))
         self.table.show([entry.id for entry in found], self._line)

@@ -105,11 +105,7 @@ class TasksPage(Page):
 
     def _set_columns(self) -> None:
         width = self.size.width
-        shown = [
-            one
-            for one in TASK_FIELDS
-            if one.shown is Shown.ALWAYS or (one.shown is Shown.WIDE and width >= WIDE)
-        ]
+        shown = [one for one in TASK_FIELDS if one.shown is Shown.ALWAYS or (one.shown is Shown.WIDE and width >= WIDE)]
         self.table.set_columns(
             [
                 Column(one.name, one.title, one.width, right=one.right, flexible=one.name == "message", priority=place)
