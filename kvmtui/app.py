@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -317,6 +318,11 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             self._driver.write("\x1b[2J")
         self.screen.refresh(repaint=True, layout=True)
 
+    def action_suspend_process(self) -> None:
+        """Leave to the shell, with whatever started this program: `make` would wait for it otherwise."""
+        if self._driver is not None and self._driver.can_suspend:
+            os.kill(0, signal.SIGTSTP)
+
     def action_palette(self) -> None:
         """Open the palette."""
         from kvmtui.screens.palette import Entry, PaletteScreen
@@ -410,13 +416,22 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
 
 async def _run(settings: Settings) -> int:
-    """Begin to connect, load the toolkit meanwhile, and show the screen until it is left."""
+    """Begin to connect, then show the screen until it is left or a fault of the program ends it."""
     engine = Engine(settings)
     memory = StateFile()
     await engine.start()
-    app = KvmtuiApp(engine, memory)
     try:
-        return await app.run_async(mouse=settings.mouse) or 0
+        app = KvmtuiApp(engine, memory)
+        screen = asyncio.create_task(app.run_async(mouse=settings.mouse))
+        fault = asyncio.create_task(engine.fault())
+        await asyncio.wait({screen, fault}, return_when=asyncio.FIRST_COMPLETED)
+        if fault.done():
+            app.exit(1)
+        code = await screen
+        if fault.done():
+            fault.result()  # raises: the person sees the traceback, not a screen that stands still
+        fault.cancel()
+        return code or app.return_code or 0
     finally:
         memory.save()
         await engine.stop()
