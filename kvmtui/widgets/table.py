@@ -100,16 +100,20 @@ class ResourceTable(Widget, can_focus=True):
         "table--mark",
         *(f"table--{tone.value}" for tone in Tone if tone is not Tone.NORMAL),
     }
+    # Priority bindings act before the app looks at the next key: `down` and `x` of one read act on the row below.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "up", show=False, id="table.up"),
-        Binding("down,j", "move(1)", "down", show=False, id="table.down"),
-        Binding("pageup", "page(-1.0)", "page up", show=False, id="table.page-up"),
-        Binding("pagedown", "page(1.0)", "page down", show=False, id="table.page-down"),
-        Binding("ctrl+u", "page(-0.5)", "half a page up", show=False, id="table.half-up"),
-        Binding("ctrl+d", "page(0.5)", "half a page down", show=False, id="table.half-down"),
-        Binding("home,g", "first", "first row", show=False, id="table.first"),
-        Binding("end,G", "last", "last row", show=False, id="table.last"),
-        Binding("enter", "choose", "look", show=False, id="table.choose"),
+        Binding(keys, action, label, show=False, priority=True, id=f"table.{name}")
+        for keys, action, label, name in (
+            ("up,k", "move(-1)", "up", "up"),
+            ("down,j", "move(1)", "down", "down"),
+            ("pageup", "page(-1.0)", "page up", "page-up"),
+            ("pagedown", "page(1.0)", "page down", "page-down"),
+            ("ctrl+u", "page(-0.5)", "half a page up", "half-up"),
+            ("ctrl+d", "page(0.5)", "half a page down", "half-down"),
+            ("home,g", "first", "first row", "first"),
+            ("end,G", "last", "last row", "last"),
+            ("enter", "choose", "look", "choose"),
+        )
     ]
 
     class Highlighted(Message):
