@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvmtui.backend.base import Wake, WakeKind
+from kvmtui.commands import registry
+from kvmtui.commands.base import Target
 from kvmtui.config import HostConfig, Settings
 from kvmtui.core.errors import NotFound
 from kvmtui.core.inventory import ConditionKind, Guard, Reason, VmRef, VmState
@@ -59,6 +61,22 @@ async def test_a_change_is_published_at_once_even_between_ticks_of_many_hosts(tm
 
             assert await lab.until(is_off) <= 0.26
             await asyncio.sleep(1.3)
+
+
+@virtual
+async def test_how_a_quick_task_ended_is_shown_soon_after_many_others(tmp_path: Path) -> None:
+    async with running(tmp_path, refresh=60.0) as lab:
+        await asyncio.sleep(10)
+        pause = registry.by_id("vm.pause")
+        assert pause is not None
+        for name in ("web-1", "web-2", "web-3", "app-1"):
+            ref = lab.ref(name)
+            entry = lab.entry(ref.host)
+            assert entry.state is not None
+            ids = lab.engine.submit(pause, [Target.of_vm(entry, entry.state.vms[ref.uuid])], {})
+            await lab.engine.wait(ids)
+            took = await lab.until(lambda name=name: lab.vm(name).state is VmState.PAUSED)  # type: ignore[misc]
+            assert took < 0.4
 
 
 @virtual
@@ -169,9 +187,6 @@ async def test_events_are_bounded_and_newest_first(tmp_path: Path) -> None:
 @virtual
 async def test_what_another_kvmtui_did_is_said_to_be_its_users(tmp_path: Path) -> None:
     async with running(tmp_path) as mine, running(tmp_path) as theirs:
-        from kvmtui.commands import registry
-        from kvmtui.commands.base import Target
-
         start = registry.by_id("vm.start")
         assert start is not None
         entry = theirs.entry("hv1")

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SPELL = 0.25  # seconds without a publication after which the next goes out at once
-_SECOND = 1.0
-_MOST = 4  # publications within a second
-_ROUTINE = 3  # of these, those that only new figures may use: one stays for what a person waits for
+_EVERY = 0.34  # seconds after which there may be one more: two saved up and two earned are four in any second
+_SAVED = 2.0
+_GATHER = 0.015  # seconds that news wait for what comes along: a quick task begins and ends in one picture
 
 
 class Publisher:
-    """Calls `publish` on the loop, soon after it was asked to."""
+    """Calls `publish` on the loop, soon after it was asked to.
+
+    New figures alone leave one publication saved up, so that what a person waits for need not wait for them.
+    """
 
     def __init__(self, publish: Callable[[], bool]) -> None:
         """Take the function that publishes; it tells whether there was anything new."""
         self._publish = publish
-        self._recent: deque[float] = deque(maxlen=_MOST)
+        self._saved = _SAVED
+        self._counted = 0.0  # the loop's time at which `_saved` was true
         self._timer: asyncio.TimerHandle | None = None
 
     def ask(self, *, urgent: bool) -> None:
@@ -43,16 +45,16 @@ class Publisher:
 
     def _due(self, now: float, *, urgent: bool) -> float:
         """Return when the next publication may be."""
-        recent = self._recent
-        due = now
-        most = _MOST if urgent else _ROUTINE
-        if len(recent) >= most:
-            due = max(due, recent[-most] + _SECOND)
-        if recent and not urgent:
-            due = max(due, recent[-1] + _SPELL)
-        return due
+        self._count(now)
+        missing = (1.0 if urgent else _SAVED) - self._saved
+        return now + max(missing * _EVERY, _GATHER if urgent else 0.0)
+
+    def _count(self, now: float) -> None:
+        self._saved = min(_SAVED, self._saved + (now - self._counted) / _EVERY)
+        self._counted = now
 
     def _fire(self) -> None:
         self._timer = None
         if self._publish():
-            self._recent.append(asyncio.get_running_loop().time())
+            self._count(asyncio.get_running_loop().time())
+            self._saved -= 1.0
