@@ -41,6 +41,7 @@ def set_up(level: str, path: Path | None = None) -> Path:
     target = path or paths.log_file()
     handler = _PrivateFile(target, maxBytes=_MOST_BYTES, backupCount=_KEPT, encoding="utf-8")
     handler.setFormatter(_SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # a full disk is no reason to write over the screen
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old, _PrivateFile):

@@ -17,8 +17,8 @@ from kvmtui.config import HostConfig, Settings
 from kvmtui.core.errors import NotFound
 from kvmtui.core.inventory import ConditionKind, Guard, Reason, VmRef, VmState
 from kvmtui.engine import Engine
-from kvmtui.engine.engine import connection_scope
 from kvmtui.engine.histories import Histories
+from kvmtui.engine.identities import connection_scope
 from kvmtui.journal import Journal
 from tests.fleet_lab import BEGAN, VirtualClock, running, virtual
 

@@ -346,7 +346,7 @@ async def test_disconnected_by_wish_it_keeps_what_was_seen(tmp_path: Path) -> No
 def test_the_same_host_under_two_addresses_is_said_not_shown_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kvmtui.engine.engine.connection_scope", lambda uri, host: host.driver)
+    monkeypatch.setattr("kvmtui.engine.identities.connection_scope", lambda uri, host: host.driver)
 
     def same(world: World) -> None:
         facts = world.hosts["hv1"].facts

@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from operator import is_
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
 
 from kvmtui.backend import backend_for
 from kvmtui.commands.base import Answers, Command, Judgement, Level, Scene, Target
@@ -16,6 +15,7 @@ from kvmtui.core.inventory import Event, Fleet, Host, Severity, TaskView, Vm, Vm
 from kvmtui.core.text import safe
 from kvmtui.engine.clock import SystemClock
 from kvmtui.engine.histories import Histories
+from kvmtui.engine.identities import Identities
 from kvmtui.engine.publisher import Publisher
 from kvmtui.journal import Journal
 from kvmtui.monitor import Means, Monitor, Opener
@@ -60,7 +60,7 @@ class Engine:
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self._events_shown: tuple[Event, ...] | None = ()
         self._watchers: list[Callable[[Fleet], None]] = []
-        self._identities: dict[str, tuple[str, str, str]] = {}
+        self._identities = Identities()
         self._fault: asyncio.Future[NoReturn] | None = None
         self._looked_at: VmRef | None = None
         self._fleet = self._composed()
@@ -222,12 +222,12 @@ class Engine:
 
     async def reconnect(self, host: str) -> None:
         """Close a host's connection and open it anew; returns before it is open."""
-        self._identities.pop(host, None)
+        self._identities.close(host)
         self.oversee(await self.monitor(host).reconnect())
 
     async def disconnect(self, host: str) -> None:
         """Let a host go until it is reconnected; its last state stays."""
-        self._identities.pop(host, None)
+        self._identities.close(host)
         await self.monitor(host).disconnect()
 
     def unlock(self, host: str, seconds: float) -> None:
@@ -288,21 +288,7 @@ class Engine:
 
     def same_as(self, name: str, uri: str, host: Host) -> str:
         """Return why a second connection to the same host must not be used; "" for the first."""
-        scope = connection_scope(uri, host)
-        for other, (uuid, hostname, other_scope) in self._identities.items():
-            if other == name or uuid != host.uuid:
-                continue
-            if hostname == host.hostname and other_scope == scope:
-                return f"It is the same host as {safe(other)}, which is open already."
-            if hostname != host.hostname:
-                text = f"{safe(name)} and {safe(other)} say they have the same UUID: no VM can move between them."
-                self.warn(name, text)
-        self._identities[name] = (host.uuid, host.hostname, scope)
-        return ""
-
-
-def connection_scope(uri: str, host: Host) -> str:
-    """Return what tells two libvirt drivers of one host apart: system and session, and whose session."""
-    parts = urlsplit(uri)
-    owner = (parts.username or "") if parts.path == "/session" else ""
-    return f"{host.driver} {parts.path} {owner}"
+        refusal, warning = self._identities.open(name, uri, host)
+        if warning:
+            self.warn(name, warning)
+        return refusal

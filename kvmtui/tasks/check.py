@@ -10,7 +10,7 @@ from kvmtui.core.errors import BackendError, NotFound, Refused
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
-    from kvmtui.tasks.runner import Hosts
+    from kvmtui.tasks.task import Hosts
 
 _NOTHING = "nothing was done"
 

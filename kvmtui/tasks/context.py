@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from kvmtui.core.clock import Clock
     from kvmtui.core.inventory import HostEntry, Vm
     from kvmtui.monitor import Monitor
-    from kvmtui.tasks.runner import Hosts, Task, TaskRunner
+    from kvmtui.tasks.runner import TaskRunner
+    from kvmtui.tasks.task import Hosts, Task
 
 _POLL_FIRST = 2.0
 _POLL_MOST = 10.0

@@ -7,23 +7,23 @@ import logging
 import secrets
 from collections import deque
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from kvmtui.commands.base import Answers, Command, Level, Noun, Scene, Target
+from kvmtui.commands.base import Answers, Command, Level, Noun, Target
 from kvmtui.core.errors import BackendError, KvmtuiError, Refused, TimedOut
 from kvmtui.core.inventory import TaskPhase, TaskView, Vm, VmRef
 from kvmtui.core.text import safe
 from kvmtui.journal import Journal, user
 from kvmtui.tasks.check import check_again
 from kvmtui.tasks.context import Running
+from kvmtui.tasks.task import Batch, Hosts, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from kvmtui.config import Settings
     from kvmtui.core.clock import Clock
-    from kvmtui.monitor import Monitor
 
 _log = logging.getLogger(__name__)
 _KEPT = 200  # tasks that the fleet shows
@@ -31,56 +31,6 @@ EXPLAINS = 10.0  # seconds after its end during which a task explains what happe
 _PROOF = 20.0  # seconds within which a change whose answer did not come must show
 _COUNTED = (TaskPhase.FAILED, TaskPhase.UNKNOWN)
 SHUTDOWN = "vm.shutdown"
-
-
-class Hosts(Protocol):
-    """What tasks need of the engine."""
-
-    def monitor(self, host: str) -> Monitor:
-        """Return the host's monitor; raises NotFound."""
-        ...
-
-    def scene(self) -> Scene:
-        """Return what is known now."""
-        ...
-
-    def changed(self, *, urgent: bool) -> None:
-        """Hear that a task is further than before."""
-        ...
-
-    async def reconnect(self, host: str) -> None: ...
-    async def disconnect(self, host: str) -> None: ...
-    def unlock(self, host: str, seconds: float) -> None: ...
-    def warn(self, host: str, text: str) -> None:
-        """Show a sentence among the events."""
-        ...
-
-    def oversee(self, work: asyncio.Task[None]) -> None:
-        """Hear of a fault of the program in this work."""
-        ...
-
-
-@dataclass(slots=True)
-class Batch:
-    """The tasks of one request."""
-
-    failures: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """One command on one target."""
-
-    view: TaskView
-    command: Command
-    target: Target
-    answers: Answers
-    level: Level  # at which it asked; if it now asks more, it is not done
-    batch: Batch
-    work: asyncio.Task[None] | None = None
-    waits: bool = True  # it may be cancelled now: nothing is on its way to a host
-    acted: bool = False
-    cancelled: bool = False
 
 
 class TaskRunner:
