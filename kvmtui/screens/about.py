@@ -96,6 +96,8 @@ def event_lines(events: Iterable[Event], height: int, width: int, tones: Mapping
         line.pad_right(max(0, width - line.cell_len - len(event.by)))
         line.append(safe(event.by), tones[Tone.MUTED])
         lines.append(line)
+    if len(lines) == 1:
+        lines.append(Text("nothing has happened since kvmtui started", tones[Tone.MUTED], no_wrap=True))
     while len(lines) < height:
         lines.append(Text())
     return lines

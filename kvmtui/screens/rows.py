@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, HostRow, Shown, Tone, VmRow, by_name
 from kvmtui.core.fields.host import condition_text
 from kvmtui.core.inventory import ConditionKind, Severity
-from kvmtui.core.text import safe
+from kvmtui.core.text import cell_width, safe
 from kvmtui.core.units import hhmm, hhmmss
 from kvmtui.widgets.spark import sparkline
 from kvmtui.widgets.table import EMPTY_CELL, Cell, Column, Row
@@ -40,8 +40,14 @@ SIGNS = {
 _PRIORITY = {"name": 0, "state": 0, "host": 2, "cpu": 1, "mem": 3, "steal": 4, "lat": 5, "flags": 6}
 
 
+def host_room(names: Iterable[str], width: int) -> int:
+    """Return the cells that a column of host names gets on a screen so wide."""
+    most = 8 if width < WIDE else 16
+    return max(5, min(most, max((cell_width(safe(name, limit=most + 1)) for name in names), default=5)))
+
+
 def vm_columns(
-    width: int, chosen: Sequence[str], *, every: bool = False
+    width: int, chosen: Sequence[str], *, hosts: int, every: bool = False
 ) -> tuple[tuple[Field[VmRow] | None, ...], tuple[Column, ...]]:
     """Return the fields and columns of a list of VMs; None stands for the trend, which is no field."""
     if chosen:
@@ -66,7 +72,7 @@ def vm_columns(
                 Column(
                     one.name,
                     one.title,
-                    one.width,
+                    hosts if one.name == "host" else one.width,
                     right=one.right,
                     flexible=one.name == "name",
                     priority=_PRIORITY.get(one.name, 10 + place),

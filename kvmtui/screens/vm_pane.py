@@ -14,7 +14,7 @@ from kvmtui.core.fields import VM_FIELDS, VmRow, vm_row
 from kvmtui.core.filters import parse
 from kvmtui.core.inventory import VmRef
 from kvmtui.screens.listing import EVERYTHING, FIELDS, GROUPINGS, Fold, Group, Listing, Shown
-from kvmtui.screens.rows import fold_line, gone_line, group_line, vm_columns, vm_line
+from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, vm_columns, vm_line
 from kvmtui.widgets.table import Cell, ResourceTable, Row
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class VmPane(Vertical):
         resort = resort or starting or resting
         if resort:
             self._sorted = now
-        self.listing.order.touch(now)
+        self.listing.order.touch(self.face.now())  # held, unless `resort` says otherwise
         room = max(3, self.table.size.height // 3)
         self.shown = self.listing.arrange(fleet, self._problems, self.face.now(), resort=resort, band_room=room)
         self.table.set_sort(view.sort, descending=not view.reverse)
@@ -111,11 +111,13 @@ class VmPane(Vertical):
     def _set_columns(self) -> None:
         chosen = self.face.memory.get("columns")
         names = [str(name) for name in chosen] if isinstance(chosen, list) else []
-        wish = (self.table.size.width, self.wide, *names)
+        width = self.table.size.width
+        hosts = host_room((entry.name for entry in self.face.fleet.hosts), width)
+        wish = (width, hosts, self.wide, *names)
         if wish == self._columns_for:
             return
         self._columns_for = wish
-        self._fields, columns = vm_columns(self.table.size.width, names, every=self.wide)
+        self._fields, columns = vm_columns(width, names, hosts=hosts, every=self.wide)
         self.table.set_columns(columns)
 
     def _line(self, key: Hashable) -> Row:
@@ -197,13 +199,21 @@ class VmPane(Vertical):
         except FilterError as error:
             return str(error)
         self.listing.view.filter = wanted
-        self._again(resort=True)
+        self._choose_anew()
         return ""
 
     def toggle_faults(self) -> None:
         """List only what is wrong, or all."""
         self.listing.view.faults = not self.listing.view.faults
+        self._choose_anew()
+
+    def _choose_anew(self) -> None:
+        """List what is wanted now; a cursor whose VM is not among it goes to the first row, since a person asked."""
+        self.listing.order.point(None)
         self._again(resort=True)
+        if self.table.cursor is None:
+            self.table.action_first()
+        self.point()
 
     def sort_by(self, name: str) -> None:
         """Order by a field; by the same one again, the other way round."""
