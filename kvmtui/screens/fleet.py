@@ -15,6 +15,7 @@ from kvmtui.screens.about import event_lines, host_about, side_lines
 from kvmtui.screens.actions import PANES, bindings
 from kvmtui.screens.places import Place
 from kvmtui.screens.rows import host_columns, host_line
+from kvmtui.screens.status import grave
 from kvmtui.screens.vm_list_page import VmListPage
 from kvmtui.screens.vm_pane import VmPane
 from kvmtui.widgets.filterbar import FilterBar
@@ -118,7 +119,9 @@ class FleetPage(VmListPage):
 
     def show_fleet(self, fleet: Fleet) -> None:
         """Show the newest fleet."""
-        self._by_host = {problem.host: problem for problem in reversed(self.face.problems) if problem.ref is None}
+        self._by_host = {
+            problem.host: problem for problem in reversed(grave(self.face.problems)) if problem.ref is None
+        }
         if self.hosts.display:
             self._show_hosts(fleet)
         if self.events.display:
@@ -151,7 +154,7 @@ class FleetPage(VmListPage):
         return [row.key for row in rows]
 
     def _by_host_ranked(self) -> list[str]:
-        ranked = [problem.host for problem in self.face.problems if problem.ref is None]
+        ranked = [problem.host for problem in grave(self.face.problems) if problem.ref is None]
         return list(dict.fromkeys(ranked))
 
     def _host_line(self, row: HostRow) -> Row:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from kvmtui.core.fields import Tone
-from kvmtui.core.inventory import TaskPhase, VmState
+from kvmtui.core.inventory import Severity, TaskPhase, VmState
 from kvmtui.core.text import safe, shorten
 from kvmtui.core.units import hhmm
 
@@ -58,6 +58,11 @@ def guard_word(fleet: Fleet) -> str:
     return "RW"
 
 
+def grave(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems that a person should act upon; what is only worth knowing stands in the line below."""
+    return [problem for problem in problems if problem.severity.value >= Severity.WARN.value]
+
+
 def header(fleet: Fleet, problems: Sequence[Problem], now: float, width: int, tones: Mapping[Tone, Style]) -> Text:
     """Return the status line: which fleet, how many answer, how the VMs stand, what is wrong, the time."""
     text = Text(no_wrap=True)
@@ -74,6 +79,7 @@ def header(fleet: Fleet, problems: Sequence[Problem], now: float, width: int, to
         if found[word]:
             tone = {"off": Tone.NORMAL, "crashed": Tone.BAD}.get(word, Tone.WARN)
             text.append(f" {found[word]} {word}", tones[tone])
+    problems = grave(problems)
     if problems:
         text.append(
             f"   {len(problems)} PROBLEM{'S' if len(problems) > 1 else ''}",

@@ -15,6 +15,7 @@ from kvmtui.core.filters import parse
 from kvmtui.core.inventory import VmRef
 from kvmtui.screens.listing import EVERYTHING, FIELDS, GROUPINGS, Fold, Group, Listing, Shown
 from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, vm_columns, vm_line
+from kvmtui.screens.status import grave
 from kvmtui.widgets.table import Cell, ResourceTable, Row
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class VmPane(Vertical):
     def _arrange(self, fleet: Fleet, now: float, *, resort: bool) -> None:
         self._arranged = now
         view = self.listing.view
-        self._problems = {problem.ref: problem for problem in reversed(self.face.problems) if problem.ref}
+        self._problems = {problem.ref: problem for problem in reversed(grave(self.face.problems)) if problem.ref}
         starting = now - self._began < SETTLE and self.face.idle_seconds() > now - self._began
         resting = self.face.idle_seconds() >= SETTLE and now - self._sorted >= SETTLE
         resort = resort or starting or resting
@@ -251,6 +252,12 @@ class VmPane(Vertical):
     def resort(self) -> None:
         """Make the order anew."""
         self._again(resort=True)
+
+    def _chosen_anew(self) -> None:
+        """List what was chosen; a row that is filtered out has not vanished, and is not held as gone."""
+        self.listing.point(None, None)
+        self._again(resort=True)
+        self.point()
 
     def _remember(self) -> None:
         memory, view = self.face.memory, self.listing.view
