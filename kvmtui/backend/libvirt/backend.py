@@ -11,7 +11,7 @@ from kvmtui.backend.libvirt.definition import LibvirtDefinition
 from kvmtui.backend.libvirt.events import Bell
 from kvmtui.backend.libvirt.guest import LibvirtGuest
 from kvmtui.backend.libvirt.host import read_details, read_host
-from kvmtui.backend.libvirt.lanes import Lane, Lanes, Session
+from kvmtui.backend.libvirt.lanes import Lanes
 from kvmtui.backend.libvirt.power import LibvirtPower
 from kvmtui.backend.libvirt.read import Reader
 from kvmtui.backend.libvirt.sampling import Sampler
@@ -21,6 +21,7 @@ from kvmtui.core.errors import BackendError, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kvmtui.backend.libvirt.lane import Lane, Session
     from kvmtui.core.inventory import Host, Vm
     from kvmtui.core.metrics import Sample
 

@@ -12,7 +12,8 @@ from kvmtui.core.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kvmtui.backend.libvirt.lanes import Lanes, Session
+    from kvmtui.backend.libvirt.lane import Session
+    from kvmtui.backend.libvirt.lanes import Lanes
 
 READ_SECONDS = 10.0
 DEFINE_SECONDS = 30.0

@@ -41,13 +41,15 @@ NO_SUPPORT = 3
 NO_CONNECT = 5
 INVALID_CONN = 6
 SYSTEM_ERROR = 38
+NO_DOMAIN = 42
 OPERATION_INVALID = 55
+AUTH_CANCELLED = 79
 AGENT_UNRESPONSIVE = 86
 
 _KINDS: dict[int, type[BackendError]] = {
     28: Conflict,  # DOM_EXIST
     29: Denied,  # OPERATION_DENIED
-    42: NotFound,  # NO_DOMAIN
+    NO_DOMAIN: NotFound,
     43: NotFound,  # NO_NETWORK
     45: Denied,  # AUTH_FAILED
     49: NotFound,  # NO_STORAGE_POOL
@@ -57,7 +59,7 @@ _KINDS: dict[int, type[BackendError]] = {
     68: Busy,  # OPERATION_TIMEOUT
     72: NotFound,  # NO_DOMAIN_SNAPSHOT
     74: NotSupported,  # ARGUMENT_UNSUPPORTED
-    79: Denied,  # AUTH_CANCELLED
+    AUTH_CANCELLED: Denied,
     80: NotFound,  # NO_DOMAIN_METADATA
     84: NotSupported,  # OPERATION_UNSUPPORTED
     AGENT_UNRESPONSIVE: TimedOut,
@@ -66,6 +68,7 @@ _KINDS: dict[int, type[BackendError]] = {
     94: Denied,  # AUTH_UNAVAILABLE
     NO_SUPPORT: NotSupported,
 }
+_LOGIN = frozenset({45, AUTH_CANCELLED, 94})
 _LOST = frozenset({INTERNAL_ERROR, NO_CONNECT, INVALID_CONN, SYSTEM_ERROR})
 
 
@@ -93,7 +96,12 @@ _SIGNS = (
         "Load the key into the ssh agent (ssh-add) or name it in ~/.ssh/config; check the user in the address.",
     ),
     _Sign("too many authentication failures", Denied, "ssh on {host} was offered too many keys.", "Name one key."),
-    _Sign("polkit", Denied, "libvirt on {host} does not let this user in.", _GROUP),
+    _Sign(
+        "certificate",
+        Denied,
+        "The TLS certificates of {host} and of this machine do not agree, or are missing.",
+        "See libvirt's guide to TLS, or use qemu+ssh.",
+    ),
     _Sign("could not resolve hostname", Unreachable, "The name {host} is not known.", "Check the address."),
     _Sign("name or service not known", Unreachable, "The name {host} is not known.", "Check the address."),
     _Sign(
@@ -124,7 +132,6 @@ _SIGNS = (
         "Install libvirt's daemon or netcat-openbsd there.",
     ),
     _Sign("permission denied", Denied, "This user may not open libvirt's socket on {host}.", _GROUP),
-    _Sign("certificate", Denied, "The TLS certificates of {host} and of this machine do not agree."),
     _Sign("keepalive timeout", Unreachable, "The connection to {host} broke: no answer for 30 s."),
 )
 
@@ -137,17 +144,17 @@ def is_lost(fault: Fault) -> bool:
 def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = False) -> BackendError:
     """Return the error to raise; `change` says that a request was sent which may still be carried out."""
     said = " ".join(fault.message.split())
+    if opening and _asks_who_we_are(fault, said):
+        return _of_login(fault.code, said, host)
     if is_lost(fault) or (opening and fault.code in _LOST):
         return _of_transport(said, host, change=change and not opening)
     kind = Conflict if "not in suspended state" in said else _KINDS.get(fault.code, BackendError)
-    if kind is Denied and fault.code in (45, 79, 94):
-        return _of_login(fault.code, said, host)
-    if fault.code == AGENT_UNRESPONSIVE and "not connected" in said:
-        return NotSupported("The guest agent is not running.", hint="Install and start qemu-guest-agent in the guest.")
     if kind is Denied:
-        return Denied(f"libvirt on {host} does not allow this: {said}.", hint="Is the connection read-only?")
+        return _of_rights(said, host)
     if kind is Busy:
         return Busy(f"Another operation holds it: {said}.", hint="Try again when that has ended.")
+    if kind is TimedOut and "not connected" in said:
+        return NotSupported("The guest agent is not running.", hint="Install and start qemu-guest-agent in the guest.")
     return kind(_sentence(said))
 
 
@@ -166,13 +173,26 @@ def _of_transport(said: str, host: str, *, change: bool) -> BackendError:
     return Unreachable(f"The connection to {host} failed: {said}.", unknown=change)
 
 
+def _asks_who_we_are(fault: Fault, said: str) -> bool:
+    low = said.lower()
+    return fault.code in _LOGIN or "polkit" in low or "policykit" in low or "dbus" in low
+
+
 def _of_login(code: int, said: str, host: str) -> Denied:
-    if code == 79 and "polkit" not in said.lower():
+    if code == AUTH_CANCELLED and "polkit" not in said.lower():
         return Denied(
             f"{_capital(host, '{host}')} asks for a password.",
             hint="Put the login into libvirt's auth.conf, or use qemu+ssh with a key.",
         )
     return Denied(f"libvirt on {host} does not let this user in: {said}.", hint=_GROUP)
+
+
+def _of_rights(said: str, host: str) -> Denied:
+    if "read only access" in said:
+        return Denied(
+            f"The connection to {host} is read-only.", hint="Start kvmtui without read-only to change things."
+        )
+    return Denied(f"libvirt on {host} does not allow this user to do it: {said}.")
 
 
 def _capital(host: str, text: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from kvmtui.backend.libvirt.lanes import Session
+    from kvmtui.backend.libvirt.lane import Session
 
 LIFECYCLE = 0
 IO_ERROR_REASON = 6

@@ -12,7 +12,8 @@ from kvmtui.core.inventory import Address, AddressSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from kvmtui.backend.libvirt.lanes import Lanes, Session
+    from kvmtui.backend.libvirt.lane import Session
+    from kvmtui.backend.libvirt.lanes import Lanes
 
 READ_SECONDS = 10.0
 AGENT_SECONDS = 5  # libvirt's own default is to wait for ever

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from xml.etree import ElementTree as ET
 
-    from kvmtui.backend.libvirt.lanes import Session
+    from kvmtui.backend.libvirt.lane import Session
 
 T = TypeVar("T")
 

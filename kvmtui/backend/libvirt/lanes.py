@@ -1,275 +1,26 @@
-"""Lanes: one connection with one daemon thread and at most one call in flight each, and all of them expendable.
-
-No libvirt call has a time-out, so every call here has a deadline. A call that misses it costs its lane: the
-lane's transport is cut, which ends the call, and another lane takes its place. The threads are daemon
-threads of our own, since asyncio would wait for its workers when the program ends.
-"""
+"""The lanes to one host: which call goes where, how many there are, and when one more is opened."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
-from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from kvmtui.backend.libvirt import api, errors
-from kvmtui.backend.libvirt.transport import Line, line_for
+from kvmtui.backend.libvirt.lane import Lane, Stale
 from kvmtui.backend.libvirt.uri import Address, Transport
-from kvmtui.backend.libvirt.xml.capabilities import host_uuid
-from kvmtui.core.errors import BackendError, Busy, KvmtuiError, TimedOut, Unreachable
+from kvmtui.core.errors import BackendError, Busy, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kvmtui.backend.libvirt.lane import Work
 
 T = TypeVar("T")
 
-KEEPALIVE = (5, 5)  # seconds, and how many may stay unanswered: a broken transport ends after 30 s
-CLOSE_SECONDS = 2.0
 DETAIL_LANES = 3
 LONG_LANES = 4
 MOST_LINGERING = 8
-
-
-class Session:
-    """What the work on a lane's thread is given; libvirt's objects never leave it."""
-
-    def __init__(self, conn: api.Connection, uuid: str) -> None:
-        self.conn = conn
-        self.host_uuid = uuid
-        self.domains: dict[str, api.Domain] = {}  # as a bulk reading returned them
-        self.at_end: list[Callable[[], object]] = []
-
-    def domain(self, uuid: str) -> api.Domain:
-        """Look a VM up."""
-        return self.conn.lookupByUUIDString(uuid)
-
-    def end(self) -> None:
-        """Take the callbacks back and close; both wait for the host unless the transport has been cut."""
-        for step in (*self.at_end, self.conn.close):
-            with contextlib.suppress(api.LibvirtError):
-                step()
-
-
-Work = Callable[[Session], T]
-
-
-class Stale(Unreachable):
-    """The connection had ended before anything was sent."""
-
-
-class _Job(Generic[T]):
-    """A piece of work, and where its outcome goes."""
-
-    def __init__(self, work: Work[T], future: asyncio.Future[T], *, change: bool) -> None:
-        self.work = work
-        self.future = future
-        self.change = change
-
-
-class Lane:
-    """One connection, its thread and its transport."""
-
-    def __init__(self, address: Address, *, read_only: bool, patience: float, on_end: Callable[[Lane], None]) -> None:
-        """`patience`: seconds that a call may be late before the lane is given up for it."""
-        self._label = address.label
-        self._line: Line = line_for(address, read_only=read_only)
-        self._read_only = read_only
-        self._patience = patience
-        self._on_end = on_end
-        self._jobs: SimpleQueue[_Job[object] | None] = SimpleQueue()
-        self._turn = asyncio.Lock()
-        self._current: asyncio.Future[object] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._is_over = False
-        self._is_cut = False
-        self.is_late = False  # the call in flight has missed its deadline
-        self.is_gone = False
-        self.host_uuid = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it takes no more calls."""
-        return self._is_over
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a call is in flight or waiting."""
-        return self._turn.locked()
-
-    async def open(self, seconds: float) -> None:
-        """Connect; a lane that has not within `seconds` is given up."""
-        future: asyncio.Future[str] = self._loop.create_future()
-        future.add_done_callback(_look)
-        threading.Thread(target=self._run, args=(future,), name=f"lane to {self._label}", daemon=True).start()
-        try:
-            await asyncio.wait((future,), timeout=seconds)
-            if future.done():
-                self.host_uuid = future.result()
-                return
-        except BaseException:
-            self.give_up()
-            raise
-        self.give_up()
-        raise TimedOut(
-            f"{self._label} has not answered the connection within {seconds:g} s.",
-            hint="Is libvirt there overloaded or stopped?",
-        )
-
-    async def call(self, work: Work[T], seconds: float | None, *, change: bool = False) -> T:
-        """Run `work` on the thread when its turn comes; None: without a deadline.
-
-        Raises TimedOut after `seconds`, with `unknown` when it is a change that had been sent.
-        """
-        await self._take_turn(seconds)
-        if self._is_over:
-            self._turn.release()
-            raise Stale(f"The connection to {self._label} was lost.")
-        future: asyncio.Future[T] = self._loop.create_future()
-        late = self._late(seconds or 0.0, change=change)
-        timer = self._loop.call_later(seconds + self._patience, self._overdue, late) if seconds is not None else None
-        future.add_done_callback(lambda done: self._settled(done, timer))
-        self._current = future  # type: ignore[assignment]
-        self._jobs.put(_Job(work, future, change=change))  # type: ignore[arg-type]
-        await asyncio.wait((future,), timeout=seconds)
-        if not future.done():
-            self.is_late = True
-            raise late
-        return future.result()
-
-    def give_up(self, error: BackendError | None = None) -> None:
-        """Cut the transport, so that the call in flight ends; the thread then ends by itself."""
-        if self._is_cut or self.is_gone:
-            return
-        self._is_cut = True
-        self._line.cut()
-        if self._current is not None and not self._current.done():
-            self._current.set_exception(error or Unreachable(f"The connection to {self._label} was let go."))
-        self._take_no_more()
-
-    def close(self) -> None:
-        """End it in good order, or by a cut when a call is in flight; waits for nothing."""
-        if self.is_busy:
-            self.give_up()
-        else:
-            self._take_no_more()
-            self._loop.call_later(CLOSE_SECONDS, self.give_up)
-
-    def close_after_call(self) -> None:
-        """Take no more calls, and end when the one in flight has."""
-        self._take_no_more()
-
-    def _take_no_more(self) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._jobs.put(None)
-            self._on_end(self)
-
-    async def _take_turn(self, seconds: float | None) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._turn.acquire()
-        except TimeoutError:
-            raise self._late(seconds or 0.0, change=False) from None
-
-    def _late(self, seconds: float, *, change: bool) -> TimedOut:
-        return TimedOut(f"{self._label} has not answered within {seconds:g} s.", unknown=change)
-
-    def _overdue(self, late: TimedOut) -> None:
-        self.give_up(late)
-
-    def _settled(self, future: asyncio.Future[T], timer: asyncio.TimerHandle | None) -> None:
-        if timer is not None:
-            timer.cancel()
-        _look(future)
-        self._current = None
-        self.is_late = False
-        self._turn.release()
-
-    # What follows runs on the lane's thread.
-
-    def _run(self, opening: asyncio.Future[str]) -> None:
-        session = self._enter(opening)
-        if session is not None:
-            while (job := self._jobs.get()) is not None:
-                self._carry_out(job, session)
-                del job
-            session.end()
-        self._line.release()
-        self._tell(self._leave)
-
-    def _enter(self, opening: asyncio.Future[str]) -> Session | None:
-        session: Session | None = None
-        error: BaseException | None = None
-        try:
-            api.prepare()
-            session = self._connect()
-        except api.LibvirtError as failure:
-            error = errors.translate(api.fault(failure), self._label, opening=True)
-        except KvmtuiError as failure:
-            error = _bare(failure)
-        except BaseException as failure:  # noqa: BLE001 - a bug must reach the one who awaits, not end this thread
-            error = failure
-        self._tell(_settle, opening, session.host_uuid if session else "", error)
-        return session
-
-    def _connect(self) -> Session:
-        conn = api.open_connection(self._line.prepare(), read_only=self._read_only)
-        self._line.opened()
-        with contextlib.suppress(api.LibvirtError):  # the test driver has none
-            conn.setKeepAlive(*KEEPALIVE)
-        return Session(conn, host_uuid(conn.getCapabilities()))
-
-    def _carry_out(self, job: _Job[object], session: Session) -> None:
-        value: object = None
-        error: BaseException | None = None
-        is_lost = False
-        try:
-            if session.conn.isAlive() == 1:
-                value = job.work(session)
-            else:
-                is_lost, error = True, Stale(f"The connection to {self._label} was lost.")
-        except api.LibvirtError as failure:
-            fault = api.fault(failure)
-            is_lost = errors.is_lost(fault)
-            error = errors.translate(fault, self._label, change=job.change)
-        except KvmtuiError as failure:
-            error = _bare(failure)
-        except BaseException as failure:  # noqa: BLE001 - a bug must reach the one who awaits, not end this thread
-            error = failure
-        self._tell(_settle, job.future, value, error)
-        if is_lost:
-            self._tell(self.give_up)
-
-    def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
-        """Call back on the loop; nothing when it has ended."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(callback, *arguments)
-
-    def _leave(self) -> None:
-        self.is_gone = True
-        self._is_over = True
-        self._on_end(self)
-
-
-def _bare(error: KvmtuiError) -> KvmtuiError:
-    """Return the error without the frames that hold libvirt's objects."""
-    error.__context__ = None
-    error.__cause__ = None
-    return error.with_traceback(None)
-
-
-def _look(future: asyncio.Future[T]) -> None:
-    """Take note of an outcome that nobody may be waiting for any more."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _settle(future: asyncio.Future[object], value: object, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(value)
+OPEN_SECONDS = 10.0
+OPEN_SSH_SECONDS = 20.0
 
 
 class Lanes:
@@ -397,7 +148,7 @@ class Lanes:
                 )
             lane = Lane(self._address, read_only=self._read_only, patience=patience, on_end=self._ended)
             self._open.add(lane)
-            await lane.open(20.0 if self._address.transport is Transport.SSH else 10.0)
+            await lane.open(OPEN_SSH_SECONDS if self._address.transport is Transport.SSH else OPEN_SECONDS)
             if self._is_dropped:
                 lane.close()
                 raise Unreachable(f"The connection to {self._address.label} was let go.")

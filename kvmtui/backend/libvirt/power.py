@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import ShutdownMode
-from kvmtui.backend.libvirt.read import percent
+from kvmtui.backend.libvirt.survey import percent
 from kvmtui.core.errors import BackendError
 
 if TYPE_CHECKING:

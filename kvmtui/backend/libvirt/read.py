@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import Inventory
-from kvmtui.backend.libvirt import api, errors, states
 from kvmtui.backend.libvirt.control import is_stuck
-from kvmtui.backend.libvirt.xml import resources
-from kvmtui.backend.libvirt.xml import vm as vm_xml
-from kvmtui.backend.libvirt.xml.vm import Definition
+from kvmtui.backend.libvirt.resources import read_networks, read_pools
+from kvmtui.backend.libvirt.survey import Details, Progress, Seen, look, read_many, read_one, survey
 from kvmtui.core.errors import BackendError, NotFound, TimedOut
-from kvmtui.core.inventory import Job, Network, Pool, Reason, Vm, VmState
+from kvmtui.core.inventory import Network, Pool, Reason, Vm, VmState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
-    from kvmtui.backend.libvirt.lanes import Lanes, Session
+    from kvmtui.backend.libvirt.lane import Session
+    from kvmtui.backend.libvirt.lanes import Lanes
 
 
 SURVEY_SECONDS = 15.0
@@ -28,41 +26,6 @@ READ_SECONDS = 10.0
 CHUNK = 50  # definitions read per call, so that others get their turn
 MOST_STUCK = 3  # VMs whose definition does not come, before the rest is left for the next time
 NO_SPACE = 2  # VIR_DOMAIN_DISK_ERROR_NO_SPACE
-
-
-class Seen(NamedTuple):
-    """What a survey says of one VM."""
-
-    uuid: str
-    name: str
-    domain_id: int | None
-    state: VmState
-    reason: Reason
-    persistent: bool
-    autostart: bool
-    saved: bool
-    has_snapshots: bool
-
-
-class Details(NamedTuple):
-    """What is read of one VM alone; kept until an event says that it may have changed."""
-
-    definition: Definition
-    domain_id: int | None
-    pending: bool
-    snapshots: int
-    job: Job | None
-    read_at: float  # monotonic
-
-
-class _Progress:
-    """Where a reading is, so that the one VM that holds it up is known."""
-
-    def __init__(self) -> None:
-        self.at = ""
-        self.done: dict[str, Details] = {}
-        self.gone: set[str] = set()
-        self.stuck: set[str] = set()
 
 
 class Reader:
@@ -104,7 +67,7 @@ class Reader:
     async def inventory(self) -> Inventory:
         """Read everything; a VM that holds its reading up costs only its own details."""
         lanes = self._lanes()
-        seen = await lanes.detail(_survey, SURVEY_SECONDS)
+        seen = await lanes.detail(survey, SURVEY_SECONDS)
         gone = await self._read_details(lanes, seen)
         vms = {one.uuid: self._build(one) for one in seen if one.uuid not in gone}
         self._details = {uuid: details for uuid, details in self._details.items() if uuid in vms}
@@ -114,22 +77,22 @@ class Reader:
             if vm.state is VmState.PAUSED and vm.reason is Reason.IO_ERROR:
                 await self._ask_why(lanes, uuid)
         with contextlib.suppress(TimedOut):  # a pool on dead storage holds up pools alone
-            self._networks = await lanes.detail(_networks, SURVEY_SECONDS)
-            self._pools = await lanes.detail(_pools, SURVEY_SECONDS)
+            self._networks = await lanes.detail(read_networks, SURVEY_SECONDS)
+            self._pools = await lanes.detail(read_pools, SURVEY_SECONDS)
         return Inventory(dict(self._vms), self._networks, self._pools)
 
     async def vm(self, uuid: str) -> Vm:
         """Read one VM anew; one whose definition cannot be had now keeps the known one, with its new state."""
         lanes = self._lanes()
         found: list[Seen] = []
-        progress = _Progress()
+        progress = Progress()
 
         def read(session: Session) -> None:
             domain = session.domain(uuid)
-            found.append(_look(domain, uuid))
+            found.append(look(domain, uuid))
             if uuid in self._details and is_stuck(domain):
                 return
-            _read_one(domain, found[0], progress)
+            read_one(domain, found[0], progress)
 
         self._touched.discard(uuid)
         try:
@@ -153,12 +116,12 @@ class Reader:
         gone: set[str] = set()
         stuck = 0
         while wanted and stuck < MOST_STUCK:
-            progress = _Progress()
+            progress = Progress()
             chunk = list(wanted.values())[:CHUNK]
             uuids = {one.uuid for one in chunk}
             self._touched -= uuids
             try:
-                await lanes.detail(partial(_read_many, chunk=chunk, progress=progress), READ_SECONDS)
+                await lanes.detail(partial(read_many, chunk=chunk, progress=progress), READ_SECONDS)
             except TimedOut:
                 if not progress.at:
                     raise
@@ -171,7 +134,7 @@ class Reader:
                 wanted.pop(uuid, None)
         return gone
 
-    def _keep(self, progress: _Progress, asked: set[str]) -> None:
+    def _keep(self, progress: Progress, asked: set[str]) -> None:
         """Keep what was read; what was not is still to be read."""
         self._details.update(progress.done)
         self._touched |= asked - progress.done.keys() - progress.gone
@@ -259,197 +222,3 @@ def _vm(seen: Seen, details: Details | None, reason: Reason) -> Vm:
         job=details.job,
         immovable=known.immovable,
     )
-
-
-# What follows runs on a lane's thread.
-
-
-def _survey(session: Session) -> list[Seen]:
-    conn = session.conn
-    domains = {domain.UUIDString(): domain for domain in conn.listAllDomains(0)}
-    session.domains = domains
-    persistent = _uuids(conn.listAllDomains(api.LIST_PERSISTENT))
-    autostart = _uuids(conn.listAllDomains(api.LIST_AUTOSTART))
-    saved = _uuids(conn.listAllDomains(api.LIST_MANAGED_SAVE))
-    snapshots = _uuids(conn.listAllDomains(api.LIST_HAS_SNAPSHOT))
-    said = {
-        domain.UUIDString(): (int(stats.get("state.state", 0)), int(stats.get("state.reason", 0)))
-        for domain, stats in conn.getAllDomainStats(api.STATS_STATE, 0)
-    }
-    found = []
-    for uuid, domain in domains.items():
-        state, reason = states.of_state(*said.get(uuid, (0, 0)))
-        found.append(
-            Seen(
-                uuid=uuid,
-                name=domain.name(),
-                domain_id=_id(domain),
-                state=state,
-                reason=reason,
-                persistent=uuid in persistent,
-                autostart=uuid in autostart,
-                saved=uuid in saved,
-                has_snapshots=uuid in snapshots,
-            )
-        )
-    return found
-
-
-def _uuids(domains: Iterable[api.Domain]) -> frozenset[str]:
-    return frozenset(domain.UUIDString() for domain in domains)
-
-
-def _id(domain: api.Domain) -> int | None:
-    number = domain.ID()
-    return number if number >= 0 else None
-
-
-def _look(domain: api.Domain, uuid: str) -> Seen:
-    state, reason = states.of_state(*domain.state()[:2])
-    return Seen(
-        uuid=uuid,
-        name=domain.name(),
-        domain_id=_id(domain),
-        state=state,
-        reason=reason,
-        persistent=domain.isPersistent() == 1,
-        autostart=domain.autostart() == 1,
-        saved=domain.hasManagedSaveImage() == 1,
-        has_snapshots=True,  # asked for below
-    )
-
-
-def _read_many(session: Session, chunk: list[Seen], progress: _Progress) -> None:
-    for seen in chunk:
-        progress.at = seen.uuid
-        try:
-            domain = session.domains.get(seen.uuid) or session.domain(seen.uuid)
-            if seen.domain_id is not None and is_stuck(domain):
-                progress.stuck.add(seen.uuid)
-                continue
-            _read_one(domain, seen, progress)
-        except api.LibvirtError as error:
-            fault = api.fault(error)
-            if errors.is_lost(fault):
-                raise
-            progress.gone.add(seen.uuid)
-
-
-def _read_one(domain: api.Domain, seen: Seen, progress: _Progress) -> None:
-    """Read a VM's definition and what belongs to it; an unreadable one leaves only its name and state."""
-    live = _definition(domain, 0)
-    pending = False
-    if seen.domain_id is not None and seen.persistent:
-        stored = _definition(domain, api.XML_INACTIVE)
-        pending = stored.essentials() != live.essentials()
-    progress.done[seen.uuid] = Details(
-        definition=live,
-        domain_id=seen.domain_id,
-        pending=pending,
-        snapshots=_snapshots(domain) if seen.has_snapshots else 0,
-        job=_job(domain) if seen.domain_id is not None else None,
-        read_at=time.monotonic(),
-    )
-
-
-def _definition(domain: api.Domain, flags: int) -> Definition:
-    try:
-        return vm_xml.read(domain.XMLDesc(flags)) or Definition()
-    except UnicodeDecodeError:
-        return Definition()
-
-
-def _snapshots(domain: api.Domain) -> int:
-    try:
-        return domain.snapshotNum()
-    except api.LibvirtError as error:
-        if errors.is_lost(api.fault(error)):
-            raise
-        return 0
-
-
-def _job(domain: api.Domain) -> Job | None:
-    try:
-        stats = domain.jobStats()
-    except api.LibvirtError as error:
-        if errors.is_lost(api.fault(error)):
-            raise
-        return None
-    if not stats.get("type"):
-        return None
-    return Job(states.of_job(int(stats.get("operation", 0))), percent(stats), ours=False)
-
-
-def percent(stats: Mapping[str, int | str]) -> float | None:
-    """Return how far a job is, by what remains; None when libvirt does not say. Never 100 before it has ended."""
-    for part in ("data", "memory", "disk"):
-        total, remaining = int(stats.get(f"{part}_total", 0)), int(stats.get(f"{part}_remaining", 0))
-        if total > 0:
-            return max(0.0, min(99.0, 100.0 * (total - remaining) / total))
-    return None
-
-
-def _networks(session: Session) -> tuple[Network, ...]:
-    try:
-        networks = session.conn.listAllNetworks(0)
-        active = {network.UUIDString() for network in session.conn.listAllNetworks(api.NETWORKS_ACTIVE)}
-        autostart = {network.UUIDString() for network in session.conn.listAllNetworks(api.NETWORKS_AUTOSTART)}
-    except api.LibvirtError as error:
-        if api.fault(error).code == errors.NO_SUPPORT:
-            return ()
-        raise
-    return tuple(
-        sorted(
-            (
-                Network(
-                    uuid=network.UUIDString(),
-                    name=network.name(),
-                    active=network.UUIDString() in active,
-                    autostart=network.UUIDString() in autostart,
-                    bridge=_bridge(network),
-                )
-                for network in networks
-            ),
-            key=lambda network: network.name,
-        )
-    )
-
-
-def _bridge(network: api.Network) -> str:
-    try:
-        return network.bridgeName()
-    except api.LibvirtError as error:
-        if errors.is_lost(api.fault(error)):
-            raise
-        return ""  # a network on an existing interface has none
-
-
-def _pools(session: Session) -> tuple[Pool, ...]:
-    try:
-        pools = session.conn.listAllStoragePools(0)
-        active = {pool.UUIDString() for pool in session.conn.listAllStoragePools(api.POOLS_ACTIVE)}
-    except api.LibvirtError as error:
-        if api.fault(error).code == errors.NO_SUPPORT:
-            return ()
-        raise
-    found = []
-    for pool in pools:
-        try:
-            _, capacity, allocation, available = pool.info()[:4]
-            path = resources.pool_path(pool.XMLDesc(0))
-        except api.LibvirtError as error:
-            if errors.is_lost(api.fault(error)):
-                raise
-            continue  # it was undefined meanwhile
-        found.append(
-            Pool(
-                uuid=pool.UUIDString(),
-                name=pool.name(),
-                active=pool.UUIDString() in active,
-                capacity=capacity,
-                allocation=allocation,
-                available=available,
-                path=path,
-            )
-        )
-    return tuple(sorted(found, key=lambda pool: pool.name))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kvmtui.backend.base import Want
-    from kvmtui.backend.libvirt.lanes import Lanes, Session
+    from kvmtui.backend.libvirt.lane import Session
+    from kvmtui.backend.libvirt.lanes import Lanes
 
 BULK_SECONDS = (5.0, 10.0)  # the shortest and the longest deadline of a bulk call
 NODE_SECONDS = 5.0

@@ -21,11 +21,12 @@ def candidates(address: Address, *, read_only: bool) -> tuple[Path, ...]:
     given = address.parameter("socket")
     if given:
         return (Path(given),)
-    ending = "-ro" if read_only and not address.is_session else ""
+    is_own = address.is_session and os.geteuid() != 0  # root's session is the system's daemon
+    ending = "-ro" if read_only and not is_own else ""
     names = {"direct": [f"virt{address.driver}d-sock{ending}"], "legacy": [f"libvirt-sock{ending}"]}
     mode = address.parameter("mode")
     chosen = names[mode] if mode in names else names["direct"] + names["legacy"]
-    folders = [_session_folder()] if address.is_session else [Path("/run/libvirt"), Path("/var/run/libvirt")]
+    folders = [_session_folder()] if is_own else [Path("/run/libvirt"), Path("/var/run/libvirt")]
     return tuple(folder / name for name in chosen for folder in folders)
 
 

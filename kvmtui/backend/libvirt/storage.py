@@ -13,7 +13,8 @@ from kvmtui.backend.libvirt.xml import resources
 from kvmtui.backend.libvirt.xml import vm as vm_xml
 
 if TYPE_CHECKING:
-    from kvmtui.backend.libvirt.lanes import Lanes, Session
+    from kvmtui.backend.libvirt.lane import Session
+    from kvmtui.backend.libvirt.lanes import Lanes
     from kvmtui.core.inventory import Disk
 
 READ_SECONDS = 30.0  # for all definitions, and for each pool's volumes
@@ -112,7 +113,7 @@ def _disks_and_chains(session: Session, uuid: str) -> tuple[tuple[Disk, ...], di
             if domain.isActive() and domain.isPersistent():
                 texts.append(domain.XMLDesc(api.XML_INACTIVE))
         except api.LibvirtError as error:
-            if api.fault(error).code == 42:  # it was undefined meanwhile
+            if api.fault(error).code == errors.NO_DOMAIN:  # it was undefined meanwhile
                 continue
             raise
         sources = {source for text in texts for chain in vm_xml.chain(text).values() for source in chain}

@@ -14,7 +14,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from kvmtui.backend.libvirt import runtime, sockets, ssh
+from kvmtui.backend.libvirt import api, runtime, sockets, ssh
 from kvmtui.backend.libvirt.uri import PORTS, Address, Transport
 from kvmtui.core.errors import BackendError, Denied, Unreachable
 
@@ -88,7 +88,12 @@ class RelayLine:
         upstream = self._connect()
         if upstream is None:
             # libvirt starts the user's own daemon by itself, when it may choose the socket.
-            return self._address.text()
+            api.open_connection(self._address.text(), read_only=True).close()
+            upstream = self._connect()
+        if upstream is None:
+            raise Unreachable(
+                "libvirt did not start a daemon for this user.", hint="Is libvirt's QEMU driver installed?"
+            )
         path = runtime.unique("r")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         listener.bind(str(path))

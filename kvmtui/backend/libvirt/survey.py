@@ -1,0 +1,181 @@
+"""Surveys and definitions, as they are read on a lane's thread."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvmtui.backend.libvirt import api, errors, states
+from kvmtui.backend.libvirt.control import is_stuck
+from kvmtui.backend.libvirt.xml import vm as vm_xml
+from kvmtui.backend.libvirt.xml.vm import Definition
+from kvmtui.core.inventory import Job, Reason, VmState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kvmtui.backend.libvirt.lane import Session
+
+
+class Seen(NamedTuple):
+    """What a survey says of one VM."""
+
+    uuid: str
+    name: str
+    domain_id: int | None
+    state: VmState
+    reason: Reason
+    persistent: bool
+    autostart: bool
+    saved: bool
+    has_snapshots: bool
+
+
+class Details(NamedTuple):
+    """What is read of one VM alone; kept until an event says that it may have changed."""
+
+    definition: Definition
+    domain_id: int | None
+    pending: bool
+    snapshots: int
+    job: Job | None
+    read_at: float  # monotonic
+
+
+class Progress:
+    """Where a reading is, so that the one VM that holds it up is known."""
+
+    def __init__(self) -> None:
+        self.at = ""
+        self.done: dict[str, Details] = {}
+        self.gone: set[str] = set()
+        self.stuck: set[str] = set()
+
+
+def survey(session: Session) -> list[Seen]:
+    """Look at all VMs in six calls, none of which needs a monitor."""
+    conn = session.conn
+    domains = {domain.UUIDString(): domain for domain in conn.listAllDomains(0)}
+    session.domains = domains
+    persistent = _uuids(conn.listAllDomains(api.LIST_PERSISTENT))
+    autostart = _uuids(conn.listAllDomains(api.LIST_AUTOSTART))
+    saved = _uuids(conn.listAllDomains(api.LIST_MANAGED_SAVE))
+    snapshots = _uuids(conn.listAllDomains(api.LIST_HAS_SNAPSHOT))
+    said = {
+        domain.UUIDString(): (int(stats.get("state.state", 0)), int(stats.get("state.reason", 0)))
+        for domain, stats in conn.getAllDomainStats(api.STATS_STATE, 0)
+    }
+    found = []
+    for uuid, domain in domains.items():
+        state, reason = states.of_state(*said.get(uuid, (0, 0)))
+        found.append(
+            Seen(
+                uuid=uuid,
+                name=domain.name(),
+                domain_id=_id(domain),
+                state=state,
+                reason=reason,
+                persistent=uuid in persistent,
+                autostart=uuid in autostart,
+                saved=uuid in saved,
+                has_snapshots=uuid in snapshots,
+            )
+        )
+    return found
+
+
+def _uuids(domains: Iterable[api.Domain]) -> frozenset[str]:
+    return frozenset(domain.UUIDString() for domain in domains)
+
+
+def _id(domain: api.Domain) -> int | None:
+    number = domain.ID()
+    return number if number >= 0 else None
+
+
+def look(domain: api.Domain, uuid: str) -> Seen:
+    """Look at one VM."""
+    state, reason = states.of_state(*domain.state()[:2])
+    return Seen(
+        uuid=uuid,
+        name=domain.name(),
+        domain_id=_id(domain),
+        state=state,
+        reason=reason,
+        persistent=domain.isPersistent() == 1,
+        autostart=domain.autostart() == 1,
+        saved=domain.hasManagedSaveImage() == 1,
+        has_snapshots=True,  # asked for below
+    )
+
+
+def read_many(session: Session, chunk: list[Seen], progress: Progress) -> None:
+    """Read the definitions of a chunk into `progress`, leaving out those that hang."""
+    for seen in chunk:
+        progress.at = seen.uuid
+        try:
+            domain = session.domains.get(seen.uuid) or session.domain(seen.uuid)
+            if seen.domain_id is not None and is_stuck(domain):
+                progress.stuck.add(seen.uuid)
+                continue
+            read_one(domain, seen, progress)
+        except api.LibvirtError as error:
+            fault = api.fault(error)
+            if errors.is_lost(fault):
+                raise
+            # Any other refusal (an access rule, say) leaves the VM there, without its details.
+            (progress.gone if fault.code == errors.NO_DOMAIN else progress.stuck).add(seen.uuid)
+
+
+def read_one(domain: api.Domain, seen: Seen, progress: Progress) -> None:
+    """Read a VM's definition and what belongs to it; an unreadable one leaves only its name and state."""
+    live = _definition(domain, 0)
+    pending = False
+    if seen.domain_id is not None and seen.persistent:
+        stored = _definition(domain, api.XML_INACTIVE)
+        pending = stored.essentials() != live.essentials()
+    progress.done[seen.uuid] = Details(
+        definition=live,
+        domain_id=seen.domain_id,
+        pending=pending,
+        snapshots=_snapshots(domain) if seen.has_snapshots else 0,
+        job=_job(domain) if seen.domain_id is not None else None,
+        read_at=time.monotonic(),
+    )
+
+
+def _definition(domain: api.Domain, flags: int) -> Definition:
+    try:
+        return vm_xml.read(domain.XMLDesc(flags)) or Definition()
+    except UnicodeDecodeError:
+        return Definition()
+
+
+def _snapshots(domain: api.Domain) -> int:
+    try:
+        return domain.snapshotNum()
+    except api.LibvirtError as error:
+        if errors.is_lost(api.fault(error)):
+            raise
+        return 0
+
+
+def _job(domain: api.Domain) -> Job | None:
+    try:
+        stats = domain.jobStats()
+    except api.LibvirtError as error:
+        if errors.is_lost(api.fault(error)):
+            raise
+        return None
+    if not stats.get("type"):
+        return None
+    return Job(states.of_job(int(stats.get("operation", 0))), percent(stats), ours=False)
+
+
+def percent(stats: Mapping[str, int | str]) -> float | None:
+    """Return how far a job is, by what remains; None when libvirt does not say. Never 100 before it has ended."""
+    for part in ("data", "memory", "disk"):
+        total, remaining = int(stats.get(f"{part}_total", 0)), int(stats.get(f"{part}_remaining", 0))
+        if total > 0:
+            return max(0.0, min(99.0, 100.0 * (total - remaining) / total))
+    return None

@@ -1,0 +1,97 @@
+"""What libvirt says becomes a kind and a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from kvmtui.backend.libvirt.errors import Fault, translate
+from kvmtui.core.errors import (
+    BackendError,
+    Busy,
+    Conflict,
+    Denied,
+    NotFound,
+    NotSupported,
+    TimedOut,
+    Unreachable,
+)
+
+KINDS = (
+    (Fault(42, 10, "Domain not found: no domain with matching uuid 'x'"), NotFound),
+    (Fault(3, 20, "this function is not supported by the connection driver: virDomainReset"), NotSupported),
+    (Fault(55, 10, "Requested operation is not valid: domain is already running"), Conflict),
+    (Fault(68, 10, "Timed out during operation: cannot acquire state change lock (held by monitor=...)"), Busy),
+    (Fault(29, 0, "operation forbidden: read only access prevents virDomainSuspend"), Denied),
+    (Fault(88, 60, "access denied: 'QEMU' denied access"), Denied),
+    (Fault(86, 10, "Guest agent is not responding: Guest agent not available for now"), TimedOut),
+    (Fault(86, 10, "Guest agent is not responding: QEMU guest agent is not connected"), NotSupported),
+    (Fault(1, 10, "internal error: unable to execute QEMU command 'cont': Failed to lock byte 100"), BackendError),
+)
+
+
+@pytest.mark.parametrize(("fault", "kind"), KINDS)
+def test_a_code_becomes_its_kind(fault: Fault, kind: type[BackendError]) -> None:
+    error = translate(fault, "hv1")
+    assert type(error) is kind
+    assert error.text.endswith(".")
+    assert not error.unknown
+
+
+OPENING = (
+    ("Cannot recv data: Host key verification failed.: Connection reset by peer", Denied, "know the key"),
+    ("Cannot recv data: root@hv1: Permission denied (publickey,password).: Connection reset", Denied, "keys"),
+    ("unable to connect to server at 'hv1:16509': Connection refused", Unreachable, "refused"),
+    ("unable to connect to server at 'hv1:16509': No route to host", Unreachable, "no route"),
+    ("unable to connect to server at 'hv1:16509': Connection timed out", Unreachable, "did not answer"),
+    ("Failed to connect socket to '/run/libvirt/libvirt-sock': No such file or directory", Unreachable, "not running"),
+    ("Failed to connect socket to '/run/libvirt/libvirt-sock': Permission denied", Denied, "may not open"),
+    ("Cannot read CA certificate '/etc/pki/CA/cacert.pem': No such file or directory", Denied, "certificates"),
+    ("Cannot recv data: sh: 1: nc: not found: Connection reset by peer", NotSupported, "nor nc"),
+    ("Cannot recv data: ssh: Could not resolve hostname hv1: Name or service not known", Unreachable, "not known"),
+    ("End of file while reading data: Input/output error", Unreachable, "lost"),
+)
+
+
+@pytest.mark.parametrize(("message", "kind", "part"), OPENING)
+def test_a_connection_that_cannot_be_made_says_why_and_what_to_do(
+    message: str, kind: type[BackendError], part: str
+) -> None:
+    error = translate(Fault(38, 7, message), "hv1", opening=True)
+    assert type(error) is kind
+    assert part in error.text
+    assert "hv1" in error.text
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(
+            94, 60, "authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix'"
+        ),
+        Fault(45, 60, "authentication failed: access denied by policy"),
+        Fault(89, 60, "error from service: GDBus.Error: org.freedesktop.PolicyKit1 was not provided"),
+    ],
+)
+def test_a_login_that_polkit_refuses_names_the_group(fault: Fault) -> None:
+    error = translate(fault, "this machine", opening=True)
+    assert type(error) is Denied
+    assert "group libvirt" in error.hint
+
+
+def test_a_login_that_asks_for_a_password_says_so() -> None:
+    error = translate(
+        Fault(79, 46, "authentication cancelled: Failed to collect auth credentials"), "hv1", opening=True
+    )
+    assert type(error) is Denied
+    assert "password" in error.text
+
+
+def test_a_connection_lost_under_a_change_leaves_its_outcome_unknown() -> None:
+    fault = Fault(38, 7, "End of file while reading data: Input/output error")
+    assert translate(fault, "hv1", change=True).unknown
+    assert not translate(fault, "hv1").unknown
+
+
+def test_this_machine_begins_a_sentence_with_a_capital() -> None:
+    fault = Fault(38, 7, "Failed to connect socket: Connection refused")
+    assert translate(fault, "this machine", opening=True).text == "This machine refused the connection."

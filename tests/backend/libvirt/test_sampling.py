@@ -1,0 +1,126 @@
+"""Samples: few calls, and one VM that hangs costs no other its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kvmtui.backend.base import Want
+from kvmtui.backend.libvirt import api, sampling
+from kvmtui.backend.libvirt.sampling import MOST_ABANDONED, NO_MONITOR, USUAL, Sampler
+from kvmtui.core.errors import TimedOut
+from tests.backend.libvirt.fakes import FakeConn, FakeLanes, FakeVm
+
+if TYPE_CHECKING:
+    from kvmtui.core.metrics import Sample
+
+
+class Bench:
+    """A sampler over a fake host of some VMs, each with `vcpus`."""
+
+    def __init__(self, count: int, vcpus: int = 2) -> None:
+        self.conn = FakeConn([FakeVm(number) for number in range(1, count + 1)])
+        self.lanes = FakeLanes(self.conn)
+        self.sampler = Sampler(self.lanes.lanes, lambda _: vcpus, lambda: vcpus * count)
+
+    async def sample(self, want: Want = Want()) -> Sample:  # noqa: B008 - a frozen tuple
+        self.conn.bulk.clear()
+        return await self.sampler.sample(want, frozenset(), 4)
+
+    def complete(self, sample: Sample) -> dict[str, bool]:
+        return {uuid: counters.complete for uuid, counters in sample.vms.items()}
+
+
+async def test_a_tick_is_one_bulk_call_and_the_node() -> None:
+    bench = Bench(30)
+    sample = await bench.sample()
+    assert bench.conn.bulk == [(30, USUAL)]
+    assert len(sample.vms) == 30
+    assert sample.cpu is not None
+    assert sample.memory is not None
+    assert sample.memory.total == 8 * 1024
+    assert sample.per_cpu is None
+    assert sample.vms["vm-0001"].vcpus == 2
+
+
+async def test_steal_of_all_is_in_the_same_call_and_that_of_a_few_in_one_more() -> None:
+    bench = Bench(30)
+    sample = await bench.sample(Want(delay=True))
+    assert bench.conn.bulk == [(30, USUAL | api.STATS_VCPU)]
+    assert sample.vms["vm-0001"].delay_ns == 12
+    sample = await bench.sample(Want(delay_of=frozenset({"vm-0002", "not there"})))
+    assert bench.conn.bulk == [(30, USUAL), (1, api.STATS_VCPU)]
+    assert (sample.vms["vm-0001"].delay_ns, sample.vms["vm-0002"].delay_ns) == (None, 12)
+
+
+async def test_many_vcpus_are_read_in_chunks() -> None:
+    bench = Bench(250, vcpus=4)
+    sample = await bench.sample()
+    assert [count for count, _ in bench.conn.bulk] == [100, 100, 50]
+    assert len(sample.vms) == 250
+
+
+async def test_a_hung_vm_is_incomplete_and_the_others_keep_their_figures() -> None:
+    bench = Bench(3)
+    bench.conn.vms[1].hangs = True
+    with pytest.raises(TimedOut):
+        await bench.sample()
+    expected = {"vm-0001": True, "vm-0002": False, "vm-0003": True}
+    assert bench.complete(await bench.sample()) == expected
+    assert (1, NO_MONITOR) in bench.conn.bulk
+    assert bench.complete(await bench.sample()) == expected
+
+
+async def test_a_vm_that_answers_again_is_read_again() -> None:
+    bench = Bench(3)
+    bench.conn.vms[1].hangs = True
+    with pytest.raises(TimedOut):
+        await bench.sample()
+    await bench.sample()
+    bench.conn.vms[1].hangs = bench.conn.vms[1].occupied = False
+    assert all(bench.complete(await bench.sample()).values())
+    await bench.sample()
+    assert bench.conn.bulk == [(3, USUAL)]  # back to the one call
+
+
+async def test_after_a_few_abandoned_calls_no_monitor_is_entered_any_more() -> None:
+    bench = Bench(MOST_ABANDONED + 2)
+    for hung in range(MOST_ABANDONED):
+        bench.conn.vms[hung].hangs = True
+        with pytest.raises(TimedOut):
+            await bench.sample()
+    bench.conn.vms[MOST_ABANDONED].hangs = True
+    sample = await bench.sample()
+    assert {groups for _, groups in bench.conn.bulk} == {NO_MONITOR}
+    assert len(sample.vms) == len(bench.conn.vms)
+    assert not any(bench.complete(sample).values())
+
+
+async def test_a_silent_host_is_not_taken_for_a_hung_vm() -> None:
+    bench = Bench(2)
+    bench.lanes.is_silent = True
+    bench.conn.vms[0].hangs = True
+    with pytest.raises(TimedOut):
+        await bench.sample()
+    bench.conn.vms[0].hangs = bench.conn.vms[0].occupied = False
+    await bench.sample()
+    assert bench.conn.bulk == [(2, USUAL)]
+
+
+async def test_a_driver_without_statistics_still_tells_of_its_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(2)
+    sample = await bench.sampler.sample(Want(), frozenset({"stats", "node-memory"}), 4)
+    assert sample.vms == {}
+    assert sample.cpu is not None
+    assert sample.memory is None
+    assert bench.conn.bulk == []
+
+
+async def test_a_vm_that_has_just_gone_off_has_no_counters() -> None:
+    bench = Bench(2)
+    lanes = bench.lanes
+    await lanes.bulk(sampling._list_active, 1)
+    bench.conn.vms[0].is_on = False
+    reading = sampling._read_these(lanes.session, ["vm-0001", "vm-0002"], USUAL, frozenset(), lambda _: 1)
+    assert reading.vms.keys() == {"vm-0002"}
