@@ -1,8 +1,8 @@
 """The filter language: `cpu>80 state:running host:hv1 tag:web mem>=4G -name:test "two words"`.
 
 Parts stand apart by spaces, and all must hold. A bare word is looked for in every field that people search in
-(name, host, IP, MAC, UUID, disk path, tag, OS). `field:text` contains, `field=text` is the same, `!=` is its
-negation, `> >= < <=` compare; `=""` finds what has no value. `-` in front negates a part. Upper and lower case
+(name, host, IP, disk path, tag, OS, and from four characters on MAC and UUID). `field:text` contains,
+`field=text` is the same, `!=` is its negation, `> >= < <=` compare; `=""` finds what has no value. `-` in front negates a part. Upper and lower case
 are one. What is not known is never greater, less or equal.
 """
 
@@ -25,6 +25,7 @@ Test = Callable[[Row], bool]
 _NAME = re.compile(r"([A-Za-z][A-Za-z0-9_+-]*)(!=|>=|<=|:|=|>|<)")
 _HEX_ADDRESS = re.compile(r"[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{0,4}){2,}")
 _NUMBER = re.compile(r"-?(\d+(?:\.(\d+))?)\s*([a-z%]*)", re.IGNORECASE | re.ASCII)
+SHORTEST_CODE = 4  # characters of a bare word that is looked for in UUIDs and MACs too
 _QUOTES = "\"'"
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     ">": lambda one, other: one > other,
@@ -141,7 +142,7 @@ def _test(part: _Part, fields: tuple[Field[Row], ...]) -> Test[Row]:
 
 def _word_test(word: str, fields: tuple[Field[Row], ...]) -> Test[Row]:
     needle = word.casefold()
-    values = tuple([field.value for field in fields if field.word])
+    values = tuple([field.value for field in fields if field.word and (len(word) >= SHORTEST_CODE or not field.code)])
 
     def test(row: Row) -> bool:
         for value in values:

@@ -74,6 +74,7 @@ class Field(Generic[Row]):
     choices: tuple[str, ...] = ()  # the words that a CHOICE knows
     aliases: tuple[str, ...] = ()  # other names in the filter language
     word: bool = False  # a filter's bare word looks here too
+    code: bool = False  # hexadecimal: a short word is found in most of them by chance, so it is not looked for
 
     def sort(self, row: Row, *, reverse: bool = False) -> SortKey:
         """Return the sort key: text from A on, numbers from the largest; missing is last, reversed too."""

@@ -436,7 +436,10 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         word=True,
     ),
     replace(
-        text_field("uuid", "UUID", "Its UUID", 36, lambda row: row.vm.uuid), tone=lambda _row: Tone.MUTED, word=True
+        text_field("uuid", "UUID", "Its UUID", 36, lambda row: row.vm.uuid),
+        tone=lambda _row: Tone.MUTED,
+        word=True,
+        code=True,
     ),
     Field(
         name="since",
@@ -498,6 +501,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         json=lambda row: list(_macs(row)),
         order=lambda row: next(iter(_macs(row)), None),
         word=True,
+        code=True,
     ),
     Field(
         name="network",
