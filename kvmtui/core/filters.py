@@ -2,8 +2,8 @@
 
 Parts stand apart by spaces, and all must hold. A bare word is looked for in every field that people search in
 (name, host, IP, disk path, tag, OS, and from four characters on MAC and UUID). `field:text` contains,
-`field=text` is the same, `!=` is its negation, `> >= < <=` compare; `=""` finds what has no value. `-` in front negates a part. Upper and lower case
-are one. What is not known is never greater, less or equal.
+`field=text` is the same, `!=` is its negation, `> >= < <=` compare; `=""` finds what has no value. `-` in front
+negates a part. Upper and lower case are one. What is not known is never greater, less or equal.
 """
 
 from __future__ import annotations
