@@ -51,13 +51,13 @@ def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
         return Severity.INFO, "was restarted on"
     if before.state is after.state:
         return Severity.NONE, ""
-    return _turned(before.state, after)
+    return _turned(before, after)
 
 
-def _turned(before: VmState, after: Vm) -> tuple[Severity, str]:
+def _turned(before: Vm, after: Vm) -> tuple[Severity, str]:
     """Return the same for a VM that is in another state than before."""
-    if after.state is VmState.RUNNING and before in _AGAIN:
-        return Severity.INFO, _AGAIN[before]
+    if after.state is VmState.RUNNING and before.state in _AGAIN and before.reason is not Reason.STARTING:
+        return Severity.INFO, _AGAIN[before.state]
     told = _TURNS.get((after.state, after.reason)) or _TURNS.get((after.state, None))
     return told or (Severity.NONE, "")
 
@@ -77,6 +77,7 @@ _TURNS: dict[tuple[VmState, Reason | None], tuple[Severity, str]] = {
     (VmState.PAUSED, Reason.POOL_FULL): (Severity.BAD, "paused on"),
     (VmState.PAUSED, Reason.WATCHDOG): (Severity.BAD, "paused on"),
     (VmState.PAUSED, Reason.POSTCOPY_FAILED): (Severity.BAD, "paused on"),
+    (VmState.PAUSED, Reason.STARTING): (Severity.NONE, ""),
     (VmState.PAUSED, None): (Severity.INFO, "paused on"),
     (VmState.SUSPENDED, None): (Severity.INFO, "went to sleep on"),
     (VmState.CRASHED, None): (Severity.BAD, "crashed on"),

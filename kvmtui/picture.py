@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvmtui.core.inventory import Address, AddressSource, Host, HostState, Reason, Since, Vm, VmState
+from kvmtui.core.inventory import Address, AddressSource, Host, HostState, Reason, Since, Vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -228,6 +228,6 @@ def _unless_same(known: tuple[Address, ...], found: tuple[Address, ...], now: fl
 
 
 def is_new_start(change: Change) -> bool:
-    """Tell whether a VM came to life: it will ask for an address soon."""
-    now_on = change.after is not None and change.after.state is VmState.RUNNING
+    """Tell whether a VM came to life (libvirt calls one that starts paused at first): it will ask for an address."""
+    now_on = change.after is not None and change.after.is_active
     return now_on and (change.before is None or not change.before.is_active)
