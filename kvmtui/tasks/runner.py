@@ -142,7 +142,11 @@ class TaskRunner:
                 await check_again(task.command, task.target, task.level, self._hosts)
                 self._write(task, begin=True)
                 task.acted = True
-                self._end(task, TaskPhase.DONE, await self._run(task))
+                told = await self._run(task)
+                try:
+                    await self._look(task)
+                finally:
+                    self._end(task, TaskPhase.DONE, told)
         except asyncio.CancelledError:
             self._end_cancelled(task)
             if not task.cancelled:
@@ -176,6 +180,15 @@ class TaskRunner:
             if not error.unknown:
                 self._stopping.pop(ref, None)
             raise
+
+    async def _look(self, task: Task) -> None:
+        """Read the VM again: what a task says that it did is seen then, also what no event tells of."""
+        if task.command.noun is not Noun.VM:
+            return
+        try:
+            await self._hosts.monitor(task.target.host).read(task.target.uuid)
+        except BackendError as error:
+            _log.info("%s: reading again: %s", task.view.id, error)
 
     async def _settle(self, task: Task, error: BackendError) -> None:
         """Look whether a change whose answer did not come was made; it is never sent again."""
@@ -224,6 +237,8 @@ class TaskRunner:
 
     def _end_cancelled(self, task: Task) -> None:
         name = safe(task.target.name)
+        if task.view.phase.is_final:
+            return
         if not task.acted:
             self._end(task, TaskPhase.CANCELLED, f"Cancelled before anything was sent to {name}.")
         elif task.cancelled:
