@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kvmtui.core.inventory import Address, Host, Network, Pool, Reason, Vm, VmState
-from kvmtui.core.metrics import Sample
+
+if TYPE_CHECKING:
+    from kvmtui.core.metrics import Sample
 
 
 class WakeKind(Enum):
