@@ -42,8 +42,7 @@ def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
         left = before is not None and before.reason is Reason.MIGRATED and not before.is_active
         return Severity.INFO, "moved away from" if left else "was deleted on"
     if before is None:
-        arrived = after.is_active and after.reason is Reason.MIGRATED
-        return Severity.INFO, "moved to" if arrived else "was defined on"
+        return _turned(_ABSENT, after) if after.is_active else (Severity.INFO, "was defined on")
     if before.name != after.name:
         return Severity.INFO, f"(was {safe(before.name)}) was renamed on"
     restarted = before.is_active and after.is_active and before.domain_id != after.domain_id
@@ -56,11 +55,27 @@ def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
 
 def _turned(before: Vm, after: Vm) -> tuple[Severity, str]:
     """Return the same for a VM that is in another state than before."""
-    if after.state is VmState.RUNNING and before.state in _AGAIN and before.reason is not Reason.STARTING:
-        return Severity.INFO, _AGAIN[before.state]
+    if after.state is VmState.PAUSED and after.reason in _PASSING:
+        return Severity.NONE, ""
+    began = after.reason in _BEGINNINGS or before.reason is Reason.STARTING
+    if after.state is VmState.RUNNING and not began:
+        if before.state is VmState.PAUSED and before.reason in _PASSING:
+            return Severity.NONE, ""
+        if before.state in _AGAIN:
+            return Severity.INFO, _AGAIN[before.state]
     told = _TURNS.get((after.state, after.reason)) or _TURNS.get((after.state, None))
     return told or (Severity.NONE, "")
 
+
+_ABSENT = Vm(uuid="", name="", state=VmState.OFF)
+
+_PASSING = frozenset(
+    {Reason.STARTING, Reason.MIGRATING, Reason.SAVING, Reason.DUMPING, Reason.SNAPSHOT, Reason.SHUTTING_DOWN}
+)
+"""Why a VM is paused for a moment on the way to another state, which tells more."""
+
+_BEGINNINGS = frozenset({Reason.BOOTED, Reason.RESTORED, Reason.MIGRATED})
+"""Why a VM runs that did not run on this host before."""
 
 _AGAIN = {
     VmState.PAUSED: "runs again on",
@@ -77,7 +92,6 @@ _TURNS: dict[tuple[VmState, Reason | None], tuple[Severity, str]] = {
     (VmState.PAUSED, Reason.POOL_FULL): (Severity.BAD, "paused on"),
     (VmState.PAUSED, Reason.WATCHDOG): (Severity.BAD, "paused on"),
     (VmState.PAUSED, Reason.POSTCOPY_FAILED): (Severity.BAD, "paused on"),
-    (VmState.PAUSED, Reason.STARTING): (Severity.NONE, ""),
     (VmState.PAUSED, None): (Severity.INFO, "paused on"),
     (VmState.SUSPENDED, None): (Severity.INFO, "went to sleep on"),
     (VmState.CRASHED, None): (Severity.BAD, "crashed on"),

@@ -164,6 +164,27 @@ async def test_deleted_moved_and_restarted_vms_are_told_apart(tmp_path: Path) ->
 
 
 @virtual
+async def test_a_moment_of_pause_on_the_way_is_no_event(tmp_path: Path) -> None:
+    async with running(tmp_path, lease_interval=3600.0) as lab:
+        await asyncio.sleep(60)
+        where = lab.world.host("hv1")
+        mail, web = where.guest(lab.ref("mail").uuid), where.guest(lab.ref("web-1").uuid)
+        for guest, state, reason in (
+            (mail, VmState.PAUSED, Reason.STARTING),
+            (mail, VmState.RUNNING, Reason.BOOTED),
+            (web, VmState.PAUSED, Reason.SNAPSHOT),
+            (web, VmState.RUNNING, Reason.UNPAUSED),
+            (web, VmState.PAUSED, Reason.SAVING),
+            (web, VmState.OFF, Reason.SAVED),
+        ):
+            domain_id = {VmState.OFF: None}.get(state, guest.vm.domain_id or 77)
+            lab.world.put(where, guest, replace(guest.vm, state=state, reason=reason, domain_id=domain_id))
+            await lab.until(lambda guest=guest, state=state: lab.vm(guest.vm.name).state is state)  # type: ignore[misc]
+        said = [event.subject for event in lab.engine.fleet.events]
+        assert said == ["web-1 was saved on hv1", "mail started on hv1"]
+
+
+@virtual
 async def test_a_lost_event_is_made_up_for_by_the_next_tick(tmp_path: Path) -> None:
     async with running(tmp_path, resync=3600.0) as lab:
         await asyncio.sleep(3)

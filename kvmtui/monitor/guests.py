@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from kvmtui.monitor.host import Monitor
 
 _log = logging.getLogger(__name__)
-_BOOTING = (5.0, 10.0, 15.0)  # seconds after a start, one after the other, at which it may have its address
+_BOOTING = (
+    4.0,
+    4.0,
+    4.0,
+    6.0,
+    8.0,
+    12.0,
+)  # seconds after a start, each after the last: it may have its address
 _AGENT_EVERY = 30.0
 _BALLOONS_EVERY = 10.0
 
