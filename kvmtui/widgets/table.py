@@ -13,54 +13,19 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from kvmtui.core.fields import Tone
-from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.widgets.glyphs import UNICODE, Glyphs
+from kvmtui.widgets.rows import EMPTY_CELL, Cell, Column, Painter, Part, Row, Rule, lay_out
 from kvmtui.widgets.scrolling import scroll_lines
+from kvmtui.widgets.viewport import Viewport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from textual import events
 
-GUTTER = 3  # cells: cursor or mark, sign, space
+__all__ = ["EMPTY_CELL", "Cell", "Column", "ResourceTable", "Row", "Rule"]
+
 WHEEL_ROWS = 3
-
-
-class Column(NamedTuple):
-    """How a column is drawn; cells are given in the order of the columns."""
-
-    id: str
-    title: str
-    width: int  # cells; of the flexible column the least
-    right: bool = False
-    flexible: bool = False  # one of the columns may take the rest
-    priority: int = 0  # on a narrow screen the highest goes first; 0 never goes
-
-
-class Cell(NamedTuple):
-    """A text that is safe to show, and how it is meant."""
-
-    text: str
-    tone: Tone = Tone.NORMAL
-
-
-EMPTY_CELL = Cell("")
-
-
-class Row(NamedTuple):
-    """What a line shows; with fewer cells than columns the last one takes the rest of the line."""
-
-    cells: tuple[Cell, ...]
-    sign: Cell = EMPTY_CELL  # severity, one character
-    marked: bool = False
-    struck: bool = False  # it is gone, and stays until the cursor leaves it
-    muted: bool = False  # old
-
-
-class Rule(NamedTuple):
-    """A key that is a line between rows: nothing can be done with it. Two rules of a table differ."""
-
-    text: str
 
 
 class _Line(NamedTuple):
@@ -156,18 +121,14 @@ class ResourceTable(Widget, can_focus=True):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._columns = tuple(columns)
-        self._spans: list[tuple[int, int, int]] = []  # column's index, first cell, width
         self._glyphs = glyphs
+        self._painter = Painter(self._columns, [], 0, glyphs)
         self._header = int(header)
-        self._sorted: tuple[str, bool] | None = None
+        self._sorted = ("", False)
         self._empty: tuple[str, ...] = ()
-        self._keys: tuple[Hashable, ...] = ()
+        self._view = Viewport()
         self._cells: Callable[[Hashable], Row] | None = None
         self._rows: dict[Hashable, Row] = {}  # of the keys that are seen
-        self._cursor: Hashable | None = None
-        self._place = 0  # the cursor's index in the keys, also when its row is gone
-        self._top = 0  # index of the first key that is seen
-        self._moved = False  # by a person
         self._lines: list[_Line] = []
         self._painted_top = 0
         self._told: Hashable | None = None
@@ -186,9 +147,8 @@ class ResourceTable(Widget, can_focus=True):
 
     def set_sort(self, column: str, *, descending: bool = False) -> None:
         """Mark the column that the rows are sorted by; "" for none."""
-        wanted = (column, descending) if column else None
-        if wanted != self._sorted:
-            self._sorted = wanted
+        if (column, descending) != self._sorted:
+            self._sorted = (column, descending)
             self._refresh_line(0)
 
     def set_empty(self, *lines: str) -> None:
@@ -201,128 +161,68 @@ class ResourceTable(Widget, can_focus=True):
 
         The cursor stays on its key, and the key on its line of the screen.
         """
-        line = self._place - self._top
-        self._keys = tuple(keys)
         self._cells = cells
         self._rows.clear()
-        place = self._find(self._cursor)
-        if place is not None:
-            resting = not self._moved and place < self._height
-            self._top = 0 if resting else place - line
-            self._place = place
-        elif self._cursor is not None:
-            self._cursor = None
-        elif not self._moved and self._told is None:
-            self._put_cursor(self._near(0, 1))
+        self._view.show(keys)
         self._paint()
 
     @property
     def columns_shown(self) -> tuple[str, ...]:
         """The columns that there is room for."""
-        return tuple(self._columns[index].id for index, _, _ in self._spans)
+        return tuple(self._columns[span.column].id for span in self._painter.spans)
 
     @property
     def keys_shown(self) -> tuple[Hashable, ...]:
         """The keys that are on the screen now, without rules."""
-        return tuple(key for key in self._keys[self._top : self._top + self._height] if not isinstance(key, Rule))
+        return tuple(key for key in self._view.seen if not isinstance(key, Rule))
 
     # --- the cursor ------------------------------------------------------------------------------
 
     @property
     def cursor(self) -> Hashable | None:
         """The key under the cursor; None: there is none, or its row is gone."""
-        return self._cursor
+        return self._view.cursor
 
     @property
     def cursor_line(self) -> int | None:
         """The line of the widget that the cursor is on, the header counted."""
-        return None if self._cursor is None else self._place - self._top + self._header
+        view = self._view
+        return None if view.cursor is None else view.place - view.top + self._header
 
     def move_to(self, key: Hashable) -> bool:
         """Put the cursor on a key; False: it is not there."""
-        place = self._find(key)
+        place = self._view.find(key)
         if place is None or isinstance(key, Rule):
             return False
-        self._moved = True
-        self._put_cursor(place)
+        self._view.go(place, 1)
         self._soon()
         return True
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by rows, up when negative."""
-        step = 1 if rows > 0 else -1
-        start = self._place + rows
-        if self._cursor is None:  # its row is gone: the next one has moved up to its place
-            start -= rows > 0
-        self._go(start, step)
+        self._view.move(rows)
+        self._soon()
 
     def action_page(self, pages: float) -> None:
         """Move the cursor by pages."""
-        self.action_move(round(pages * max(1, self._height - 1)))
+        self.action_move(round(pages * max(1, self._view.height - 1)))
 
     def action_first(self) -> None:
         """Move the cursor to the first row."""
-        self._go(0, 1)
+        self._view.go(0, 1)
+        self._soon()
 
     def action_last(self) -> None:
         """Move the cursor to the last row."""
-        self._go(len(self._keys) - 1, -1)
+        self._view.go(len(self._view.keys), -1)
+        self._soon()
 
     def action_choose(self) -> None:
         """Say that the row under the cursor is wanted."""
-        if self._cursor is not None:
-            self.post_message(self.Chosen(self, self._cursor))
-
-    def _go(self, place: int, step: int) -> None:
-        self._moved = True
-        self._put_cursor(self._near(max(0, min(place, len(self._keys) - 1)), step))
-        self._soon()
-
-    def _near(self, place: int, step: int) -> int | None:
-        """Return the first place from `place` on, or else before it, that holds a row."""
-        for way in (step, -step):
-            at = place
-            while 0 <= at < len(self._keys):
-                if not isinstance(self._keys[at], Rule):
-                    return at
-                at += way
-        return None
-
-    def _put_cursor(self, place: int | None) -> None:
-        if place is None:
-            self._cursor = None
-            return
-        self._cursor, self._place = self._keys[place], place
-        first = self._near(0, 1)
-        if place == first:
-            self._top = 0  # with the rule above it
-        self._keep_seen()
-
-    def _keep_seen(self) -> None:
-        """Scroll as little as shows the cursor and fills the screen."""
-        height = self._height
-        if height <= 0:
-            return
-        if self._cursor is not None:
-            self._top = min(self._top, self._place)
-            self._top = max(self._top, self._place - height + 1)
-        self._top = max(0, min(self._top, len(self._keys) - height))
-
-    def _find(self, key: Hashable | None) -> int | None:
-        if key is None:
-            return None
-        if self._place < len(self._keys) and self._keys[self._place] == key:
-            return self._place
-        try:
-            return self._keys.index(key)
-        except ValueError:
-            return None
+        if self.cursor is not None:
+            self.post_message(self.Chosen(self, self.cursor))
 
     # --- painting --------------------------------------------------------------------------------
-
-    @property
-    def _height(self) -> int:
-        return max(0, self.size.height - self._header)
 
     def _soon(self) -> None:
         """Paint once for all keys that came together."""
@@ -333,46 +233,43 @@ class ResourceTable(Widget, can_focus=True):
     def _paint(self) -> None:
         """Repaint the lines that show something else than before."""
         self._waiting = False
-        if self._cursor != self._told:
-            self._told = self._cursor
+        view = self._view
+        if view.cursor != self._told:
+            self._told = view.cursor
             if self.is_attached:
-                self.post_message(self.Highlighted(self, self._cursor))
-        if not self._height:
+                self.post_message(self.Highlighted(self, view.cursor))
+        if view.height <= 0:
             return
-        self._keep_seen()
-        by, self._painted_top = self._top - self._painted_top, self._top
-        before, self._lines = self._lines, [self._line(self._top + y) for y in range(self._height)]
-        if (
-            len(before) == self._height
-            and self._gains(before, by)
-            and scroll_lines(self, self._header, self._height, by)
-        ):
+        by, self._painted_top = view.top - self._painted_top, view.top
+        before, self._lines = self._lines, [self._line(view.top + y) for y in range(view.height)]
+        if self._gains(before, by) and scroll_lines(self, self._header, view.height, by):
             before = [*before[by:], *[UNKNOWN] * by] if by > 0 else [*[UNKNOWN] * -by, *before[:by]]
         for y, line in enumerate(self._lines):
             if y >= len(before) or line != before[y]:
                 self._refresh_line(y + self._header)
-        if len(self._rows) > 4 * self._height:
-            seen = set(self.keys_shown)
+        if len(self._rows) > 4 * view.height:
+            seen = set(view.seen)
             self._rows = {key: row for key, row in self._rows.items() if key in seen}
 
     def _gains(self, before: Sequence[_Line], by: int) -> bool:
         """Tell whether most lines are what they were, only `by` lines further up."""
-        height = self._height
-        if not 0 < abs(by) <= height // 2:
+        height = self._view.height
+        if len(before) != height or not 0 < abs(by) <= height // 2:
             return False
         same = sum(self._lines[y] == before[y + by] for y in range(max(0, -by), min(height, height - by)))
         return same > height // 2
 
     def _line(self, place: int) -> _Line:
-        if place >= len(self._keys) or self._cells is None:
-            return NOTHING if self._keys or place >= len(self._empty) else _Line(self._empty[place], "")
-        key = self._keys[place]
+        keys = self._view.keys
+        if place >= len(keys) or self._cells is None:
+            return NOTHING if keys or place >= len(self._empty) else _Line(self._empty[place], "")
+        key = keys[place]
         if isinstance(key, Rule):
             return _Line(key, "")
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = self._cells(key)
-        look = "" if key != self._cursor else "cursor" if self.has_focus else "blurred"
+        look = "" if key != self._view.cursor else "cursor" if self.has_focus else "blurred"
         return _Line(row, look)
 
     def _refresh_line(self, y: int) -> None:
@@ -380,62 +277,19 @@ class ResourceTable(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
-        width = self.size.width
         if y < self._header:
-            return self._draw_header(width)
-        line = self._lines[y - self._header] if y - self._header < len(self._lines) else NOTHING
-        if isinstance(line.content, Row):
-            return self._draw_row(line.content, line.look, width)
-        if isinstance(line.content, Rule):
-            return self._draw_rule(line.content, width)
-        return self._strip([("   " + self._glyphs.fit(line.content), "muted")], "", width)
+            by, descending = self._sorted
+            return self._strip(self._painter.header(by, descending=descending))
+        y -= self._header
+        content, look = self._lines[y] if y < len(self._lines) else NOTHING
+        if isinstance(content, Row):
+            parts = self._painter.row(content, cursor=bool(look))
+            return self._strip(parts, look + (" struck" if content.struck else ""))
+        if isinstance(content, Rule):
+            return self._strip(self._painter.rule(content))
+        return self._strip([("   " + self._glyphs.fit(content), "muted")])
 
-    def _draw_header(self, width: int) -> Strip:
-        parts = [" " * GUTTER]
-        for index, _, room in self._spans:
-            column = self._columns[index]
-            title = column.title
-            if self._sorted and self._sorted[0] == column.id:
-                mark = self._glyphs.descending if self._sorted[1] else self._glyphs.ascending
-                title = shorten(title, room - 1) + mark
-            parts.append(self._fitted(title, room, right=column.right) + " ")
-        return self._strip([("".join(parts), "header")], "", width)
-
-    def _draw_rule(self, rule: Rule, width: int) -> Strip:
-        dash = self._glyphs.dash
-        text = f"{dash * 2} {self._fitted(rule.text, min(cell_width(rule.text), width - 6))} "
-        return self._strip([(text + dash * (width - cell_width(text)), "rule")], "", width)
-
-    def _draw_row(self, row: Row, look: str, width: int) -> Strip:
-        glyphs = self._glyphs
-        mark = glyphs.mark if row.marked else " "
-        parts = [
-            (glyphs.cursor, "normal") if look else (mark, "mark"),
-            (row.sign.text[:1] or " ", row.sign.tone.value),
-            (mark if look else " ", "mark"),
-        ]
-        last = len(row.cells) - 1
-        for index, start, room in self._spans:
-            if index > last:
-                break
-            column = self._columns[index]
-            cell = row.cells[index]
-            spans = index == last < len(self._columns) - 1
-            text = self._fitted(cell.text, width - start if spans else room, right=column.right and not spans)
-            tone = Tone.MUTED if row.muted else cell.tone
-            parts.append((text + " ", tone.value))
-        return self._strip(parts, look + (" struck" if row.struck else ""), width)
-
-    def _fitted(self, text: str, width: int, *, right: bool = False) -> str:
-        if not text.isprintable():
-            text = safe(text)
-        used = cell_width(text)
-        if used > width:
-            text = self._glyphs.fit(shorten(text, width))
-            used = cell_width(text)
-        return " " * (width - used) + text if right else text + " " * (width - used)
-
-    def _strip(self, parts: Sequence[tuple[str, str]], look: str, width: int) -> Strip:
+    def _strip(self, parts: Sequence[Part], look: str = "") -> Strip:
         """Join texts and their uses to a line; what is drawn alike becomes one piece, for each costs 40 bytes."""
         segments: list[Segment] = []
         text, use = "", parts[0][1]
@@ -448,7 +302,7 @@ class ResourceTable(Widget, can_focus=True):
                     text, use = "", its_use
             text += more
         segments.append(Segment(text, self._style(use, look)))
-        return Strip(segments).adjust_cell_length(width, self._style("normal", look))
+        return Strip(segments).adjust_cell_length(self.size.width, self._style("normal", look))
 
     def _style(self, use: str, look: str) -> Style:
         style = self._styles_by_use.get((use, look))
@@ -462,29 +316,10 @@ class ResourceTable(Widget, can_focus=True):
             self._styles_by_use[use, look] = style
         return style
 
-    # --- columns ---------------------------------------------------------------------------------
-
     def _lay_out(self) -> None:
-        """Give each column its place; drop what there is no room for."""
-        kept = list(range(len(self._columns)))
-        room = self.size.width - GUTTER
-
-        def needed() -> int:
-            return sum(self._columns[index].width + 1 for index in kept) - 1
-
-        while kept and needed() > room:
-            worst = max(kept, key=lambda index: (self._columns[index].priority, index))
-            if not self._columns[worst].priority:
-                break
-            kept.remove(worst)
-        spare = max(0, room - needed()) if kept else 0
-        self._spans = []
-        start = GUTTER
-        for index in kept:
-            column = self._columns[index]
-            width = column.width + (spare if column.flexible else 0)
-            self._spans.append((index, start, width))
-            start += width + 1
+        """Fit the columns to the width."""
+        width = self.size.width
+        self._painter = Painter(self._columns, lay_out(self._columns, width), width, self._glyphs)
 
     # --- what Textual tells ----------------------------------------------------------------------
 
@@ -496,6 +331,7 @@ class ResourceTable(Widget, can_focus=True):
     def on_resize(self) -> None:
         """Fit columns and rows to the new size."""
         self._lay_out()
+        self._view.fit(self.size.height - self._header)
         self._lines = []
         self.refresh()
         self._paint()
@@ -520,10 +356,11 @@ class ResourceTable(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse points, choose the row, or name the column."""
         if event.y < self._header:
-            for index, start, width in self._spans:
+            for index, start, width in self._painter.spans:
                 if start <= event.x <= start + width:
                     self.post_message(self.HeaderClicked(self, self._columns[index].id))
             return
-        place = self._top + event.y - self._header
-        if place < len(self._keys) and self.move_to(self._keys[place]) and event.chain == 2:
+        place = self._view.top + event.y - self._header
+        keys = self._view.keys
+        if place < len(keys) and self.move_to(keys[place]) and event.chain == 2:
             self.action_choose()
