@@ -171,7 +171,7 @@ def host_line(row: HostRow, fields: Sequence[Field[HostRow]], problem: Problem |
         count = len(entry.state.vms) if entry.state else 0
         if count:
             text += f"; its {count} VM{'s' if count != 1 else ''} shown as last seen"
-        if entry.condition.hint:
+        elif entry.condition.hint:
             text += f"  {safe(entry.condition.hint)}"
         calm = entry.condition.kind in (ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)
         return Row((name, Cell(text, Tone.MUTED if calm else Tone.BAD)), EMPTY_CELL if calm else Cell("x", Tone.BAD))

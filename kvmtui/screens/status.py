@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from kvmtui.core.fields import Tone
-from kvmtui.core.inventory import Severity, TaskPhase, VmState
+from kvmtui.core.inventory import Guard, Severity, TaskPhase, VmState
 from kvmtui.core.text import safe, shorten
 from kvmtui.core.units import hhmm
 
@@ -53,9 +53,8 @@ def counts(fleet: Fleet) -> dict[str, int]:
 
 def guard_word(fleet: Fleet) -> str:
     """Return RO when nothing can be changed anywhere, else RW."""
-    if fleet.read_only or (fleet.hosts and all(entry.guard == "read-only" for entry in fleet.hosts)):
-        return "RO"
-    return "RW"
+    locked = [entry.guard is Guard.READ_ONLY and (entry.unlocked_until or 0.0) <= fleet.at for entry in fleet.hosts]
+    return "RO" if fleet.read_only or (locked and all(locked)) else "RW"
 
 
 def grave(problems: Sequence[Problem]) -> list[Problem]:
