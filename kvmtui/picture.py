@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core.inventory import Address, AddressSource, Host, HostState, Reason, Since, Vm
@@ -21,6 +22,10 @@ _VAGUE = {
 """For a vague reason, those that say more: a daemon that restarted has forgotten them, an event told them."""
 
 _FRESH_FOR = 120.0  # seconds that an address keeps the time it was read: newer times alone make no new Vm
+_REMEMBERED = ("reason", "since", "addresses", "os")
+_as_read = attrgetter(*(field.name for field in fields(Vm) if field.name not in _REMEMBERED))
+"""What of a VM a reading alone decides."""
+
 _NONE: Mapping[str, Wake] = {}
 
 
@@ -186,15 +191,13 @@ class Picture:
         since, fresh = self._since(before, reading, now, wake)
         reason = _told(reading, wake) if fresh else _clearer(before.reason, _told(reading, wake))
         # A guest that was off has lost its addresses; what it runs stays known.
-        addresses = before.addresses if reading.is_active and before.is_active else ()
-        merged = replace(
-            reading,
-            reason=reason,
-            since=since,
-            addresses=reading.addresses or addresses,
-            os=reading.os or before.os,
-        )
-        return before if merged == before else merged
+        addresses = reading.addresses or (before.addresses if reading.is_active and before.is_active else ())
+        os = reading.os or before.os
+        kept = (before.reason, before.since, before.addresses, before.os)
+        # Nearly always it is the same, and to find that out costs a third of making another.
+        if (reason, since, addresses, os) == kept and _as_read(before) == _as_read(reading):
+            return before
+        return replace(reading, reason=reason, since=since, addresses=addresses, os=os)
 
     def _since(self, before: Vm, reading: Vm, now: float, wake: Wake | None) -> tuple[Since, bool]:
         """Return since when the VM is in its state, and whether that state began anew."""
