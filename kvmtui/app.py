@@ -57,7 +57,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     CSS_PATH = "kvmtui.tcss"
     TITLE = "kvmtui"
     ENABLE_COMMAND_PALETTE = False  # ours is a screen of its own, loaded when it is first shown
-    fleet: reactive[Fleet] = reactive(Fleet(0.0), init=False, always_update=True)
+    # Who shows a part of it repaints that part; Textual would paint the whole screen for each new fleet.
+    fleet: reactive[Fleet] = reactive(Fleet(0.0), init=False, repaint=False, always_update=True)
 
     def __init__(self, engine: Engine, memory: StateFile, *, headless: bool = False) -> None:
         super().__init__(driver_class=None if headless else ReadDriver)
