@@ -47,8 +47,8 @@ class ResourceTable(Widget, can_focus=True):
         height: 1fr;
         & > .table--header { color: $text-muted; text-style: bold; }
         & > .table--rule { color: $text-muted; }
-        & > .table--cursor { background: $primary 35%; text-style: bold; }
-        & > .table--blurred { background: $primary 15%; }
+        & > .table--cursor { background: $primary-muted; text-style: bold; }
+        & > .table--blurred { background: $panel; }
         & > .table--mark { color: $text-accent; text-style: bold; }
         & > .table--muted { color: $text-muted; }
         & > .table--good { color: $text-success; }
