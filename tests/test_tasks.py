@@ -387,9 +387,10 @@ async def test_a_journal_that_cannot_be_written_does_not_keep_an_admin_from_acti
 async def test_two_hundred_tasks_are_kept_and_none_that_runs_is_dropped(tmp_path: Path) -> None:
     async with running(tmp_path, parallel_per_host=1) as lab:
         lab.world.host("hv2").guest(lab.ref("cache-1").uuid).deaf = True
+        on = command("vm.autostart-on")
         (first,) = lab.engine.submit(command("vm.shutdown"), [target(lab, "cache-1")], {})
-        for _ in range(70):
-            await do(lab, "vm.autostart-on", *WEBS[:3])
+        ids = [id_ for _ in range(70) for id_ in lab.engine.submit(on, [target(lab, name) for name in WEBS[:3]], {})]
+        assert len(await lab.engine.wait(ids)) == 210
         lab.engine.submit(command("vm.autostart-on"), [target(lab, "web-1")], {})
         await asyncio.sleep(1)
         assert len(lab.engine.fleet.tasks) <= 201

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import deque
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
     from kvmtui.core.clock import Clock
 
 _log = logging.getLogger(__name__)
-_KEPT = 200  # tasks that the fleet shows
+_SHOWN = 200  # tasks in the fleet
+_KEPT = 10_000  # tasks that can still be waited for
 EXPLAINS = 10.0  # seconds after its end during which a task explains what happened to its VM
 _PROOF = 20.0  # seconds within which a change whose answer did not come must show
 _COUNTED = (TaskPhase.FAILED, TaskPhase.UNKNOWN)
@@ -43,7 +43,7 @@ class TaskRunner:
         self._journal = journal
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._tasks: dict[str, Task] = {}
-        self._order: deque[str] = deque()
+        self._acting: list[Task] = []  # those that may explain what happens
         self._token = secrets.token_hex(3)
         self._count = 0
         self._stopping: dict[VmRef, tuple[float, int | None]] = {}
@@ -56,7 +56,9 @@ class TaskRunner:
     def views(self) -> tuple[TaskView, ...]:
         """The tasks, newest first; the same object while nothing changed."""
         if self._views is None:
-            self._views = tuple(self._tasks[id_].view for id_ in reversed(self._order))
+            newest = [task.view for task in reversed(self._tasks.values())]
+            older = (view for view in newest[_SHOWN:] if not view.phase.is_final)
+            self._views = (*newest[:_SHOWN], *older)
         return self._views
 
     def stopping(self, vm_at: Callable[[VmRef], Vm | None]) -> dict[VmRef, float]:
@@ -70,10 +72,8 @@ class TaskRunner:
     def explains(self, ref: VmRef) -> bool:
         """Tell whether one of our tasks did what just happened to a VM."""
         now = self._clock.now()
-        return ref in self._stopping or any(
-            task.acted and task.target.ref == ref and now - (task.view.ended or now) < EXPLAINS
-            for task in self._tasks.values()
-        )
+        self._acting = [task for task in self._acting if now - (task.view.ended or now) < EXPLAINS]
+        return ref in self._stopping or any(task.target.ref == ref for task in self._acting)
 
     # --- what others ask for -----------------------------------------------------------------
 
@@ -92,7 +92,6 @@ class TaskRunner:
             level = command.judge(scene, target).level if agreed is None else agreed
             task = Task(self._first_view(command, target, full), command, target, full, level, batch)
             self._tasks[task.view.id] = task
-            self._order.append(task.view.id)
             task.work = asyncio.create_task(self._work(task), name=f"task {task.view.id}")
             self._hosts.oversee(task.work)
             ids.append(task.view.id)
@@ -142,6 +141,7 @@ class TaskRunner:
                 await check_again(task.command, task.target, task.level, self._hosts)
                 self._write(task, begin=True)
                 task.acted = True
+                self._acting.append(task)
                 told = await self._run(task)
                 try:
                     await self._look(task)
@@ -289,9 +289,6 @@ class TaskRunner:
 
     def _forget(self) -> None:
         """Drop the oldest tasks that have ended."""
-        for id_ in list(self._order):
-            if len(self._order) <= _KEPT:
-                return
-            if self._tasks[id_].view.phase.is_final:
-                self._order.remove(id_)
-                del self._tasks[id_]
+        spare = len(self._tasks) - _KEPT
+        for id_ in [id_ for id_, task in self._tasks.items() if task.view.phase.is_final][: max(0, spare)]:
+            del self._tasks[id_]
