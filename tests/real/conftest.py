@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.real.lab import Guest, GuestSpec, Host, Lab, inside_lab
+from tests.real.program import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 HERE = Path(__file__).parent
 
@@ -25,6 +26,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.real)
             if not inside_lab():
                 item.add_marker(pytest.mark.skip(reason="needs the namespaces of a lab: run tests/real/run"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show, for a test that failed, what its programs showed and logged."""
+    report = yield
+    if report.failed and item.path.is_relative_to(HERE):
+        for number, program in enumerate(Program.of_this_test, 1):
+            report.sections.append((f"screen of program {number}, {report.when}", program.told()))
+    if report.when == "teardown":
+        Program.of_this_test.clear()
+    return report
 
 
 @pytest.fixture(autouse=True)
