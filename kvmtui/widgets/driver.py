@@ -6,6 +6,7 @@ import os
 import selectors
 import time
 from codecs import getincrementaldecoder
+from itertools import count
 from typing import TYPE_CHECKING
 
 from textual import constants, events
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from textual.message import Message
 
+NUMBERS = count(1)  # of reads; they go on when the program was suspended and reads again
 LONGEST_KEY = 32  # characters; Textual's parser gives a longer sequence as keys
 
 
@@ -46,7 +48,6 @@ class Decoder:
         self._clock = clock
         self._framer = Framer(escape_delay)
         self._parser = XTermParser()
-        self._number = 0
 
     def feed(self, text: str) -> list[Message]:
         """Take what one read brought."""
@@ -68,7 +69,6 @@ class Decoder:
     def _messages(self, tokens: list[Token], now: float) -> list[Message]:
         if not tokens:
             return []
-        self._number += 1
         messages: list[Message] = []
         keys: list[str] = []
         for token in tokens:
@@ -77,7 +77,7 @@ class Decoder:
             keys += names
         if self._framer.open:
             keys.append(OPEN)
-        read = Read(self._number, now, tuple(keys))
+        read = Read(next(NUMBERS), now, tuple(keys))
         for message in messages:
             if isinstance(message, events.Key | events.MouseEvent | events.Paste):
                 message.read = read  # type: ignore[union-attr] # an event carries what it is given
