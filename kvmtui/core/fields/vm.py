@@ -40,6 +40,12 @@ def _cores(row: VmRow) -> float | None:
     return None if rates is None else rates.cpu_cores
 
 
+def _cores_shown(row: VmRow) -> float | None:
+    """Return the cores as they are written: VMs that show the same figure stand by name, and do not change places."""
+    cores = _cores(row)
+    return None if cores is None else round(cores, 1)
+
+
 def _cpu(row: VmRow) -> float | None:
     rates = row.measured
     return None if rates is None else rates.cpu_percent
@@ -309,7 +315,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         text=_cpu_text,
         value=_cpu,
         json=_cpu,
-        order=_cores,
+        order=_cores_shown,
         tone=lambda row: rising(_cpu(row), 75.0, 90.0),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
@@ -461,7 +467,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         text=lambda row: units.UNKNOWN if (cores := _cores(row)) is None else f"{cores:.1f}",
         value=_cores,
         json=_cores,
-        order=_cores,
+        order=_cores_shown,
         match=Match.NUMBER,
     ),
     replace(
