@@ -88,11 +88,11 @@ class Reader:
         progress = Progress()
 
         def read(session: Session) -> None:
-            domain = session.domain(uuid)
-            found.append(look(domain, uuid))
+            domain, seen = look(session, uuid)
+            found.append(seen)
             if uuid in self._details and is_stuck(domain):
                 return
-            read_one(domain, found[0], progress)
+            read_one(domain, seen, progress)
 
         self._touched.discard(uuid)
         try:

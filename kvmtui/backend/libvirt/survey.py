@@ -53,21 +53,18 @@ class Progress:
 
 
 def survey(session: Session) -> list[Seen]:
-    """Look at all VMs in six calls, none of which needs a monitor."""
+    """Look at all VMs in five calls, none of which needs a monitor."""
     conn = session.conn
-    domains = {domain.UUIDString(): domain for domain in conn.listAllDomains(0)}
-    session.domains = domains
+    records = conn.getAllDomainStats(api.STATS_STATE, 0)
+    # These name the VMs as they were when their state was read; a list of its own could be older.
+    domains = session.domains = {domain.UUIDString(): domain for domain, _ in records}
     persistent = _uuids(conn.listAllDomains(api.LIST_PERSISTENT))
     autostart = _uuids(conn.listAllDomains(api.LIST_AUTOSTART))
     saved = _uuids(conn.listAllDomains(api.LIST_MANAGED_SAVE))
     snapshots = _uuids(conn.listAllDomains(api.LIST_HAS_SNAPSHOT))
-    said = {
-        domain.UUIDString(): (int(stats.get("state.state", 0)), int(stats.get("state.reason", 0)))
-        for domain, stats in conn.getAllDomainStats(api.STATS_STATE, 0)
-    }
     found = []
-    for uuid, domain in domains.items():
-        state, reason = states.of_state(*said.get(uuid, (0, 0)))
+    for (uuid, domain), (_, stats) in zip(domains.items(), records, strict=True):
+        state, reason = states.of_state(int(stats.get("state.state", 0)), int(stats.get("state.reason", 0)))
         found.append(
             Seen(
                 uuid=uuid,
@@ -93,8 +90,17 @@ def _id(domain: api.Domain) -> int | None:
     return number if number >= 0 else None
 
 
-def look(domain: api.Domain, uuid: str) -> Seen:
-    """Look at one VM."""
+def look(session: Session, uuid: str) -> tuple[api.Domain, Seen]:
+    """Look at one VM; again when it went on or off between the two calls that this takes."""
+    domain = session.domain(uuid)
+    seen = _look(domain, uuid)
+    if seen.state.is_active != (seen.domain_id is not None):
+        domain = session.domain(uuid)
+        seen = _look(domain, uuid)
+    return domain, seen
+
+
+def _look(domain: api.Domain, uuid: str) -> Seen:
     state, reason = states.of_state(*domain.state()[:2])
     return Seen(
         uuid=uuid,
