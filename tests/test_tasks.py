@@ -74,6 +74,19 @@ async def test_a_start_is_done_shown_and_written_down(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_since_when_is_exact_after_our_own_doing_also_when_no_event_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.world.tell = lambda host, wake: None  # type: ignore[method-assign]
+        await do(lab, "vm.shutdown", "web-1")
+        await lab.until(lambda: lab.vm("web-1").state is VmState.OFF)
+        since = lab.vm("web-1").since
+        assert since is not None
+        assert since.exact
+        event = next(event for event in lab.engine.fleet.events if event.subject == "web-1 is off on hv1")
+        assert event.detail == ""
+
+
+@virtual
 async def test_a_guest_that_is_shutting_down_is_stopping_until_it_is_off(tmp_path: Path) -> None:
     async with running(tmp_path) as lab:
         ref = lab.ref("web-1")

@@ -7,6 +7,7 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
+from kvmtui.backend.base import Wake, WakeKind
 from kvmtui.changes import host_event, pool_events, vm_event
 from kvmtui.core.errors import BackendError, ConfigError, Denied, NotFound, TimedOut
 from kvmtui.core.inventory import Condition, ConditionKind, Guard, HostEntry, HostState, Vm, VmRef
@@ -165,7 +166,9 @@ class Monitor:
         self.heard()
         if self.picture.state is None:
             return reading
-        change = self.picture.one(uuid, reading, self.means.clock.now(), ticket)
+        # What our own task just did happened now, whether its event or this reading comes first.
+        wake = Wake(WakeKind.VM, uuid) if self.means.sink.is_ours(VmRef(self.name, uuid)) else None
+        change = self.picture.one(uuid, reading, self.means.clock.now(), ticket, wake)
         if change is not None:
             self.tell([change])
         return self.picture.state.vms.get(uuid)
