@@ -28,7 +28,7 @@ from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
 from kvmtui.terminal import screen_only
 from kvmtui.widgets import glyphs
-from kvmtui.widgets.chords import Chords, Pass
+from kvmtui.widgets.chords import Chords, Leader, Pass
 from kvmtui.widgets.driver import ReadDriver, name_of, read_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")
+CATCH_UP = 0.1  # seconds that a key waits at most for what was clicked before it
 QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
 """Keys that Textual or a terminal would act upon, and that do nothing here."""
 
@@ -77,6 +78,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._places = Places(Place("fleet"))
         self._judged_at = 0.0
         self._last_input = time.monotonic()
+        self._unhandled = False  # whether a click or paste may not have been handled yet
         self._told: set[str] = set()  # ids of the tasks whose end was said
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
         for each in theme.THEMES:
@@ -363,9 +365,49 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         if isinstance(event, events.InputEvent) and not event.is_forwarded:
             self._last_input = time.monotonic()
             self.marks.touch(self._last_input)
-            if isinstance(event, events.Key) and self._took(event):
+            if not isinstance(event, events.Key):
+                self._unhandled = True
+            elif self._unhandled:
+                await self._catch_up()
+            if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):
                 return
         await super().on_event(event)
+
+    async def _catch_up(self) -> None:
+        """Let a click or paste be handled before the key behind it, which may act on what it chose."""
+        self._unhandled = False
+        handled = []
+        for widget in self.screen.walk_children(with_self=True):
+            done = asyncio.Event()
+            if widget.call_later(done.set):
+                handled.append(asyncio.create_task(done.wait()))
+        _, late = await asyncio.wait(handled, timeout=CATCH_UP) if handled else ((), ())
+        for each in late:
+            each.cancel()
+
+    async def _bound(self, event: events.Key) -> bool:
+        """Do what a page's key does at once: what it moves may be the target of the next key."""
+        takes_keys = hasattr(type(self.focused), "on_key")
+        return self.page is not None and not takes_keys and await self._check_bindings(event.key)
+
+    def _mouse_pressed(self, event: events.MouseDown) -> None:
+        """Close a menu that was not what the mouse pressed."""
+        page = self.page
+        if page is not None and page.menu.is_open and not page.menu.region.contains(event.x, event.y):
+            self.let_go()
+            page.close_menu()
+
+    def lead(self, leader: str) -> None:
+        """Do as if this leader key had been pressed."""
+        page = self.page
+        if page is not None and not self._asking.busy:
+            self.chords.reset()
+            self.chords.pending = leader
+            page.take_step(Leader(leader))
+
+    def let_go(self) -> None:
+        """Let no leader wait for its letter any more."""
+        self.chords.reset()
 
     def _took(self, event: events.Key) -> bool:
         """Handle a key that is not Textual's; return whether it was one."""
@@ -380,8 +422,11 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         if bar is not None:
             self.chords.reset()
             bar.feed(event.key, event.character)
+            page.text_fed(bar, entered=event.key == "enter")
             return True
         step = self.chords.feed(key, read_of(event))
+        if isinstance(step, Pass) and step.text:
+            return True  # text for a field that is closed again, or that is not here
         if not isinstance(step, Pass):
             page.take_step(step)
             return True

@@ -90,6 +90,21 @@ TABS = (
 )
 """Live on pages with tabs."""
 
+SHOWN = tuple(action for action in LIST if action.id in ("list.read", "list.why", "list.facts", "list.copy"))
+"""Live on the page of one thing."""
+
+GRAPHS = (
+    Action("graph.back", "left", "left", "read back", "The read-out one step back in time.", "read(-1)"),
+    Action("graph.on", "right", "right", "read on", "The read-out one step on in time.", "read(1)"),
+    Action("graph.in", "plus", "+", "shorter", "A shorter time, down to a minute.", "zoom(-1)"),
+    Action("graph.out", "minus", "-", "longer", "A longer time, up to all that is kept.", "zoom(1)"),
+    Action("graph.device", "d", "d", "device", "The next disk and interface, or all together.", "device"),
+)
+"""Live on the graphs of a VM."""
+
+XML = (Action("xml.stored", "t", "t", "live or stored", "The definition that runs, or the stored one.", "stored"),)
+"""Live on the XML of a VM."""
+
 RESERVED = {
     "3": "the page of top consumers",
     "4": "the storage page",
@@ -110,9 +125,13 @@ RESERVED = {
 
 
 def bindings(*groups: tuple[Action, ...]) -> list[Binding]:
-    """Return Textual bindings for these groups; their ids are what a key map names."""
+    """Return Textual bindings for these groups; their ids are what a key map names.
+
+    They have priority, so that a key acts before the next one of the same read is looked at: a leader after `space`
+    finds the mark that it set.
+    """
     return [
-        Binding(action.keys, action.method, action.label, show=False, id=action.id)
+        Binding(action.keys, action.method, action.label, show=False, id=action.id, priority=True)
         for group in groups
         for action in group
     ]
@@ -120,5 +139,5 @@ def bindings(*groups: tuple[Action, ...]) -> list[Binding]:
 
 def single_keys() -> dict[str, str]:
     """Return every single key of the screens, with the id of its action: no command may take one of these."""
-    every = (*GO, *LIST, *MARK, *PANES, *TABS)
+    every = (*GRAPHS, *XML, *GO, *LIST, *MARK, *PANES, *TABS)
     return {action.shown: action.id for action in every if len(action.shown) == 1 and action.id != "list.tags"}

@@ -73,6 +73,14 @@ class Face(Protocol):
         """Ask what the command asks, and run it."""
         ...
 
+    def lead(self, leader: str) -> None:
+        """Do as if this leader key had been pressed."""
+        ...
+
+    def let_go(self) -> None:
+        """Let no leader wait for its letter any more."""
+        ...
+
     def run_line(self, text: str) -> None:
         """Run what was entered after `:`."""
         ...

@@ -18,6 +18,7 @@ from kvmtui.widgets.chords import Cancelled, Chord, Dropped, Leader
 from kvmtui.widgets.commandline import CommandLine
 from kvmtui.widgets.lines import Line
 from kvmtui.widgets.menu import LeaderMenu, MenuEntry
+from kvmtui.widgets.table import ResourceTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from kvmtui.widgets.chords import Step
     from kvmtui.widgets.textline import TextBar
 
+ORDINARY = "x"
 FORCE = "!"
+JUDGED = 20  # of many marked VMs, how many are judged for the menu; the dialog judges all
 
 
 class Page(Screen[None]):
@@ -56,6 +59,7 @@ class Page(Screen[None]):
         self._fixed: tuple[Target, ...] = ()
         self._fixed_hidden: tuple[Target, ...] = ()
         self._fixed_noun = Noun.VM
+        self._leader = ""
         self._sorting: Mapping[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -159,6 +163,11 @@ class Page(Screen[None]):
             return True
         return False
 
+    def text_fed(self, bar: TextBar, *, entered: bool) -> None:
+        """Do what follows from a key that a bar took, before the next key."""
+        if entered and bar is self.command_line:
+            self.face.run_line(bar.text)
+
     def action_command_line(self) -> None:
         """Open the `:` line."""
         self.command_line.open()
@@ -188,6 +197,7 @@ class Page(Screen[None]):
     def close_menu(self) -> None:
         """Take the menu away, and what it was opened for."""
         self.menu.close()
+        self._leader = ""
         self._sorting = {}
         self._fixed = self._fixed_hidden = ()
 
@@ -195,13 +205,14 @@ class Page(Screen[None]):
         """Fix the targets now, and show what can be done to them."""
         self._fixed, self._fixed_hidden = self.targets(), self.hidden_targets()
         self._fixed_noun = self.noun()
+        self.face.marks.this_row = False
         everything = (*self._fixed, *self._fixed_hidden)
         if not everything:
             self.menu.open("Nothing is selected.", ())
             return
         entries = []
         for letter, command in self.face.bindings.menu(self._fixed_noun, leader):
-            verdicts = [self.face.judge(command, target) for target in everything[:50]]
+            verdicts = [self.face.judge(command, target) for target in everything[:JUDGED]]
             reason = verdicts[0].refusal if not any(verdict.allowed for verdict in verdicts) else ""
             if len(everything) > 1 and not command.many:
                 reason = "for one at a time"
@@ -229,6 +240,20 @@ class Page(Screen[None]):
         else:
             self.face.request(command, targets, hidden)
 
+    @on(ResourceTable.MenuWanted)
+    def _menu_wanted(self) -> None:
+        """Open the ordinary menu for the row that was clicked; the mouse offers nothing that forces."""
+        self.face.lead(ORDINARY)
+
+    @on(LeaderMenu.Picked)
+    def _picked(self, event: LeaderMenu.Picked) -> None:
+        event.stop()
+        if self._sorting:
+            self.take_sort(event.letter)
+        elif self._leader == ORDINARY:
+            self.face.let_go()
+            self._run_chord(ORDINARY, event.letter)
+
     # -- the menu of sort letters
 
     @property
@@ -251,12 +276,6 @@ class Page(Screen[None]):
     def sort_by(self, name: str) -> None:
         """Order what is listed by a field."""
         raise NotImplementedError
-
-    @on(CommandLine.Entered)
-    def _command_entered(self, event: CommandLine.Entered) -> None:
-        event.stop()
-        if event.bar is self.command_line:
-            self.face.run_line(event.text)
 
 
 def named(target: Target) -> str:

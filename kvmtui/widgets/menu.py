@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.segment import Segment
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.style import Style
+    from textual import events
 
 
 class MenuEntry(NamedTuple):
@@ -43,6 +45,14 @@ class LeaderMenu(Widget):
     LeaderMenu.-forced > .menu--title, LeaderMenu.-forced > .menu--letter { color: $text-error; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"menu--title", "menu--letter", "menu--dim"}
+
+    class Picked(Message):
+        """An entry was clicked."""
+
+        def __init__(self, menu: LeaderMenu, letter: str) -> None:
+            super().__init__()
+            self.menu = menu
+            self.letter = letter
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)
@@ -77,6 +87,13 @@ class LeaderMenu(Widget):
     def plain(self) -> str:
         """What it says."""
         return "\n".join(self.render_line(y).text.rstrip() for y in range(self.size.height))
+
+    def on_click(self, event: events.Click) -> None:
+        """Say which letter was clicked."""
+        event.stop()
+        at = event.y - len(self._heading)
+        if 0 <= at < len(self._entries):
+            self.post_message(self.Picked(self, self._entries[at].letter))
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         """Return the lines of the title and the entries."""

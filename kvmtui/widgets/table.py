@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY_CELL", "Cell", "Column", "ResourceTable", "Row", "Rule"]
 
 WHEEL_ROWS = 3
+RIGHT_BUTTON = 3
 
 
 class _Line(NamedTuple):
@@ -96,6 +97,9 @@ class ResourceTable(Widget, can_focus=True):
 
     class Chosen(Highlighted):
         """Enter or a double click on a row."""
+
+    class MenuWanted(Highlighted):
+        """A row was clicked with the right button."""
 
     class HeaderClicked(Message):
         """A column's title was clicked."""
@@ -362,5 +366,9 @@ class ResourceTable(Widget, can_focus=True):
             return
         place = self._view.top + event.y - self._header
         keys = self._view.keys
-        if place < len(keys) and self.move_to(keys[place]) and event.chain == 2:
+        if place >= len(keys) or not self.move_to(keys[place]):
+            return
+        if event.button == RIGHT_BUTTON:
+            self.post_message(self.MenuWanted(self, keys[place]))
+        elif event.chain == 2:
             self.action_choose()
