@@ -1,0 +1,200 @@
+"""The scenes that are measured: each starts the program and returns its figures."""
+
+from __future__ import annotations
+
+import random
+import re
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import calls, outside
+from benchmarks.cost import cpu_seconds, memory
+from benchmarks.figures import Figure, percentile, spread
+from benchmarks.recording import COLS, ROWS, Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+GUESTS = 30
+STARTS = 7
+PRESSES = 40
+AFTER_KEY = 0.12  # seconds: what comes to the terminal within them is counted to the key
+SETTLED = 14.0  # seconds after the start: the order is made anew for the last time after 10
+WINDOW = 20.0  # seconds
+REFRESH = 2.0
+TICKS = 10
+MIB = 2**20
+
+PYTHON = sys.executable
+LOCAL = (PYTHON, "-m", "kvmtui", "-c", "qemu:///system")
+DEMO = (PYTHON, "-m", "kvmtui", "--demo", "50x5000", "--refresh", "1")
+RUNNING = re.compile(r"crowd-\d+ +on\b")
+WITH_RATES = re.compile(r"crowd-\d+ +on .*\d\.\d/1\b")
+LARGE_ROWS = re.compile(r"\d\.\d/\d+ .*[KMG]\b")
+
+
+def shows(pattern: re.Pattern[str], count: int = 1) -> Callable[[Recording], bool]:
+    """Return what tells whether so many lines of the screen match."""
+    return lambda recording: sum(bool(pattern.search(line)) for line in recording.lines()) >= count
+
+
+def start() -> list[Figure]:
+    """From the start to the first rows of VMs with their state, against the one line of a bare Textual program."""
+    name = "start"
+    bare, rows, rates = [], [], []
+    for _ in range(STARTS):
+        with Recording([PYTHON, "-m", "benchmarks.bare"]) as recording:
+            line = re.compile("this line is the bare program")
+            bare.append(recording.until(shows(line), "the bare program's line") - recording.began)
+        with Recording(LOCAL) as recording:
+            rows.append(recording.until(shows(RUNNING, 10), "rows of VMs") - recording.began)
+            rates.append(recording.until(shows(WITH_RATES, 10), "rows with figures") - recording.began)
+    ms = [1000 * statistics.median(values) for values in (bare, rows, rates)]
+    return [
+        Figure(name, "rows of running VMs, against bare Textual", ms[1] / ms[0], "times", 2.0, f"{STARTS} starts each"),
+        Figure(name, "bare Textual program, one line", ms[0], "ms", about=spread([1000 * each for each in bare])),
+        Figure(
+            name, f"kvmtui, rows of {GUESTS} running VMs", ms[1], "ms", about=spread([1000 * each for each in rows])
+        ),
+        Figure(name, "kvmtui, rows with CPU figures", ms[2], "ms", about="a rate needs two readings"),
+    ]
+
+
+def idle() -> list[Figure]:
+    """What it costs to look at VMs that do nothing."""
+    with Recording([*LOCAL, "--refresh", str(REFRESH)]) as recording:
+        recording.until(shows(WITH_RATES, 10), "rows with figures")
+        time.sleep(SETTLED)
+        return _steady("idle", recording, cpu=3.0, rss=90.0, rate=2048.0)
+
+
+def _steady(scene: str, recording: Recording, *, cpu: float, rss: float, rate: float | None) -> list[Figure]:
+    """Return CPU, output and memory over a window without keys."""
+    pid = recording.process.pid
+    began, used = time.monotonic(), cpu_seconds(pid)
+    time.sleep(WINDOW)
+    ended = time.monotonic()
+    percent = 100 * (cpu_seconds(pid) - used) / (ended - began)
+    taken = memory(pid)
+    bytes_a_second = recording.bytes_between(began, ended) / (ended - began)
+    recording.catch_up()
+    return [
+        Figure(scene, "CPU", percent, "% of a core", cpu, f"over {WINDOW:g} s"),
+        Figure(scene, "to the terminal", bytes_a_second, "bytes/s", rate),
+        Figure(scene, "memory, resident", taken.rss / MIB, "MiB", rss),
+        Figure(scene, "memory, its share of what is shared", taken.pss / MIB, "MiB"),
+    ]
+
+
+def selection() -> list[Figure]:
+    """Moving the selection in a list of idle VMs."""
+    with Recording([*LOCAL, "--refresh", str(REFRESH)]) as recording:
+        recording.until(shows(WITH_RATES, 10), "rows with figures")
+        time.sleep(3.0)
+        latencies, sizes = _press(recording)
+    name = "selection"
+    return [
+        Figure(name, "to the terminal for a key, p95", percentile(sizes, 95), "bytes", 2048.0, spread(sizes)),
+        Figure(name, "key to the row it highlights, p95", percentile(latencies, 95), "ms", 50.0, spread(latencies)),
+    ]
+
+
+def _press(recording: Recording) -> tuple[Sequence[float], Sequence[float]]:
+    """Move the selection down and up; returns the milliseconds to the row and the bytes of each key."""
+    chance = random.Random(7)  # noqa: S311 - keys at moments that do not keep step with the refresh
+    latencies, sizes = [], []
+    for count in range(PRESSES):
+        recording.catch_up()
+        before = recording.selected()
+        key = b"\x1b[B" if count // 8 % 2 == 0 else b"\x1b[A"
+        sent = recording.send(key)
+        seen = recording.until(
+            lambda recording, before=before: recording.selected() not in (None, before),  # type: ignore[misc]
+            "another highlighted row",
+        )
+        latencies.append(1000 * (seen - sent))
+        time.sleep(max(0.0, sent + AFTER_KEY - time.monotonic()))
+        sizes.append(float(recording.bytes_between(sent, sent + AFTER_KEY)))
+        time.sleep(chance.uniform(0.05, 0.35))
+    return latencies, sizes
+
+
+def large() -> list[Figure]:
+    """A simulated fleet of 50 hosts and 5,000 busy VMs."""
+    name = "demo 50x5000"
+    with Recording(DEMO) as recording:
+        first = recording.until(shows(LARGE_ROWS, 5), "rows with figures", 60)
+        time.sleep(SETTLED)
+        steady = _steady(name, recording, cpu=40.0, rss=250.0, rate=None)
+        latencies, sizes = _press(recording)
+        after = memory(recording.process.pid).rss / MIB
+    return [
+        *steady,
+        Figure(name, "memory, resident, at the end", after, "MiB", 250.0),
+        Figure(name, "key to the row it highlights, p95", percentile(latencies, 95), "ms", 50.0, spread(latencies)),
+        Figure(name, "to the terminal for a key, p50", percentile(sizes, 50), "bytes", about=spread(sizes)),
+        Figure(name, "start to rows with figures", first - recording.began, "s"),
+    ]
+
+
+def changes() -> list[Figure]:
+    """A change by virsh to its row on the screen."""
+    with Recording([*LOCAL, "--refresh", str(REFRESH)]) as recording:
+        recording.until(shows(WITH_RATES, 10), "rows with figures")
+        recording.send(b"/")
+        recording.send(b"crowd-0")
+        recording.send(b"\r")
+        recording.until(lambda one: not shows(re.compile(r"crowd-1\d"))(one), "the filtered list")
+        time.sleep(2.0)
+        after_event, after_virsh = outside.measure(recording)
+    name = "change made outside"
+    return [
+        Figure(name, "libvirt's event to its row, p95", percentile(after_event, 95), "ms", 150.0, spread(after_event)),
+        Figure(name, "virsh's end to its row, p95", percentile(after_virsh, 95), "ms", about=spread(after_virsh)),
+    ]
+
+
+def rpc() -> list[Figure]:
+    """The calls that go to libvirt while nothing changes."""
+    with tempfile.TemporaryDirectory(prefix="kvmtui-bench-") as folder:
+        log = Path(folder) / "libvirt.log"
+        with Recording([*LOCAL, "--refresh", str(REFRESH)], calls.logging_to(log)) as recording:
+            recording.until(shows(WITH_RATES, 10), "rows with figures")
+            time.sleep(5.0)
+            before = calls.count(log)
+            time.sleep(TICKS * REFRESH)
+            after = calls.count(log)
+    made = after - before
+    pings = sum(made.pop(name, 0) for name in calls.PINGS)
+    bulk = made.pop(calls.BULK, 0) / TICKS
+    sizes = made.pop(calls.SIZES, 0) / TICKS
+    rest = sum(made.values()) / TICKS
+    names = ", ".join(f"{name} {number / TICKS:.1f}" for name, number in made.most_common())
+    name = "calls per host and tick"
+    return [
+        # A window that is not in step with the ticks holds one more or one less.
+        Figure(name, "bulk statistics", bulk, "calls", 1.1, f"{calls.BULK}, over {TICKS} ticks of {REFRESH:g} s"),
+        Figure(name, "everything else", rest, "calls", 2.1, names),
+        Figure(name, "sizes of answers, asked by libvirt-python itself", sizes, "calls"),
+        Figure(name, "pings, by a timer of their own", pings / TICKS, "calls", about=", ".join(calls.PINGS)),
+    ]
+
+
+SCENES: Mapping[str, Callable[[], list[Figure]]] = {
+    "start": start,
+    "idle": idle,
+    "changes": changes,
+    "selection": selection,
+    "large": large,
+    "calls": rpc,
+}
+"""What can be measured, by name."""
+
+WITHOUT_LAB = frozenset({"large"})
+"""The scenes that need no libvirt host."""
+
+SIZE = f"{COLS}x{ROWS}, true colour"
