@@ -55,6 +55,7 @@ class Asking:
     ) -> None:
         """Ask what the command asks, and run it; returns at once."""
         self.busy = True
+        self._marks.this_row = False
         self._app.run_worker(self._guarded(command, targets, hidden, answers), name=command.id, exit_on_error=True)
 
     async def _guarded(
@@ -70,6 +71,9 @@ class Asking:
     async def _perform(
         self, command: Command, targets: tuple[Target, ...], hidden: tuple[Target, ...], answers: Answers | None
     ) -> None:
+        several = len(targets) + len(hidden)
+        if several > 1 and not command.many:
+            raise Refused(f"{command.label} is for one at a time, and {several} are marked.", hint=". first: this row.")
         able, refused = self._judged(command, targets)
         able_hidden, refused_hidden = self._judged(command, hidden)
         refused = [*refused, *refused_hidden]
@@ -93,7 +97,8 @@ class Asking:
             self._tell(f"{len(refused)} skipped: {refused[0]}")
         if chosen:
             self._engine.submit(command, chosen, given, agreed=level)
-            self._after(command)
+            if command.noun is Noun.VM:
+                self._marks.drop(target.ref for target in (*targets, *hidden))
 
     def _judged(self, command: Command, targets: Sequence[Target]) -> tuple[list[tuple[Target, Judgement]], list[str]]:
         """Return the targets that the command may run on, and why the others are refused."""
@@ -197,8 +202,3 @@ class Asking:
 
     def _tell(self, text: str) -> None:
         self._app.notify(safe(text, limit=400), severity="warning", timeout=8, markup=False)
-
-    def _after(self, command: Command) -> None:
-        """Let the marks fall once their verb has been asked for."""
-        if command.noun is Noun.VM:
-            self._marks.clear()

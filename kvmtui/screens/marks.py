@@ -50,6 +50,11 @@ class Marks:
             self._refs.pop(ref, None)
         self.add(swapped)
 
+    def drop(self, refs: Iterable[VmRef]) -> None:
+        """Take the marks of these away: a command was given for them."""
+        for ref in refs:
+            self._refs.pop(ref, None)
+
     def clear(self) -> bool:
         """Unmark all; return whether there were any."""
         had = bool(self._refs)

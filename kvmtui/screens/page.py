@@ -203,6 +203,7 @@ class Page(Screen[None]):
 
     def _open_menu(self, leader: str) -> None:
         """Fix the targets now, and show what can be done to them."""
+        self._leader = leader
         self._fixed, self._fixed_hidden = self.targets(), self.hidden_targets()
         self._fixed_noun = self.noun()
         self.face.marks.this_row = False

@@ -169,6 +169,12 @@ class TasksPage(Page):
             return True
         return super().open_text(key)
 
+    def text_fed(self, bar: TextBar, *, entered: bool) -> None:
+        """Filter at once: the next key may act on what is listed then."""
+        super().text_fed(bar, entered=entered)
+        if bar is self.filter_bar:
+            self._filter_by(self.filter_bar.filter)
+
     def step_back(self) -> bool:
         """Undo the first thing `esc` can undo here."""
         if super().step_back():
@@ -182,8 +188,11 @@ class TasksPage(Page):
 
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
+        self._filter_by(event.text)
+
+    def _filter_by(self, text: str) -> None:
         try:
-            self._filter = parse(event.text, TASK_FIELDS) if event.text.strip() else ALL
+            self._filter = parse(text, TASK_FIELDS) if text.strip() else ALL
         except FilterError as error:
             self.filter_bar.complain(str(error))
             return

@@ -40,6 +40,7 @@ class VmListPage(Page):
     pane = getters.query_one(VmPane)
     filter_bar = getters.query_one(FilterBar)
     _resting: Timer | None = None
+    _filtered_by = ""
 
     # -- showing
 
@@ -134,9 +135,19 @@ class VmListPage(Page):
             return True
         return super().open_text(key)
 
+    def text_fed(self, bar: TextBar, *, entered: bool) -> None:
+        """Filter at once: the next key may act on what is listed then."""
+        super().text_fed(bar, entered=entered)
+        if bar is self.filter_bar:
+            self._filter_by(self.filter_bar.filter)
+
     def step_back(self) -> bool:
         """Undo the first thing `esc` can undo here."""
         if super().step_back():
+            return True
+        if self.face.marks.this_row:
+            self.face.marks.this_row = False
+            self.show_foot()
             return True
         if self.face.marks:
             self.action_unmark()
@@ -144,7 +155,7 @@ class VmListPage(Page):
         view = self.pane.listing.view
         if view.filter.text:
             self.filter_bar.clear()
-            self.pane.set_filter("")
+            self._filter_by("")
         elif view.faults:
             self.pane.toggle_faults()
         else:
@@ -283,8 +294,13 @@ class VmListPage(Page):
 
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
-        self.filter_bar.complain(self.pane.set_filter(event.text))
-        self.show_foot()
+        self._filter_by(event.text)
+
+    def _filter_by(self, text: str) -> None:
+        if text != self._filtered_by:
+            self._filtered_by = text
+            self.filter_bar.complain(self.pane.set_filter(text))
+            self.show_foot()
 
     @on(ResourceTable.Highlighted, "VmPane ResourceTable")
     def _vm_highlighted(self) -> None:
