@@ -25,8 +25,10 @@ Any_ = TypeVar("Any_")
 VM_BY_NAME = by_name(VM_FIELDS)
 HOST_BY_NAME = by_name(HOST_FIELDS)
 WIDE = 120  # columns from which more is shown
+VERY_WIDE = 160  # and still more of the hosts
 TREND = Column("trend", "TREND", 12, priority=8)
 TREND_POINTS = 12
+ROOM = {"state": 20, "name": 16}  # cells: "stopping since 13:54" in full, also at 80 columns
 BAR = 8
 
 SIGNS = {
@@ -72,7 +74,7 @@ def vm_columns(
                 Column(
                     one.name,
                     one.title,
-                    hosts if one.name == "host" else one.width,
+                    hosts if one.name == "host" else ROOM.get(one.name, one.width),
                     right=one.right,
                     flexible=one.name == "name",
                     priority=_PRIORITY.get(one.name, 10 + place),
@@ -87,6 +89,8 @@ def host_columns(width: int, entries: Iterable[object] = ()) -> tuple[tuple[Fiel
     names = [one.name for one in HOST_FIELDS if one.shown is Shown.ALWAYS]
     if width >= WIDE:
         names += ["pool_name", "uptime", "libvirt", "qemu"]
+    if width >= VERY_WIDE:
+        names += ["cpus", "model"]
     fields = tuple(HOST_BY_NAME[name] for name in names)
     columns = tuple(
         Column(
