@@ -8,7 +8,7 @@ from rich.text import Text
 
 from kvmtui.core.fields import Tone, state_text
 from kvmtui.core.inventory import AgentState, Severity
-from kvmtui.core.text import safe, shorten
+from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.core.units import bps, day_or_time, hhmm, hhmmss, latency, pair, percent, size
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ AGENTS = {AgentState.NONE: "no agent", AgentState.DISCONNECTED: "agent silent", 
 
 
 def since_text(since: Since | None, now: float) -> str:
-    """Return since when a state holds: "since 14:03" when the change was seen, else "before 14:03"."""
+    """Return since when a state holds: "since 14:03" when the change was seen, else "since before 14:03"."""
     if since is None:
         return "since when is unknown"
-    return f"{'since' if since.exact else 'before'} {day_or_time(since.at, now)}"
+    return f"{'since' if since.exact else 'since before'} {day_or_time(since.at, now)}"
 
 
 def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], width: int) -> Text:
@@ -55,9 +55,15 @@ def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], w
         parts.append((" ".join(f"#{safe(tag, limit=30)}" for tag in vm.tags), Tone.MUTED))
     if not problem:
         parts.append((f"{state_text(row)} {since_text(vm.since, row.now)}", Tone.MUTED))
-    for part, tone in parts:
-        text.append("  ")
-        text.append(part, tones[tone])
+    return _fitted(text, parts, tones, width)
+
+
+def _fitted(text: Text, parts: Iterable[tuple[str, Tone]], tones: Mapping[Tone, Style], width: int) -> Text:
+    """Add the parts that there is room for; the first is shown as far as it goes."""
+    for place, (part, tone) in enumerate(parts):
+        if not place or text.cell_len + 2 + cell_width(part) <= width:
+            text.append("  ")
+            text.append(part, tones[tone])
     text.truncate(width)
     return text
 
