@@ -65,6 +65,8 @@ class DiskRates(NamedTuple):
     read_iops: float
     write_iops: float
     latency_ms: float | None
+    capacity: int | None = None  # bytes that the guest sees
+    allocation: int | None = None  # bytes of them that are written to the host's storage
 
 
 class NicRates(NamedTuple):
@@ -199,7 +201,7 @@ class _DiskTrack:
 
     def step(self, name: str, counters: DiskCounters, at: float) -> DiskRates | None:
         """Return the rates since the last reading, or None (and begin anew) when a counter went back."""
-        reads, read_bytes, read_ns, writes, write_bytes, write_ns, flushes, flush_ns, _, _, _ = counters
+        reads, read_bytes, read_ns, writes, write_bytes, write_ns, flushes, flush_ns, capacity, allocation, _ = counters
         before = self.counters
         requests = reads + writes + flushes
         spent = read_ns + write_ns + flush_ns
@@ -226,7 +228,16 @@ class _DiskTrack:
         self.at = at
         completed = requests - first_requests
         latency = (spent - first_spent) / completed / 1e6 if completed > 0 else None
-        return DiskRates(name, read_bytes / seconds, write_bytes / seconds, reads / seconds, writes / seconds, latency)
+        return DiskRates(
+            name,
+            read_bytes / seconds,
+            write_bytes / seconds,
+            reads / seconds,
+            writes / seconds,
+            latency,
+            capacity,
+            allocation,
+        )
 
     def is_stalled(self) -> bool:
         """Return whether it was busy for a while and then stopped completing anything."""
