@@ -1,0 +1,425 @@
+"""What a host's page says: how it stands, its memory, pools, networks and versions; its CPUs one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.text import Text
+
+from kvmtui.core.capacity import census, host_sold, n_plus_one, pool_fill
+from kvmtui.core.fields import Tone, condition_text, version_text
+from kvmtui.core.fields.field import rising
+from kvmtui.core.inventory import ConditionKind, Guard, Severity
+from kvmtui.core.text import safe
+from kvmtui.core.units import duration, hhmm, hhmmss, pair, percent, size
+from kvmtui.screens.sheet import Head, Sheet, Span, bar, side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kvmtui.backend.base import HostDetails, NumaCell
+    from kvmtui.core.fields import HostRow
+    from kvmtui.core.inventory import Host, HostState
+    from kvmtui.core.metrics import HostRates
+    from kvmtui.core.problems import Problem
+
+TWO_COLUMNS, THREE_COLUMNS = 100, 180
+PAGE = 4096  # bytes; what KSM counts in
+BUSY, FULL = 75.0, 90.0  # percent
+
+
+class HostPicture(NamedTuple):
+    """All that the sheets are made of."""
+
+    row: HostRow
+    problem: Problem | None
+    details: HostDetails | None
+    trouble: str  # why there are no details
+    recent: Sequence[Text]
+
+
+def overview(picture: HostPicture, sheet: Sheet) -> list[Text]:
+    """Return the sheet's lines for its width."""
+    width = sheet.width
+    if width < TWO_COLUMNS:
+        for part in (_now, _storage, _what, _recent):
+            part(picture, sheet)
+        return sheet.lines
+    if width < THREE_COLUMNS:
+        left = sheet.beside((width - 3) * 54 // 100)
+        right = sheet.beside(width - 3 - left.width)
+        _now(picture, left)
+        _storage(picture, left)
+        _what(picture, right)
+        _recent(picture, sheet)
+        return [*side_by_side([left, right]), Text(), *sheet.lines]
+    each = (width - 6) // 3
+    sheets = [sheet.beside(each), sheet.beside(each), sheet.beside(each)]
+    _now(picture, sheets[0])
+    _storage(picture, sheets[0])
+    _what(picture, sheets[1])
+    _recent(picture, sheets[2])
+    return side_by_side(sheets)
+
+
+# -- now
+
+
+def _now(picture: HostPicture, sheet: Sheet) -> None:
+    row = picture.row
+    entry, state = row.entry, row.entry.state
+    condition = entry.condition
+    sheet.head("NOW")
+    calm = condition.kind in (ConditionKind.UP, ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)
+    tone = Tone.GOOD if condition.kind is ConditionKind.UP else Tone.NORMAL if calm else Tone.BAD
+    since = f"{condition_text(entry, row.now)}"
+    if calm:
+        since += f" since {hhmmss(condition.since) if row.now - condition.since < 43_200 else hhmm(condition.since)}"
+    sheet.wrapped("condition", since, tone, most=4)
+    if condition.why and condition.kind not in (ConditionKind.DOWN, ConditionKind.DENIED):
+        sheet.wrapped("why", safe(condition.why), most=4)
+    if condition.hint:
+        sheet.wrapped("what to do", safe(condition.hint), most=4)
+    if picture.problem is not None and picture.problem.text not in since and condition.is_answering:
+        sheet.wrapped(
+            "problem", picture.problem.text, Tone.BAD if picture.problem.severity is Severity.BAD else Tone.WARN
+        )
+    if state is None:
+        sheet.line(Span("Nothing is known of it yet.", Tone.MUTED))
+        return
+    load = state.load if condition.is_answering else None
+    if load is not None:
+        _load(load, sheet)
+    _memory(row, state, load, picture.details, sheet)
+    _vms(row, state, sheet)
+
+
+def _load(load: HostRates, sheet: Sheet) -> None:
+    busy = Span("" if load.per_cpu is None else f"of {len(load.per_cpu)} CPUs", Tone.MUTED)
+    sheet.gauge("CPU", load.cpu, rising(load.cpu, BUSY, FULL), busy)
+    sheet.gauge("iowait", load.iowait, rising(load.iowait, 10.0, 25.0))
+    sheet.fact(
+        "steal", Span(percent(load.steal), rising(load.steal, 5.0, 10.0)), Span("  of its worst running VM", Tone.MUTED)
+    )
+
+
+def _memory(row: HostRow, state: HostState, load: HostRates | None, details: HostDetails | None, sheet: Sheet) -> None:
+    total = (load.memory_total if load is not None else None) or state.host.memory
+    used = load.memory_used if load is not None else None
+    share = 100.0 * used / total if used is not None and total else None
+    sheet.gauge("memory", share, rising(share, 90.0, 97.0), Span(pair(used, total)))
+    sold = host_sold(state)
+    promised = census(state).promised
+    sheet.gauge("sold", sold, rising(sold, 100.0, 130.0), Span(size(promised)), Span("promised to VMs", Tone.MUTED))
+    fits = n_plus_one(row.fleet, row.entry)
+    said = {None: "unknown", True: "yes", False: "NO"}[fits]
+    sheet.fact(
+        "N+1",
+        Span(said, Tone.WARN if fits is False else Tone.NORMAL),
+        Span("  whether its VMs would fit on the other hosts", Tone.MUTED),
+    )
+    if details is None:
+        return
+    for page_size, total_pages, free in huge_pages(details.cells):
+        taken = None if free is None else total_pages - free
+        share = 100.0 * taken / total_pages if taken is not None and total_pages else None
+        sheet.gauge(
+            f"{size(page_size)} pages", share, Tone.NORMAL, Span(f"{'-' if taken is None else taken} of {total_pages}")
+        )
+    for name, value in ksm_facts(details.ksm):
+        sheet.fact(name, value)
+
+
+def huge_pages(cells: Iterable[NumaCell]) -> list[tuple[int, int, int | None]]:
+    """Return of each size of huge page that is reserved: the size, how many there are and how many are free."""
+    sums: dict[int, tuple[int, int | None]] = {}
+    for cell in cells:
+        for page_size, (total, free) in cell.pages.items():
+            if page_size <= PAGE:
+                continue
+            before, before_free = sums.get(page_size, (0, 0))
+            sums[page_size] = (before + total, None if free is None or before_free is None else before_free + free)
+    return [(page_size, total, free) for page_size, (total, free) in sorted(sums.items()) if total]
+
+
+def ksm_facts(ksm: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return what the kernel merges of its guests' memory."""
+    if not ksm:
+        return []
+    sharing, shared = ksm.get("shm_pages_sharing"), ksm.get("shm_pages_shared")
+    if not sharing:
+        return [("KSM", "merges nothing")]
+    saved = f"{size(sharing * PAGE)} saved"
+    if shared:
+        saved += f" by {size(shared * PAGE)} of shared pages"
+    nodes = "" if ksm.get("shm_merge_across_nodes", 1) else "; within NUMA cells"
+    return [("KSM", saved + nodes)]
+
+
+def _vms(row: HostRow, state: HostState, sheet: Sheet) -> None:
+    counted = census(state)
+    words = [f"{counted.on} on", f"{counted.off} off"]
+    if counted.paused:
+        words.insert(1, f"{counted.paused} paused")
+    if counted.other:
+        words.append(f"{counted.other} otherwise")
+    old = "" if row.live else f" as last seen at {hhmmss(state.at)}"
+    sheet.fact("VMs", ", ".join(words) + old)
+    cpus = sum(vm.vcpus for vm in state.vms.values() if vm.is_active)
+    if state.host.cpus:
+        sheet.fact("vCPUs", f"{cpus} of active VMs, {cpus / state.host.cpus:.1f} to a CPU")
+
+
+# -- storage and networks
+
+
+def _storage(picture: HostPicture, sheet: Sheet) -> None:
+    state = picture.row.entry.state
+    if state is None:
+        return
+    heads = (
+        Head("POOLS", 12),
+        Head("fill", 12),
+        Head("", 5, right=True),
+        Head("used", 10, right=True),
+        Head("path", 24),
+    )
+    rows = []
+    for pool in sorted(state.pools, key=lambda one: one.name):
+        fill = pool_fill(pool)
+        tone = rising(fill, 85.0, 95.0)
+        used = pair(pool.capacity - pool.available, pool.capacity) if pool.active else "inactive"
+        rows.append(
+            (
+                Span(safe(pool.name), Tone.NORMAL if pool.active else Tone.MUTED),
+                Span(bar(fill, 12, sheet.glyphs), Tone.ACCENT if tone is Tone.NORMAL else tone),
+                Span(percent(fill), tone),
+                Span(used),
+                Span(safe(pool.path), Tone.MUTED),
+            )
+        )
+    sheet.table("POOLS", heads, rows, "no storage pools")
+    columns = (Head("NETWORKS", 16), Head("state", 9), Head("autostart", 9), Head("bridge", 15))
+    lines = [
+        (
+            Span(safe(one.name), Tone.NORMAL if one.active else Tone.MUTED),
+            Span("active" if one.active else "inactive", Tone.NORMAL if one.active else Tone.WARN),
+            Span("on" if one.autostart else "off", Tone.MUTED),
+            Span(safe(one.bridge) or "-"),
+        )
+        for one in sorted(state.networks, key=lambda one: one.name)
+    ]
+    sheet.table("NETWORKS", columns, lines, "no virtual networks")
+
+
+# -- what it is
+
+
+def facts_of(row: HostRow, sheet: Sheet, details: HostDetails | None = None) -> None:
+    """Add what a host is."""
+    entry = row.entry
+    sheet.head("WHAT IT IS")
+    sheet.wrapped("name", safe(entry.name), most=2)
+    sheet.wrapped("address", safe(entry.uri), most=3)
+    sheet.fact("changes", *_guard(row))
+    state = entry.state
+    if state is not None:
+        sheet.grid(_facts(state.host, state.load, details))
+
+
+def _what(picture: HostPicture, sheet: Sheet) -> None:
+    details = picture.details
+    facts_of(picture.row, sheet, details)
+    if details is not None:
+        sheet.grid((safe(name, limit=20), safe(value, limit=200), Tone.NORMAL) for name, value in details.facts)
+    elif picture.trouble:
+        sheet.blank()
+        sheet.wrapped("more", picture.trouble, Tone.WARN)
+
+
+def _guard(row: HostRow) -> tuple[Span, ...]:
+    entry = row.entry
+    if row.fleet.read_only:
+        return (Span("none: kvmtui runs read-only", Tone.WARN),)
+    if entry.guard is Guard.READ_ONLY:
+        if entry.unlocked_until is not None and entry.unlocked_until > row.now:
+            return (Span(f"unlocked until {hhmm(entry.unlocked_until)}", Tone.WARN),)
+        return (Span("none: read-only by the configuration; :unlock opens it for a while", Tone.WARN),)
+    return (Span({Guard.ASK: "asks by what would be lost", Guard.FREE: "asks only before a loss"}[entry.guard]),)
+
+
+def _facts(host: Host, load: HostRates | None, details: HostDetails | None) -> Iterable[tuple[str, str, Tone]]:
+    plain, warn = Tone.NORMAL, Tone.WARN
+    yield "host name", safe(host.hostname), plain
+    yield "UUID", safe(host.uuid), plain
+    up = load.uptime if load is not None else None
+    yield "uptime", f"~{duration(up)}" if up is not None else "unknown", plain
+    yield "CPU model", f"{safe(host.cpu_model, limit=60)} {safe(host.arch, limit=20)}".strip(), plain
+    yield "CPUs", f"{host.cpus}", plain
+    yield "topology", f"{host.sockets} sockets x {host.cores} x {host.threads}" if host.sockets else "", plain
+    yield "clock", f"{host.mhz / 1000:.1f} GHz" if host.mhz else "", plain
+    yield "NUMA cells", str(host.numa_cells or "unknown"), plain
+    yield "memory", size(host.memory), plain
+    yield "KVM", "yes" if host.kvm else "no: guests are emulated", plain if host.kvm else warn
+    if details is not None:
+        yield "extensions", *_extensions(host, details)
+        yield "nested", _said(details.nested, "guests can run VMs", "off"), plain
+        yield "IOMMU", _said(details.iommu, "on", "off"), plain
+    yield "libvirt", version_text(host.libvirt_version), plain
+    yield safe(host.driver, limit=12) or "hypervisor", version_text(host.hypervisor_version), plain
+    if host.lacks:
+        yield "cannot", ", ".join(sorted(host.lacks)), warn
+
+
+def _extensions(host: Host, details: HostDetails) -> tuple[str, Tone]:
+    if details.virtualisation:
+        return details.virtualisation, Tone.NORMAL
+    return ("not told", Tone.NORMAL) if host.kvm else ("none seen", Tone.WARN)
+
+
+def _said(so: bool | None, yes: str, no: str) -> str:
+    return "unknown" if so is None else yes if so else no
+
+
+def _recent(picture: HostPicture, sheet: Sheet) -> None:
+    sheet.head("JOURNAL")
+    if not picture.recent:
+        sheet.line(Span("Nothing was done on it, and nothing was seen.", Tone.MUTED))
+    for line in picture.recent:
+        shown = line.copy()
+        shown.truncate(sheet.width)
+        sheet.lines.append(shown)
+
+
+# -- its CPUs
+
+FULL_CELL = 20  # cells: number, bar and figure
+SHORT_CELL = 8  # number and figure
+FULL_MOST, SHORT_MOST = 64, 192  # CPUs up to which each has a bar, a figure
+
+
+def cpu_lines(row: HostRow, details: HostDetails | None, sheet: Sheet) -> list[Text]:
+    """Return each CPU's load, by NUMA cell: a bar, a figure or one sign each, as there are many."""
+    state = row.entry.state
+    load = state.load if state is not None and row.live else None
+    shares = load.per_cpu if load is not None else None
+    if state is None or not shares:
+        sheet.line(Span(_no_cpus(row), Tone.MUTED))
+    else:
+        mean = sum(shares) / len(shares)
+        busy = sum(share >= FULL for share in shares)
+        sheet.gauge("all CPUs", mean, rising(mean, BUSY, FULL), Span(f"{len(shares)} CPUs, {busy} above {FULL:.0f} %"))
+        for title, cell, cpus in _groups(details, len(shares)):
+            note = ""
+            if cell is not None:
+                free = "" if cell.free is None else f", {size(cell.free)} free"
+                mine = [shares[cpu] for cpu in cpus]
+                note = (
+                    f"{len(cpus)} CPUs at {sum(mine) / len(mine):.0f} %, memory {size(cell.memory)}{free}"
+                    if mine
+                    else ""
+                )
+            sheet.head(title, note)
+            _cpu_rows([(cpu, shares[cpu]) for cpu in cpus], len(shares), sheet)
+    if details is not None:
+        _cells(details, sheet)
+    return sheet.lines
+
+
+def _no_cpus(row: HostRow) -> str:
+    if not row.live:
+        return "Each CPU's load is not known: the host does not answer."
+    return "Each CPU's load is read while this page is open; two readings are needed."
+
+
+def _groups(details: HostDetails | None, count: int) -> list[tuple[str, NumaCell | None, list[int]]]:
+    cells = details.cells if details is not None else ()
+    known = [(cell, [cpu for cpu in cell.cpus if cpu < count]) for cell in cells]
+    if sum(len(cpus) for _, cpus in known) == count and len(known) > 1:
+        return [(f"NUMA CELL {cell.id}", cell, cpus) for cell, cpus in known]
+    return [("CPUS", None, list(range(count)))]
+
+
+def _cpu_rows(cpus: Sequence[tuple[int, float]], all_: int, sheet: Sheet) -> None:
+    if all_ > SHORT_MOST:
+        _dense_rows(cpus, sheet)
+        return
+    width = FULL_CELL if all_ <= FULL_MOST else SHORT_CELL
+    across = max(1, (sheet.width + 2) // (width + 2))
+    if across >= 8:
+        across -= across % 8
+    down = -(-len(cpus) // across)
+    for y in range(down):
+        line = Text(no_wrap=True)
+        for cpu, share in cpus[y * across : (y + 1) * across]:
+            if line:
+                line.append("  ")
+            _cpu_cell(line, cpu, share, width, sheet)
+        sheet.lines.append(line)
+
+
+def _cpu_cell(line: Text, cpu: int, share: float, width: int, sheet: Sheet) -> None:
+    tone = rising(share, BUSY, FULL)
+    line.append(f"{cpu:>3} ", sheet.tones[Tone.MUTED])
+    if width == FULL_CELL:
+        room = width - 8
+        line.append(
+            f"{bar(share, room, sheet.glyphs):<{room}}", sheet.tones[Tone.ACCENT if tone is Tone.NORMAL else tone]
+        )
+    line.append(f"{share:>4.0f}", sheet.tones[tone])
+
+
+def _dense_rows(cpus: Sequence[tuple[int, float]], sheet: Sheet) -> None:
+    """Add one sign of eight heights for each CPU, in groups of eight."""
+    groups = max(1, (sheet.width - 5) // 9)
+    across = (groups if groups < 8 else 8 * (groups // 8)) * 8
+    levels = sheet.glyphs.levels
+    for start in range(0, len(cpus), across):
+        part = cpus[start : start + across]
+        line = Text(no_wrap=True)
+        line.append(f"{part[0][0]:>4} ", sheet.tones[Tone.MUTED])
+        for index, (_, share) in enumerate(part):
+            if index and index % 8 == 0:
+                line.append(" ")
+            tone = rising(share, BUSY, FULL)
+            sign = levels[max(1, min(8, int(share * 8 / 100) + 1))]
+            line.append(sign, sheet.tones[Tone.ACCENT if tone is Tone.NORMAL else tone])
+        sheet.lines.append(line)
+
+
+def _cells(details: HostDetails, sheet: Sheet) -> None:
+    heads = (
+        Head("NUMA", 6),
+        Head("CPUs", 20),
+        Head("memory", 7, right=True),
+        Head("free", 7, right=True),
+        Head("huge pages: size, total, free", 34),
+    )
+    rows = []
+    for cell in details.cells:
+        pages = [
+            f"{size(page)} {total} {'-' if free is None else free}"
+            for page, (total, free) in sorted(cell.pages.items())
+            if page > PAGE and total
+        ]
+        rows.append(
+            (
+                Span(f"{cell.id}", Tone.ACCENT),
+                Span(ranges(cell.cpus)),
+                Span(size(cell.memory)),
+                Span(size(cell.free)),
+                Span(", ".join(pages) or "none reserved", Tone.NORMAL if pages else Tone.MUTED),
+            )
+        )
+    sheet.table("NUMA", heads, rows, "no NUMA cells told")
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Return "0-15,32-47"."""
+    parts: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if parts and parts[-1][1] == number - 1:
+            parts[-1] = (parts[-1][0], number)
+        else:
+            parts.append((number, number))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts) or "-"

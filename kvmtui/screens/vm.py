@@ -1,0 +1,303 @@
+"""The page of one VM: overview, graphs, XML and journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from rich.text import Text
+
+from kvmtui.commands.base import Noun, Target
+from kvmtui.core.fields import Tone, VmRow, state_text, vm_row
+from kvmtui.core.fields.vm_state import state_tone
+from kvmtui.core.inventory import Severity
+from kvmtui.core.text import cell_width, safe, shorten
+from kvmtui.core.units import hhmm
+from kvmtui.screens.actions import SHOWN, TABS, bindings
+from kvmtui.screens.journal_lines import Past, Subject, entries, long_lines, short_lines
+from kvmtui.screens.places import Place
+from kvmtui.screens.sheet import Sheet, Span, greyed
+from kvmtui.screens.tabs import TabbedPage, TabBody, TextTab
+from kvmtui.screens.vm_overview import VmPicture, last_seen, overview, remedy, since_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from textual.binding import BindingType
+
+    from kvmtui.core.inventory import Fleet, VmRef
+    from kvmtui.core.problems import Problem
+
+TAB_NAMES = (("overview", "Overview"), ("graphs", "Graphs"), ("xml", "XML"), ("journal", "Journal"))
+
+
+class VmPage(TabbedPage):
+    """All that is known of one VM; it stays when the VM vanishes, and says so."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABS, SHOWN)]
+    help_title = "A VM"
+    help_text = (
+        "> and < (or tab) change the tab. x and ! act on this VM alone, whatever is marked elsewhere.",
+        "Graphs: + and - zoom from a minute to all that is kept, left and right read exact values, esc ends that,",
+        "d shows one disk and interface after the other. Every reading is kept while the graphs are looked at;",
+        "before that, one in 10 s of CPU, memory, disk and network.",
+        "XML: / finds, enter goes to the next place, left and right move long lines, t shows the stored definition.",
+        "What stands grey is old: its host does not answer.",
+    )
+
+    def __init__(self, ref: VmRef, tab: str = "") -> None:
+        super().__init__(tab)
+        self.ref = ref
+        self.row: VmRow | None = None
+        """How the VM is, or was when it was last seen."""
+        self.gone = ""
+        """How it vanished; "" while it is there."""
+        self.past = Past()
+        self._read_for: tuple[str, ...] | None = None
+
+    def where(self) -> Place:
+        """Return the place that this is."""
+        return Place("vm", self.ref.host, self.ref.uuid)
+
+    def tabs(self) -> Sequence[tuple[str, str]]:
+        """Return the tabs."""
+        return TAB_NAMES
+
+    def make_tab(self, name: str) -> TabBody:
+        """Return the body of a tab."""
+        if name == "graphs":
+            from kvmtui.screens.vm_graphs import GraphsTab
+
+            return GraphsTab(self.ref)
+        if name == "xml":
+            from kvmtui.screens.xml_tab import XmlTab
+
+            return XmlTab(self._xml, versions=True)
+        return JournalTab(self) if name == "journal" else OverviewTab(self)
+
+    async def _xml(self, inactive: bool) -> str:
+        definition = self.face.backend(self.ref.host).definition
+        return await definition.xml(self.ref.uuid, inactive=inactive)
+
+    # -- showing
+
+    def on_mount(self) -> None:
+        """Read this VM in detail while it is looked at."""
+        self.face.look_at(self.ref)
+
+    def on_screen_resume(self) -> None:
+        """Read it in detail again."""
+        self.face.look_at(self.ref, graphs=self.tab == "graphs")
+        super().on_screen_resume()
+
+    def on_screen_suspend(self) -> None:
+        """Read no more of it than of others, unless another VM's page is opened."""
+        super().on_screen_suspend()
+        if not isinstance(self.app.screen, VmPage):
+            self.face.look_at(None)
+
+    def on_unmount(self) -> None:
+        """The same when it is left for good."""
+        if not self.app.screen_stack or not isinstance(self.app.screen, VmPage):
+            self.face.look_at(None)
+
+    def show_fleet(self, fleet: Fleet) -> None:
+        """Show the VM as it is now, or that it is gone."""
+        row = vm_row(fleet, self.ref, self.face.now())
+        if row is not None:
+            self.row, self.gone = row, ""
+        elif not self.gone and fleet.host(self.ref.host) is not None:
+            self.gone = self._how(fleet)
+        self._read_journal(fleet)
+        super().show_fleet(fleet)
+
+    def _how(self, fleet: Fleet) -> str:
+        """Return how it vanished, as far as an event tells, and where it is now."""
+        how = f"{hhmm(self.face.now())}: its host does not list it any more"
+        for event in fleet.events:
+            if event.vm == self.ref:
+                by = f", {safe(event.by)}" if event.by else ""
+                how = f"{hhmm(event.at)}: {safe(event.subject)}{by}"
+                break
+        elsewhere = [entry.name for entry, vm in fleet.vms() if vm.uuid == self.ref.uuid]
+        return how + (f"; it is on {safe(', '.join(elsewhere))} now" if elsewhere else "")
+
+    def _read_journal(self, fleet: Fleet) -> None:
+        """Read the journal of earlier runs when the page is opened, and when a task of another program ended."""
+        seen = tuple(task.id for task in fleet.tasks if task.phase.is_final and task.vm_uuid == self.ref.uuid)
+        if seen != self._read_for:
+            self._read_for = seen
+            self.run_worker(self._load_journal(), group="journal", exclusive=True)
+
+    async def _load_journal(self) -> None:
+        await self.past.load(self.face, self.whose())
+        if self.shown is not None:
+            self.shown.show_fleet(self.fleet)
+
+    def whose(self) -> Subject:
+        """Return whose journal it is."""
+        return Subject(self.ref.host, "", self.ref.uuid)
+
+    def problem(self) -> Problem | None:
+        """Return the worst that is wrong with the VM."""
+        return next((one for one in self.face.problems if one.ref == self.ref), None)
+
+    def old(self) -> bool:
+        """Return whether what is shown is what was."""
+        return bool(self.gone) or (self.row is not None and not self.row.live)
+
+    def subject_line(self) -> Text:
+        """Return its name, where it is and what it does."""
+        tones, row, width = self.face.tones, self.row, self.size.width
+        text = Text(no_wrap=True)
+        if row is None:
+            text.append(" This VM is not known.", tones[Tone.WARN])
+            return text
+        if self.gone:
+            rest = [Span(f"   gone {self.gone}", Tone.WARN)]
+        else:
+            rest = [Span("   "), Span(state_text(row), state_tone(row)), Span(f" {since_words(row)}", Tone.MUTED)]
+            if not row.live:
+                rest = [Span(f"   {state_text(row)}; its host does not answer", Tone.WARN)]
+            problem = self.problem()
+            if problem is not None and problem.text != state_text(row):
+                tone = Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
+                rest.append(Span(f"   {problem.text}", tone))
+        host = f" on {safe(row.entry.name, limit=40)}"
+        taken = cell_width(host) + sum(cell_width(span.text) for span in rest)
+        name = shorten(safe(row.vm.name), max(24, width - 1 - taken))
+        text.append(f" {name}", tones[Tone.ACCENT] + Style(bold=True, strike=bool(self.gone) or None))
+        text.append(host, tones[Tone.MUTED])
+        for span in rest:
+            text.append(span.text, tones[span.tone])
+        text.truncate(width)
+        return text
+
+    def key_hints(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that work now."""
+        yield "< >", "tabs"
+        if not self.gone:
+            yield "x", "power"
+        if self.shown is not None and self.shown.searched() is not None:
+            yield "/", "find"
+        yield "r", "read again"
+        yield "i", "facts"
+        yield "y", "copy"
+        yield "l", "why"
+        yield from super().key_hints()
+        yield "q", "back"
+
+    # -- what commands act on
+
+    def noun(self) -> Noun:
+        """Commands act on the VM."""
+        return Noun.VM
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return the VM that is shown, unless it is gone."""
+        entry, vm = self.fleet.host(self.ref.host), self.fleet.vm(self.ref)
+        return (Target.of_vm(entry, vm),) if entry is not None and vm is not None else ()
+
+    # -- keys
+
+    def action_why(self) -> None:
+        """Show why it is in its state: its journal."""
+        self.tab = "journal"
+
+    def action_read_again(self) -> None:
+        """Read its host anew, and what is shown of it."""
+        self.face.read_again(self.ref.host)
+        super().action_read_again()
+
+    def action_facts(self) -> None:
+        """Show facts, and the virsh line of every command."""
+        from kvmtui.screens.facts import FactsScreen
+
+        targets = self.targets()
+        if targets:
+            self.app.push_screen(FactsScreen(Noun.VM, targets[0]))
+
+    def action_copy(self) -> None:
+        """Offer what can be copied."""
+        from kvmtui.screens.copying import CopyScreen
+
+        if self.row is not None:
+            self.app.push_screen(CopyScreen(self.row))
+
+
+class OverviewTab(TextTab):
+    """How it stands, what it has and what it is."""
+
+    def __init__(self, page: VmPage) -> None:
+        super().__init__()
+        self._page = page
+
+    def show_fleet(self, fleet: Fleet) -> None:
+        """Show the newest figures."""
+        page, face = self._page, self.face
+        row = page.row
+        if row is None or not self.size.width:
+            return
+        now, tones = face.now(), face.tones
+        recent = short_lines(entries(fleet, page.whose(), page.past.tasks), now, tones)
+        sheet = Sheet(tones, self.size.width - 1, face.glyphs)
+        lines = overview(VmPicture(row, page.problem(), face.history(page.ref), recent), sheet)
+        if page.old():
+            head = Text(last_seen(row) or "as last seen", tones[Tone.WARN], no_wrap=True)
+            lines = [head, *greyed(lines, tones[Tone.MUTED])]
+        self.view.show(lines)
+
+
+class JournalTab(TextTab):
+    """Why it is in its state, then what was done to it and what happened to it."""
+
+    note = "newest first   / find"
+
+    def __init__(self, page: VmPage) -> None:
+        super().__init__()
+        self._page = page
+
+    def show_fleet(self, fleet: Fleet) -> None:
+        """Show what is new."""
+        page, face = self._page, self.face
+        width = self.size.width - 1
+        if page.row is None or width < 1:
+            return
+        tones, now = face.tones, face.now()
+        sheet = Sheet(tones, width, face.glyphs)
+        self._why(page, sheet)
+        found = entries(fleet, page.whose(), page.past.tasks)
+        sheet.head("JOURNAL")
+        sheet.lines += long_lines(found, now, tones, width)
+        if not found:
+            said = "Nothing was done to it, and nothing was seen." if page.past.read else "Reading the journal ..."
+            sheet.line(Span(said, Tone.MUTED))
+        self.view.show(sheet.lines)
+
+    def _why(self, page: VmPage, sheet: Sheet) -> None:
+        row = page.row
+        if row is None:
+            return
+        sheet.head("WHY")
+        if page.gone:
+            sheet.wrapped("gone", page.gone, Tone.WARN)
+        vm = row.vm
+        sheet.fact("state", Span(state_text(row), state_tone(row)))
+        sheet.fact("reason", vm.reason.value or "the hypervisor gives none")
+        if since_words(row):
+            exact = vm.since is not None and vm.since.exact
+            sheet.fact("since", since_words(row), Span("" if exact else "  the change itself was not seen", Tone.MUTED))
+        condition = row.entry.condition
+        if not condition.is_answering:
+            sheet.fact("host", Span(f"{safe(row.entry.name)}: {condition.kind.value}", Tone.BAD))
+            if condition.why:
+                sheet.wrapped("", safe(condition.why))
+            if condition.hint:
+                sheet.wrapped("what to do", safe(condition.hint))
+        problem = page.problem()
+        if problem is not None:
+            tone = Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
+            sheet.wrapped("problem", problem.text, tone)
+            advice = remedy(row, problem)
+            if advice:
+                sheet.wrapped("what to do", advice)

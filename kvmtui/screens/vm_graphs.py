@@ -1,0 +1,367 @@
+"""A VM's figures over time: six charts that share a span of time and a read-out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan, log, nan
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from textual import getters, on
+from textual.binding import Binding
+from textual.containers import Grid, VerticalScroll
+
+from kvmtui.core.fields import vm_row
+from kvmtui.core.inventory import Severity, TaskPhase
+from kvmtui.core.text import safe
+from kvmtui.core.units import bps, hhmmss, latency, size
+from kvmtui.screens.actions import GRAPHS, bindings
+from kvmtui.screens.tabs import TabBody
+from kvmtui.widgets.chart import Chart
+from kvmtui.widgets.plot import Mark, Picture, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from textual.binding import BindingType
+    from textual.widget import Widget
+
+    from kvmtui.core.fields import VmRow
+    from kvmtui.core.history import History, Recording
+    from kvmtui.core.inventory import Fleet, VmRef
+
+SPANS = ((60.0, "1 minute"), (300.0, "5 minutes"), (900.0, "15 minutes"), (3600.0, "1 hour"), (0.0, "all that is kept"))
+"""Seconds, 0 for all; and what each is called."""
+FIRST_SPAN = 2
+LOWEST = 8  # lines of a chart
+TWO_COLUMNS = 76  # cells from which charts stand in two columns
+DEVICES_AT_ONCE = 3  # lines of a chart that can be told apart are six
+CHARTS = ("cpu", "memory", "disk", "network", "iops", "latency")
+WAIT = "recorded since this page was opened"
+
+Line = tuple[Sequence[float], Sequence[float]]
+
+
+class Past(NamedTuple):
+    """What is kept of a VM: points each 10 s, and every reading since its graphs were opened."""
+
+    history: History | None
+    recording: Recording | None
+
+    @property
+    def first(self) -> float | None:
+        """The oldest time there is."""
+        found = [times[0] for times in self._all_times() if len(times)]
+        return min(found, default=None)
+
+    @property
+    def newest(self) -> float | None:
+        """The newest time there is."""
+        found = [times[-1] for times in self._all_times() if len(times)]
+        return max(found, default=None)
+
+    def _all_times(self) -> list[Sequence[float]]:
+        kept = (self.history, self.recording)
+        return [one.series("cpu")[0] for one in kept if one is not None]
+
+    def line(self, name: str, start: float, step: float) -> Line:
+        """Return a series from `start` on: the readings where they reach back so far, else the points each 10 s.
+
+        What stands closer than `step` seconds becomes one point, its mean.
+        """
+        recording, history = self.recording, self.history
+        recorded: Line = recording.series(name) if recording is not None and name in recording.names else ((), ())
+        kept: Line = history.series(name) if history is not None and name in KEPT else ((), ())
+        if len(recorded[0]) and (not len(kept[0]) or recorded[0][0] <= max(start, kept[0][0] + 10.0)):
+            return thinned(recorded, start, step)
+        return thinned(kept, start, step)
+
+    def devices(self, ending: str) -> list[str]:
+        """Return the devices with a series of that ending: "read", "rx"."""
+        names = self.recording.names if self.recording is not None else ()
+        return [name.removesuffix(f".{ending}") for name in names if name.endswith(f".{ending}")]
+
+
+KEPT = frozenset(("cpu", "steal", "mem", "mem_host", "read", "write", "rx", "tx"))
+
+
+def thinned(line: Line, start: float, step: float) -> Line:
+    """Return a line with at most one point each `step` seconds: the mean of those that fall together."""
+    times, values = line
+    out_times: list[float] = []
+    out_values: list[float] = []
+    bucket, total, count, seen = None, 0.0, 0, 0.0
+    for at, value in zip(times, values, strict=False):
+        if at < start - 2 * step:
+            continue
+        here = int(at / step) if step else at
+        if here != bucket:
+            if bucket is not None:
+                out_times.append(seen)
+                out_values.append(total / count if count else nan)
+            bucket, total, count = here, 0.0, 0
+        seen = at
+        if not isnan(value):
+            total += value
+            count += 1
+    if bucket is not None:
+        out_times.append(seen)
+        out_values.append(total / count if count else nan)
+    return out_times, out_values
+
+
+def round_bytes(largest: float) -> float:
+    """Return the next of 1, 2, 5, 10 ... 500 of a binary unit."""
+    if largest <= 1.0:
+        return 1024.0
+    power = int(log(largest, 1024))
+    unit = 1024.0**power
+    for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1024):
+        if step * unit >= largest:
+            return step * unit
+    return 1024.0 * unit
+
+
+class GraphsTab(TabBody, can_focus=True):
+    """The charts of a VM."""
+
+    DEFAULT_CSS = """
+    GraphsTab VerticalScroll { height: 1fr; width: 100%; scrollbar-size-vertical: 1; }
+    GraphsTab Grid { grid-gutter: 0 2; height: auto; width: 100%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(GRAPHS),
+        Binding("down,j", "by(1)", "down", show=False),
+        Binding("up,k", "by(-1)", "up", show=False),
+        Binding("pagedown,ctrl+d,G,end", "by(100)", "down", show=False),
+        Binding("pageup,ctrl+u,g,home", "by(-100)", "up", show=False),
+    ]
+    scroller = getters.query_one(VerticalScroll)
+
+    def __init__(self, ref: VmRef) -> None:
+        super().__init__()
+        self._ref = ref
+        self._span = FIRST_SPAN
+        self._device = 0  # 0: all together
+        self._read_at: float | None = None
+        self._drawn: tuple[object, ...] | None = None
+
+    def compose(self) -> Iterator[Widget]:
+        """Compose the charts."""
+        with VerticalScroll(can_focus=False), Grid():
+            for name in CHARTS:
+                chart = Chart(glyphs=self.face.glyphs, id=f"chart-{name}")
+                chart.can_focus = False  # the keys are for all charts at once
+                yield chart
+
+    def opened(self) -> None:
+        """Have every reading kept from now on."""
+        self.face.look_at(self._ref, graphs=True)
+
+    def closed(self) -> None:
+        """Go on looking at the VM; what was recorded stays for a while."""
+        self.face.look_at(self._ref)
+
+    def on_resize(self) -> None:
+        """Give the charts the room there is."""
+        columns = 2 if self.size.width >= TWO_COLUMNS else 1
+        height = max(LOWEST, self.size.height // (len(CHARTS) // columns))
+        self.query_one(Grid).styles.grid_size_columns = columns
+        for chart in self.query(Chart):
+            chart.styles.height = height
+        self._drawn = None
+        self.call_after_refresh(self._again)
+
+    def _again(self) -> None:
+        if self.is_attached and self.display:
+            self.show_fleet(self.face.fleet)
+
+    # -- showing
+
+    def show_fleet(self, fleet: Fleet) -> None:
+        """Draw what is new."""
+        history = self.face.history(self._ref)
+        past = Past(history, history.full if history is not None else None)
+        row = vm_row(fleet, self._ref, self.face.now())
+        charts = {str(chart.id).removeprefix("chart-"): chart for chart in self.query(Chart)}
+        width = max(20, next(iter(charts.values())).size.width - 8)
+        start, end = self._window(past, width)
+        devices = self._devices(past)
+        marks = self._marks(fleet, start, end)
+        stamp = (past.newest, start, end, self._device, devices, marks, self.size, row is None)
+        if stamp == self._drawn:
+            return
+        self._drawn = stamp
+        self.note = self._note(devices)
+        step = (end - start) / (2 * width)
+        drawer = _Drawer(past, start, end, step, marks, "no figures in this time" if past.newest else "no figures yet")
+        for name, picture in drawer.pictures(row, devices).items():
+            charts[name].show(picture)
+
+    def _window(self, past: Past, width: int) -> tuple[float, float]:
+        """Return the time that is shown; its end moves by whole cells, so that most of a line stays as it was."""
+        now, first = self.face.now(), past.first
+        seconds = SPANS[self._span][0]
+        if not seconds:
+            seconds = max(60.0, now - first + 1.0) if first is not None else 60.0
+        cell = seconds / width
+        end = (int(now / cell) + 1) * cell
+        return end - seconds, end
+
+    def _devices(self, past: Past) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the disks and interfaces that are drawn each by itself; () for all together."""
+        disks, nics = past.devices("read"), past.devices("rx")
+        choices = 1 + max(len(disks), len(nics))
+        self._device %= choices if choices > 2 else 1
+        if not self._device:
+            return (
+                tuple(disks) if 1 < len(disks) <= DEVICES_AT_ONCE else (),
+                tuple(nics) if 1 < len(nics) <= DEVICES_AT_ONCE else (),
+            )
+        return tuple(disks[self._device - 1 : self._device]), tuple(nics[self._device - 1 : self._device])
+
+    def _note(self, devices: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+        words = [SPANS[self._span][1], "+ - zoom", "left right read"]
+        if self._device:
+            words.insert(1, " ".join(safe(name, limit=20) for group in devices for name in group))
+            words.append("d next device")
+        return "   ".join(words)
+
+    def _marks(self, fleet: Fleet, start: float, end: float) -> tuple[Mark, ...]:
+        """Return what happened to the VM in the time that is shown."""
+        ref = self._ref
+        found = [
+            Mark(event.at, event.subject)
+            for event in fleet.events
+            if event.vm is not None and event.vm.uuid == ref.uuid and event.severity is not Severity.NONE
+        ]
+        told = {round(mark.at / 5) for mark in found}
+        found += [
+            Mark(task.ended or task.started, f"{task.label} {task.phase.value}")
+            for task in fleet.tasks
+            if task.vm_uuid == ref.uuid
+            and task.phase not in (TaskPhase.WAITING, TaskPhase.REFUSED)
+            and round((task.ended or task.started) / 5) not in told
+        ]
+        return tuple(sorted(mark for mark in found if start <= mark.at <= end))
+
+    # -- keys
+
+    def action_by(self, lines: int) -> None:
+        """Scroll the charts."""
+        self.scroller.scroll_relative(y=lines, animate=False)
+
+    def action_read(self, step: int) -> None:
+        """Move the read-out of all charts."""
+        first, *rest = self.query(Chart)
+        first.action_read(step)
+        for chart in rest:
+            chart.read(first.read_at)
+        self._read_at = first.read_at
+
+    def action_zoom(self, step: int) -> None:
+        """Show a shorter or longer time."""
+        self._span = max(0, min(len(SPANS) - 1, self._span + step))
+        self._show_again()
+
+    def action_device(self) -> None:
+        """Show the next disk and interface by itself, after the last one all together."""
+        self._device += 1
+        self._show_again()
+
+    def _show_again(self) -> None:
+        self._drawn = None
+        self.show_fleet(self.face.fleet)
+        self.screen.show_subject()  # type: ignore[attr-defined] # a TabbedPage
+
+    def step_back(self) -> bool:
+        """Take the read-out away."""
+        if self._read_at is None:
+            return False
+        self._read_at = None
+        for chart in self.query(Chart):
+            chart.read(None)
+        return True
+
+    @on(Chart.Read)
+    def _read(self, event: Chart.Read) -> None:
+        event.stop()
+        self._read_at = event.at
+        for chart in self.query(Chart):
+            if chart is not event.chart:
+                chart.read(event.at)
+
+    def take_focus(self) -> None:
+        """Take the keys for all charts."""
+        self.focus()
+
+    @property
+    def read_out(self) -> str:
+        """The time of the read-out, "" when there is none."""
+        return "" if self._read_at is None else hhmmss(self._read_at)
+
+
+class _Drawer:
+    """Makes the pictures of one span of time."""
+
+    def __init__(self, past: Past, start: float, end: float, step: float, marks: tuple[Mark, ...], note: str) -> None:
+        self._past = past
+        self._start, self._end, self._step = start, end, step
+        self._marks = marks
+        self._note = note
+
+    def pictures(self, row: VmRow | None, devices: tuple[tuple[str, ...], tuple[str, ...]]) -> dict[str, Picture]:
+        """Return the picture of each chart."""
+        disks, nics = devices
+        most = float(max(row.vm.memory_max, row.vm.memory)) if row is not None else 0.0
+        memory = (("guest", "mem"), ("host", "mem_host"))
+        return {
+            "cpu": self._picture("CPU %", (("CPU", "cpu"), ("steal", "steal")), "{:.0f} %".format, 100.0),
+            "memory": self._picture("Memory", memory, size, most or None, at_least=True),
+            "disk": self._picture("Disk", _pairs(disks, "read", "write"), bps, None),
+            "network": self._picture("Network", _pairs(nics, "rx", "tx"), bps, None),
+            "iops": self._picture("IOPS", _singles(disks, "iops"), "{:.0f}".format, None, waits=True),
+            "latency": self._picture("Latency", _singles(disks, "latency"), latency, None, waits=True),
+        }
+
+    def _picture(
+        self,
+        title: str,
+        names: Sequence[tuple[str, str]],
+        unit: Callable[[float], str],
+        top: float | None,
+        *,
+        at_least: bool = False,
+        waits: bool = False,
+    ) -> Picture:
+        series = []
+        for label, name in names:
+            times, values = self._past.line(name, self._start, self._step)
+            if len(times):
+                series.append(Series(label, times, values))
+        largest = max(
+            (
+                value
+                for one in series
+                for at, value in zip(one.times, one.values, strict=True)
+                if not isnan(value) and self._start <= at <= self._end
+            ),
+            default=0.0,
+        )
+        if (top is None and unit is bps) or (at_least and top is not None and largest > top):
+            top = round_bytes(largest)
+        recorded = waits and (self._past.recording is None or not len(self._past.recording))
+        note = WAIT if recorded else self._note
+        return Picture(title, tuple(series), self._start, self._end, top, unit=unit, marks=self._marks, note=note)
+
+
+def _pairs(devices: Sequence[str], one: str, other: str) -> tuple[tuple[str, str], ...]:
+    """Return the labels and series of two figures, of each device or of all together."""
+    if not devices:
+        return ((one, one), (other, other))
+    return tuple((f"{name} {word}", f"{name}.{word}") for name in devices for word in (one, other))
+
+
+def _singles(devices: Sequence[str], word: str) -> tuple[tuple[str, str], ...]:
+    if not devices:
+        return (("all" if word == "iops" else "worst", word),)
+    return tuple((name, f"{name}.{word}") for name in devices)

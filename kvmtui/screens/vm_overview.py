@@ -1,0 +1,342 @@
+"""What a VM's page says first: how it stands now, its disks and interfaces, what it is, and what was done to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.text import Text
+
+from kvmtui.core.capacity import fullest_pool
+from kvmtui.core.fields import Tone, state_text
+from kvmtui.core.fields.field import rising
+from kvmtui.core.fields.vm import STEAL_BAD, STEAL_WARN
+from kvmtui.core.fields.vm_state import state_tone
+from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
+from kvmtui.core.text import safe
+from kvmtui.core.units import bps, day_or_time, hhmmss, latency, pair, percent, size
+from kvmtui.screens.about import AGENTS, since_text
+from kvmtui.screens.sheet import Head, Sheet, Span, side_by_side
+from kvmtui.widgets.spark import sparkline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kvmtui.core.fields import VmRow
+    from kvmtui.core.inventory import Address, Disk, Nic
+    from kvmtui.core.metrics import DiskRates, History, NicRates, VmRates
+    from kvmtui.core.problems import Problem
+
+TWO_COLUMNS, THREE_COLUMNS = 100, 180  # cells from which parts stand side by side
+TREND_POINTS = 36
+TREND_MINUTES = 6
+RECENT = 5  # journal lines
+IO_REASONS = (Reason.IO_ERROR, Reason.POOL_FULL)
+
+
+class VmPicture(NamedTuple):
+    """All that the sheet is made of."""
+
+    row: VmRow
+    problem: Problem | None
+    history: History | None
+    recent: Sequence[Text]  # journal lines, newest first
+
+
+def overview(picture: VmPicture, sheet: Sheet) -> list[Text]:
+    """Return the sheet's lines for its width."""
+    width = sheet.width
+    if width < TWO_COLUMNS:
+        now(picture, sheet)
+        devices(picture.row, sheet)
+        identity(picture.row, sheet)
+        journal(picture.recent, sheet)
+        return sheet.lines
+    if width < THREE_COLUMNS:
+        left = sheet.beside((width - 3) * 56 // 100)
+        right = sheet.beside(width - 3 - left.width)
+        now(picture, left)
+        devices(picture.row, left)
+        identity(picture.row, right)
+        below = sheet.beside(width)
+        journal(picture.recent, below)
+        return [*side_by_side([left, right]), Text(), *below.lines]
+    each = (width - 6) // 3
+    sheets = [sheet.beside(each), sheet.beside(each - 10), sheet.beside(width - 6 - 2 * each + 10)]
+    now(picture, sheets[0])
+    devices(picture.row, sheets[0])
+    identity(picture.row, sheets[1])
+    journal(picture.recent, sheets[2])
+    return side_by_side(sheets)
+
+
+def now(picture: VmPicture, sheet: Sheet) -> None:
+    """Add how it stands now."""
+    row = picture.row
+    vm, rates = row.vm, row.measured
+    sheet.head("NOW")
+    sheet.fact("state", Span(f"{state_text(row)} ", state_tone(row)), Span(since_words(row), Tone.MUTED))
+    if vm.state is VmState.RUNNING and vm.reason is not Reason.NONE and vm.job is None:
+        sheet.fact("why", f"{vm.reason.value}")
+    if picture.problem is not None:
+        tone = Tone.BAD if picture.problem.severity is Severity.BAD else Tone.WARN
+        sheet.wrapped("problem", picture.problem.text, tone)
+        advice = remedy(row, picture.problem)
+        if advice:
+            sheet.wrapped("what to do", advice)
+    if vm.job is not None:
+        whose = "" if vm.job.ours else ", not by kvmtui"
+        done = "" if vm.job.percent is None else f", {vm.job.percent:.0f} %"
+        sheet.fact("job", Span(f"{safe(vm.job.kind, limit=60)}{done}{whose}", Tone.ACCENT))
+    if rates is None:
+        sheet.fact("vCPUs", vcpus_text(row))
+        sheet.fact("memory", memory_size(row))
+    else:
+        _load(rates, picture.history, sheet)
+
+
+def _load(rates: VmRates, history: History | None, sheet: Sheet) -> None:
+    cores = "-" if rates.cpu_cores is None else f"{rates.cpu_cores:.1f}"
+    share = rates.cpu_percent
+    sheet.gauge("CPU", share, rising(share, 75.0, 90.0), Span(f"{cores} of {rates.vcpus} vCPUs"))
+    sheet.fact(
+        "steal",
+        Span(percent(rates.steal), rising(rates.steal, STEAL_WARN, STEAL_BAD)),
+        Span("" if rates.steal is None else "  runnable but waiting, mean over its vCPUs", Tone.MUTED),
+    )
+    used, total = rates.memory_used, rates.memory_total
+    share = 100.0 * used / total if used is not None and total else None
+    old = (
+        Span("the guest's report is old", Tone.WARN) if rates.memory_stale else Span("as the guest sees it", Tone.MUTED)
+    )
+    if used is None:
+        old = Span("the guest does not tell", Tone.MUTED)
+    sheet.gauge("memory", share, rising(share, 90.0, 97.0), Span(pair(used, total)), old)
+    sheet.fact("", Span(f"{'':12} {size(rates.memory_rss):>5}  "), Span("resident on the host", Tone.MUTED))
+    if rates.stalled:
+        sheet.fact("disks", Span("stall: a busy disk has completed nothing for 10 s", Tone.BAD))
+    if not rates.complete:
+        sheet.fact("", Span("its monitor did not answer: no disk or balloon figures this time", Tone.WARN))
+    if history is not None and len(history):
+        _times, values = history.series("cpu")
+        points = min(TREND_POINTS, max(8, sheet.width - 24))
+        line = sparkline(values[-points:], 0.0, 100.0, sheet.glyphs)
+        sheet.fact("CPU trend", Span(line.rjust(points), Tone.ACCENT), Span(f"  {points // 6} min", Tone.MUTED))
+
+
+def since_words(row: VmRow) -> str:
+    """Return since when its state holds; of a host that does not answer, nothing: the state says when it was seen."""
+    return since_text(row.vm.since, row.now) if row.live else ""
+
+
+def remedy(row: VmRow, problem: Problem) -> str:
+    """Return what a person can do about a problem; "" when its text says enough."""
+    vm = row.vm
+    if vm.state is VmState.PAUSED and vm.reason in IO_REASONS:
+        fullest = fullest_pool(row.entry.state)
+        where = f" on pool {safe(fullest[0].name, limit=40)}" if fullest is not None and fullest[1] > 90.0 else ""
+        return f"Make room{where} or mend its storage, then x u resumes it."
+    if vm.state is VmState.CRASHED:
+        return "! f ends what is left of it, then x s starts it anew."
+    if vm.state is VmState.OFF and "should be on" in problem.text:
+        return "x s starts it; x n takes its autostart away."
+    if row.stopping is not None:
+        return "The guest has not shut down. A console may tell why; ! f pulls its plug."
+    return ""
+
+
+# -- devices
+
+
+def devices(row: VmRow, sheet: Sheet) -> None:
+    """Add its disks and interfaces, with what they do now."""
+    vm, rates = row.vm, row.measured
+    disks = {one.name: one for one in rates.disks} if rates is not None else {}
+    heads = (
+        Head("DISKS", 7),
+        Head("bus", 7),
+        Head("format", 6),
+        Head("fill", 14),
+        Head("read", 7, right=True),
+        Head("write", 7, right=True),
+        Head("IOPS", 5, right=True),
+        Head("lat", 5, right=True),
+    )
+    lines: list[Sequence[Span]] = []
+    for disk in vm.disks:
+        lines.append(_disk_cells(disk, disks.get(disk.target)))
+        lines.append((Span(_disk_source(disk), Tone.MUTED),))
+    sheet.table("DISKS", heads, lines, "no disks")
+    nics = {one.name: one for one in rates.nics} if rates is not None else {}
+    columns = (
+        Head("NICS", 9),
+        Head("model", 8),
+        Head("MAC", 17),
+        Head("rx", 7, right=True),
+        Head("tx", 7, right=True),
+        Head("drops", 6, right=True),
+    )
+    lines = []
+    told: set[str] = set()
+    for nic in vm.nics:
+        lines.append(_nic_cells(nic, nics.get(nic.target)))
+        lines.append((Span(_nic_place(nic), Tone.MUTED),))
+        mine = [one for one in vm.addresses if one.mac and one.mac.lower() == nic.mac.lower()]
+        told.update(one.ip for one in mine)
+        lines += [(_address(one, row.now),) for one in mine]
+    others = [one for one in vm.addresses if one.ip not in told]
+    lines += [(_address(one, row.now),) for one in others]
+    sheet.table("NICS", columns, lines, "no interfaces")
+
+
+def _disk_cells(disk: Disk, rates: DiskRates | None) -> tuple[Span, ...]:
+    name = Span(safe(disk.target, limit=20), Tone.ACCENT)
+    facts = (Span(safe(disk.bus, limit=20)), Span(safe(disk.format, limit=20)))
+    if rates is None:
+        return (name, *facts, *([Span("-", Tone.MUTED)] * 5))
+    return (
+        name,
+        *facts,
+        _fill(rates),
+        Span(bps(rates.read_bps)),
+        Span(bps(rates.write_bps)),
+        Span(f"{rates.read_iops + rates.write_iops:.0f}"),
+        Span(latency(rates.latency_ms), rising(rates.latency_ms, 50.0, 200.0) if rates.latency_ms else Tone.MUTED),
+    )
+
+
+def _fill(rates: DiskRates) -> Span:
+    """Return how much of a disk is allocated; a full image is nothing to worry about by itself."""
+    capacity, allocation = rates.capacity, rates.allocation
+    if not capacity or allocation is None:
+        return Span("-", Tone.MUTED)
+    return Span(f"{pair(allocation, capacity)} {100 * allocation / capacity:.0f} %")
+
+
+def _disk_source(disk: Disk) -> str:
+    words = [safe(disk.source) or "empty"]
+    if disk.device != "disk":
+        words.append(safe(disk.device, limit=20))
+    words += [
+        word for word, so in (("read-only", disk.readonly), ("shared", disk.shareable), ("overlay", disk.overlay)) if so
+    ]
+    return "  ".join(words)
+
+
+def _nic_cells(nic: Nic, rates: NicRates | None) -> tuple[Span, ...]:
+    name = Span(safe(nic.target, limit=20) or "off", Tone.ACCENT if nic.target else Tone.MUTED)
+    facts = (Span(safe(nic.model, limit=20)), Span(safe(nic.mac, limit=20)))
+    if rates is None:
+        return (name, *facts, *([Span("-", Tone.MUTED)] * 3))
+    return (
+        name,
+        *facts,
+        Span(bps(rates.rx_bps)),
+        Span(bps(rates.tx_bps)),
+        Span(f"{rates.drops:.0f}/s", Tone.WARN if rates.drops >= 1 else Tone.MUTED),
+    )
+
+
+def _nic_place(nic: Nic) -> str:
+    return f"{safe(nic.kind, limit=20)} {safe(nic.source, limit=60)}".strip()
+
+
+def _address(address: Address, now_: float) -> Span:
+    return Span(f"{safe(address.ip, limit=60)}  by {address.source.value}, {day_or_time(address.at, now_)}")
+
+
+# -- what it is
+
+
+def identity(row: VmRow, sheet: Sheet) -> None:
+    """Add what it is and how it is defined."""
+    vm = row.vm
+    sheet.head("WHAT IT IS")
+    sheet.wrapped("name", safe(vm.name), most=6)
+    if vm.title:
+        sheet.wrapped("title", safe(vm.title), most=2)
+    if vm.description:
+        sheet.wrapped("note", safe(vm.description, limit=1000), most=4)
+    if vm.tags:
+        sheet.wrapped("tags", " ".join(f"#{safe(tag, limit=40)}" for tag in vm.tags), most=3)
+    sheet.fact("UUID", safe(vm.uuid))
+    sheet.grid(_facts(row))
+
+
+def _facts(row: VmRow) -> Iterable[tuple[str, str, Tone]]:
+    vm, plain, warn = row.vm, Tone.NORMAL, Tone.WARN
+    yield "host", safe(row.entry.name), plain
+    yield "id", str(vm.domain_id) if vm.domain_id is not None else "", plain
+    yield "OS", safe(vm.os, limit=60) or "unknown", plain
+    yield "agent", AGENTS[vm.agent], warn if vm.agent is AgentState.DISCONNECTED and vm.is_active else plain
+    yield "vCPUs", vcpus_text(row), plain
+    yield "memory", memory_size(row), plain
+    yield "CPU model", safe(vm.cpu_model, limit=60) or "the hypervisor's default", plain
+    yield "acceleration", *accel_text(vm.accel)
+    yield "firmware", vm.firmware or "unknown", plain
+    yield "machine", f"{safe(vm.machine, limit=40)} {safe(vm.arch, limit=20)}".strip(), plain
+    yield "TPM", "yes" if vm.tpm else "", plain
+    yield "NVRAM", safe(vm.nvram), plain
+    yield "autostart", "on" if vm.autostart else "off", plain
+    yield "definition", *definition_text(row)
+    yield "snapshots", "unknown" if vm.snapshots is None else str(vm.snapshots), plain
+    if vm.saved:
+        yield "saved state", "its next start goes on from there", plain
+    if vm.template:
+        yield "template", "it is not started", warn
+    if vm.owner:
+        yield "owner", f"{safe(vm.owner, limit=40)}: change it there", warn
+    if vm.immovable:
+        yield "cannot move", safe(", ".join(vm.immovable)), warn
+
+
+def vcpus_text(row: VmRow) -> str:
+    """Return "4" or "2 of 8"."""
+    vm = row.vm
+    if not vm.vcpus:
+        return "unknown"
+    return f"{vm.vcpus} of {vm.vcpus_max}" if vm.vcpus_max > vm.vcpus else str(vm.vcpus)
+
+
+def memory_size(row: VmRow) -> str:
+    """Return "4.0G" or "2.0G of 4.0G"."""
+    vm = row.vm
+    if not vm.memory and not vm.memory_max:
+        return "unknown"
+    return f"{size(vm.memory)} of {size(vm.memory_max)}" if vm.memory_max > vm.memory else size(vm.memory)
+
+
+def accel_text(accel: str) -> tuple[str, Tone]:
+    """Return how its CPUs are run."""
+    if accel == "kvm":
+        return "KVM", Tone.NORMAL
+    if accel == "qemu":
+        return "none: emulated, slow", Tone.WARN
+    return safe(accel, limit=30) or "unknown", Tone.NORMAL
+
+
+def definition_text(row: VmRow) -> tuple[str, Tone]:
+    """Return whether its definition outlives it, and whether it is what runs."""
+    vm = row.vm
+    if not vm.persistent:
+        return "transient: gone when it stops", Tone.WARN
+    if vm.pending:
+        return "stored; differs from what runs", Tone.WARN
+    return "stored", Tone.NORMAL
+
+
+def journal(recent: Sequence[Text], sheet: Sheet) -> None:
+    """Add the last lines of its journal."""
+    sheet.head("JOURNAL")
+    if not recent:
+        sheet.line(Span("Nothing was done to it, and nothing was seen.", Tone.MUTED))
+    for line in recent[:RECENT]:
+        shown = line.copy()
+        shown.truncate(sheet.width)
+        sheet.lines.append(shown)
+
+
+def last_seen(row: VmRow) -> str:
+    """Return "as last seen at 14:02:53" for a VM whose host does not answer, else ""."""
+    if row.live or row.entry.state is None:
+        return ""
+    return f"as last seen at {hhmmss(row.entry.state.at)}"
