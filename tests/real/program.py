@@ -185,7 +185,9 @@ class Program(Terminal):
         super().close()
 
 
-def kvmtui(*arguments: str, home: Home, on: Host | None = None, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+def kvmtui(
+    *arguments: str, home: Home, on: Host | None = None, timeout: float = 90
+) -> subprocess.CompletedProcess[str]:
     """Run a headless verb to its end, here or on a host."""
     argv = [KVMTUI, *arguments]
     try:
