@@ -83,9 +83,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
         for each in theme.THEMES:
             self.register_theme(each)
-        wished = engine.settings.theme or str(memory.get("theme") or "") or theme.DEFAULT
-        wished = theme.NAMES.get(wished, wished)
-        self.theme = wished if wished in self.available_themes else theme.DEFAULT
+        first = theme.wished(engine.settings.theme, memory.get("theme"), os.environ)
+        self.theme = first if first in self.available_themes else theme.DEFAULT
         self.set_keymap({id_: key for id_, key in engine.settings.keys.items() if registry.by_id(id_) is None})
 
     # -- life

@@ -75,22 +75,40 @@ THEMES = (
         dark=True,
     ),
 )
-"""Registered by the app. The 16-colour one is Textual's `textual-ansi`, which uses the terminal's own colours."""
+"""Registered by the app. The 16-colour one is Textual's `ansi-dark`, which uses the terminal's own colours."""
 
-NAMES = {"ansi": "textual-ansi", "16-colour": "textual-ansi", "default": DEFAULT}
+SIXTEEN = "ansi-dark"
+NAMES = {"ansi": SIXTEEN, "16-colour": SIXTEEN, "default": DEFAULT}
 """Short names for the configuration."""
+
+
+def wished(configured: str, remembered: object, environ: Mapping[str, str]) -> str:
+    """Return the theme to begin with: the configured one, the last one, or what the terminal can show."""
+    name = configured or (remembered if isinstance(remembered, str) else "")
+    if not name:
+        name = SIXTEEN if environ.get("TERM", "") in ("linux", "vt100", "vt220", "ansi") else DEFAULT
+    return NAMES.get(name, name)
 
 
 def defaults(current: Theme) -> dict[str, str]:
     """Return the variables that a theme need not set: muted text, and the cursor with and without the focus."""
     background, primary = current.background, current.primary
     if background is None or primary.startswith("ansi") or background.startswith("ansi"):
-        return {"kvmtui-muted": "ansi_bright_black", "kvmtui-cursor": "ansi_blue", "kvmtui-blurred": "ansi_black"}
+        # Sixteen colours cannot be blended, and some of them cannot be read on another: the cursor is reversed.
+        return {
+            "kvmtui-muted": "ansi_bright_black",
+            "kvmtui-cursor": "ansi_default",
+            "kvmtui-cursor-style": "reverse",
+            "kvmtui-blurred": "ansi_default",
+            "kvmtui-blurred-style": "underline",
+        }
     base, tint = Color.parse(background), Color.parse(primary)
     return {
         "kvmtui-muted": "#8a8a8a" if current.dark else "#5f5f5f",
         "kvmtui-cursor": base.blend(tint, 0.38).hex,
+        "kvmtui-cursor-style": "bold",
         "kvmtui-blurred": base.blend(tint, 0.16).hex,
+        "kvmtui-blurred-style": "none",
     }
 
 
