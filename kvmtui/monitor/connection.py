@@ -237,7 +237,8 @@ class Connection:
         monitor = self._monitor
         looked_at = monitor.looked_at
         want = Want(
-            delay=count % _DELAY_EVERY == 0,
+            # Steal needs two readings: the first two ask for it, so that it is known from the start.
+            delay=count < 2 or count % _DELAY_EVERY == 0,
             delay_of=frozenset((looked_at,)) if looked_at else frozenset(),
             per_cpu=monitor.looked_at_host,
         )
