@@ -12,12 +12,11 @@ from textual import events
 from textual.app import App
 from textual.reactive import reactive
 
-from kvmtui import paths, theme
+from kvmtui import theme
 from kvmtui.commands import registry
 from kvmtui.core.inventory import Fleet, TaskPhase, VmRef
 from kvmtui.core.problems import fleet_problems
 from kvmtui.core.text import safe
-from kvmtui.engine import Engine
 from kvmtui.screens.actions import RESERVED, single_keys
 from kvmtui.screens.asking import Asking
 from kvmtui.screens.fleet import FleetPage
@@ -26,7 +25,6 @@ from kvmtui.screens.page import Page
 from kvmtui.screens.places import Place, Places
 from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
-from kvmtui.terminal import screen_only
 from kvmtui.widgets import glyphs
 from kvmtui.widgets.chords import Chords, Leader, Pass
 from kvmtui.widgets.driver import ReadDriver, name_of, read_of
@@ -39,11 +37,12 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Command, Judgement, Target
-    from kvmtui.config import Settings
     from kvmtui.core.fields import Tone
     from kvmtui.core.inventory import TaskView
     from kvmtui.core.metrics import History
     from kvmtui.core.problems import Problem
+    from kvmtui.engine import Engine
+    from kvmtui.engine.garbage import GarbageSearch
 
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")
@@ -61,10 +60,13 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     # Who shows a part of it repaints that part; Textual would paint the whole screen for each new fleet.
     fleet: reactive[Fleet] = reactive(Fleet(0.0), init=False, repaint=False, always_update=True)
 
-    def __init__(self, engine: Engine, memory: StateFile, *, headless: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, memory: StateFile, *, headless: bool = False, search: GarbageSearch | None = None
+    ) -> None:
         super().__init__(driver_class=None if headless else ReadDriver)
         self.engine = engine
         self.memory = memory
+        self._search = search
         self.marks = Marks()
         self.glyphs = glyphs.glyphs_for(os.environ)
         self.bindings = registry.bind(
@@ -122,6 +124,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         page = self.page
         if page is not None:
             page.show_fleet(self.fleet)
+        if self._search is not None:
+            self._search.consider(self.idle_seconds())
 
     def _take_fleet(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -411,6 +415,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def _took(self, event: events.Key) -> bool:
         """Handle a key that is not Textual's; return whether it was one."""
         if self._asking.busy:
+            if event.key == "escape":
+                self._asking.give_up()
             return True  # a dialog is about to be painted: what was typed before it is not meant for it
         page = self.page
         if page is None:
@@ -460,14 +466,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             self.tell("q leaves.")
 
 
-async def _run(settings: Settings) -> int:
-    """Begin to connect, then show the screen until it is left or a fault of the program ends it."""
-    engine = Engine(settings)
+async def show(engine: Engine, search: GarbageSearch | None = None) -> int:
+    """Show the screen until it is left or a fault of the program ends it; returns the exit code."""
     memory = StateFile()
-    await engine.start()
+    app = KvmtuiApp(engine, memory, search=search)
     try:
-        app = KvmtuiApp(engine, memory)
-        screen = asyncio.create_task(app.run_async(mouse=settings.mouse))
+        screen = asyncio.create_task(app.run_async(mouse=engine.settings.mouse))
         fault = asyncio.create_task(engine.fault())
         await asyncio.wait({screen, fault}, return_when=asyncio.FIRST_COMPLETED)
         if fault.done():
@@ -479,10 +483,3 @@ async def _run(settings: Settings) -> int:
         return code or app.return_code or 0
     finally:
         memory.save()
-        await engine.stop()
-
-
-def run_app(settings: Settings) -> int:
-    """Show the screen until it is left; returns the exit code."""
-    with screen_only(paths.log_file()):
-        return asyncio.run(_run(settings))

@@ -79,9 +79,9 @@ def _open_screen(given: Namespace) -> int:
     _log(settings.log_level)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise KvmtuiError("The screen needs a terminal.", hint="Without one, use `kvmtui vms` and the other verbs.")
-    from kvmtui.app import run_app  # noqa: PLC0415 - the headless verbs load no Textual
+    from kvmtui.cli.screen import open_screen  # noqa: PLC0415 - the headless verbs need no screen
 
-    return run_app(settings)
+    return open_screen(settings)
 
 
 def _headless(given: Namespace, output: Output) -> int:

@@ -1,0 +1,41 @@
+"""Opens the screen: begins to connect to the hosts, and loads the toolkit meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from kvmtui import paths
+from kvmtui.engine import Engine
+from kvmtui.engine.garbage import GarbageSearch
+from kvmtui.terminal import screen_only
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kvmtui.config import Settings
+
+
+def open_screen(settings: Settings) -> int:
+    """Show the screen until it is left; returns the exit code."""
+    search = GarbageSearch()
+    search.hold()
+    with screen_only(paths.log_file()):
+        return asyncio.run(_run(settings, search))
+
+
+async def _run(settings: Settings, search: GarbageSearch) -> int:
+    engine = Engine(settings)
+    await engine.start()
+    try:
+        # Loading takes as long as connecting to a host nearby: neither waits for the other.
+        show = await asyncio.to_thread(_load)
+        return await show(engine, search)
+    finally:
+        await engine.stop()
+
+
+def _load() -> Callable[[Engine, GarbageSearch], Awaitable[int]]:
+    from kvmtui.app import show  # noqa: PLC0415 - this is where the toolkit is loaded, and only for the screen
+
+    return show
