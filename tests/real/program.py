@@ -164,6 +164,15 @@ class Program(Terminal):
         self.keys(key)
         self.wait_gone(title)
 
+    def fill_in(self, shown: str) -> None:
+        """Leave the last field of a form, review the form, and see `shown` in the review; then do it."""
+        self.keys("tab", "enter")
+        self.wait(r"\[Do it\]")
+        self.wait(shown)
+        time.sleep(READING)
+        self.keys("enter")
+        self.wait_gone(r"\[Do it\]")
+
     def ask(self, line: str) -> None:
         """Enter a line after `:`."""
         self.type_text(f":{line}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.real.lab import Guest, GuestSpec, Host, Lab, until
+from tests.real.lab import Guest, GuestSpec, Host, Lab
 from tests.real.program import Program
 
 if TYPE_CHECKING:
@@ -152,9 +152,7 @@ def test_tags(program: Program, life: Guest) -> None:
     program.keys("#")
     program.wait(r"^ *tags life on hv1")
     program.type_text("web prod")
-    program.keys("tab", "enter")
-    program.wait(r"\[Do it\]")
-    until(lambda: "[Do it]" not in program.text() or program.keys("enter"), "the form is done", pause=0.5)
+    program.fill_in("metadata|desc|tags")
     program.wait_task("tags life")
     program.wait("#web #prod")
     assert ">web<" in life.host.virsh("dumpxml", "life", "--inactive")
@@ -186,9 +184,8 @@ def test_delete(program: Program, hv1: Host, make_guest: MakeGuest) -> None:
     program.chord("!", "d", "doomed")
     program.wait(r"^ *delete doomed on hv1")
     program.wait(r"vda /var/lib/libvirt/images/doomed.qcow2")
-    program.keys("space", "tab", "enter")
-    program.wait(r"undefine .*--storage vda")
-    until(lambda: "type doomed and press enter" in program.text() or program.keys("enter"), "the question", pause=0.6)
+    program.keys("space")
+    program.fill_in("undefine .*--storage vda")
     program.read_dialog(r"Delete doomed on hv1\?")
     program.type_text("doome")
     program.keys("enter")

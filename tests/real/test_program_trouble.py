@@ -1,0 +1,205 @@
+"""Hosts and guests that hang, crash and come back, as the screen shows them; and a terminal that nothing spoils."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real.lab import Host, Lab, until
+from tests.real.lab.guest import crowd
+from tests.real.program import SETTINGS, Home, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+USUAL = "[ui]\nrefresh = 1.0\n"  # what finds a silent host, and brings it back, as everybody has it
+SAYS_SO = 10.0  # seconds within which the row of a host says that it does not answer
+PAINTS = 1.0  # seconds within which a key shows, on a machine that does a lot else
+
+
+@pytest.fixture
+def other(hv1: Host) -> Iterator[Host]:
+    """hv1 with a few guests that cost nothing, beside the host that gets into trouble."""
+    guests = crowd(hv1, 4, prefix="well")
+    yield hv1
+    for guest in guests:
+        guest.remove()
+
+
+def figures(program: Program, name: str) -> Callable[[], str]:
+    """Return what gives the CPU column of a host, as it is now."""
+
+    def now() -> str:
+        found = re.search(rf"^.{{3}}{name} +(\d+) ", program.text(), re.MULTILINE)
+        return found[1] if found else ""
+
+    return now
+
+
+def keeps_refreshing(program: Program, host: Host, times: int = 3) -> None:
+    """See the figures of a host change, again and again."""
+    figure = figures(program, host.name)
+    for _ in range(times):
+        before = figure()
+        until(lambda before=before: figure() not in ("", before), f"{host.name} has other figures", timeout=20)  # type: ignore[misc]
+
+
+def keys_work(program: Program) -> None:
+    """See every move of the cursor at once."""
+    for key in ("g", "j", "j", "k"):
+        before = program.cursor()
+        began = time.monotonic()
+        program.keys(key)
+        until(lambda before=before: program.cursor() != before, f"{key} moves the cursor", pause=0.005)  # type: ignore[misc]
+        assert time.monotonic() - began < PAINTS
+
+
+def test_a_host_that_hangs_says_so_and_spoils_nothing_else(other: Host, own_host: Host, lab: Lab) -> None:
+    lab.crowd(own_host, 2)
+    with Program.on(other, own_host, settings=USUAL) as program:
+        program.wait_vm("crowd-02", rf"on +{own_host.name}")
+        own_host.stop()
+        try:
+            program.wait_host(own_host.name, r"no answer since \d\d:\d\d:\d\d", timeout=SAYS_SO)
+            program.wait(r"hosts 1/2")
+            program.wait(rf"^.{{3}}2 VMs of {own_host.name} +as last seen at \d\d:\d\d:\d\d")
+            keeps_refreshing(program, other)
+            keys_work(program)
+            other.virsh("destroy", "well-01")
+            program.wait_vm("well-01", "off")
+            assert "no answer since" in program.wait_host(own_host.name, "no answer since")
+        finally:
+            own_host.cont()
+        program.wait_host(own_host.name, r"\d+ %")
+        program.wait(rf"^\d\d:\d\d:\d\d +{own_host.name} answers again")
+        program.wait(rf"^.{{3}}crowd-02 +on +{own_host.name}")
+        keeps_refreshing(program, own_host, times=1)
+
+
+def test_nothing_can_be_changed_on_a_host_that_hangs(own_host: Host, lab: Lab) -> None:
+    (guest,) = lab.crowd(own_host, 1)
+    with Program.on(own_host) as program:
+        program.select(guest.name)
+        own_host.stop()
+        program.wait_host(own_host.name, "no answer since", timeout=SAYS_SO)
+        program.keys("escape")
+        program.ask(f"force-off {guest.name}")
+        program.wait(rf"{own_host.name} (does not answer|has not answered)|no answer")
+        own_host.cont()
+        program.wait_host(own_host.name, r"\d+ %")
+        assert guest.state() == "running"
+
+
+def test_a_crashed_libvirtd_comes_back_by_itself(own_host: Host, lab: Lab) -> None:
+    (guest,) = lab.crowd(own_host, 1)
+    with Program.on(own_host) as program:
+        program.wait_vm(guest.name, "on")
+        own_host.kill9()
+        program.wait_host(own_host.name, r"(down|no answer) since", timeout=SAYS_SO)
+        program.wait("hosts 0/1")
+        own_host.restart()
+        program.wait_host(own_host.name, r"\d+ %")
+        program.wait_vm(guest.name, rf"on +{own_host.name} +\d\.\d/1")
+        own_host.virsh("destroy", guest.name)
+        program.wait_vm(guest.name, "off")
+
+
+def test_a_guest_that_hangs_is_shown_and_the_others_go_on(own_host: Host, lab: Lab) -> None:
+    """A stopped QEMU: its monitor answers nobody, and libvirt makes everybody wait who asks for it."""
+    hung, well = lab.crowd(own_host, 2)
+    with Program.on(own_host, settings=USUAL) as program:
+        program.wait_vm(hung.name, r"on +\S+ +\d\.\d/1")
+        pid = own_host.qemu_pid(hung.name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            program.wait(
+                rf"^.{{3}}{hung.name} .*(not answer|unknown|hung|stuck|job)|{hung.name}.*(not answer|stuck)", 60
+            )
+            program.wait_vm(well.name, r"on +\S+ +\d\.\d/1", timeout=60)
+            own_host.virsh("suspend", well.name)
+            program.wait_vm(well.name, "paused")
+            keys_work(program)
+            keeps_refreshing(program, own_host)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        program.wait_vm(hung.name, r"on +\S+ +\d\.\d/1", timeout=90)
+
+
+def test_leaving_is_immediate_while_a_host_hangs(own_host: Host) -> None:
+    with Program.on(own_host) as program:
+        own_host.stop()
+        try:
+            program.wait_host(own_host.name, "no answer since", timeout=SAYS_SO)
+            began = time.monotonic()
+            program.leave()
+            assert time.monotonic() - began < 3, "it waited for a host that hangs"
+        finally:
+            own_host.cont()
+
+
+def test_leaving_before_a_host_has_answered(own_host: Host) -> None:
+    own_host.stop()
+    try:
+        with Program(Home({own_host.name: own_host.uri})) as program:
+            program.wait_host(own_host.name, "connecting")
+            program.leave()
+    finally:
+        own_host.cont()
+
+
+FOREIGN = """
+import ctypes, sys, threading, time
+libc = ctypes.CDLL(None)
+
+def noise():
+    for number in range(40):
+        text = b"FOREIGN %d\\n" % number
+        libc.write(2, text, len(text))
+        time.sleep(0.05)
+
+threading.Timer(1.0, noise).start()
+from kvmtui.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_what_a_library_writes_never_reaches_the_screen(hv1: Host) -> None:
+    """As glib, libvirt and ssh do: straight to descriptor 2, from C."""
+    home = Home({"hv1": hv1.uri})
+    with Program(home, argv=[sys.executable, "-c", FOREIGN]) as program:
+        program.wait_host("hv1", r"\d+ %")
+        seen: list[str] = []
+        until(lambda: seen.append(program.text()) or "FOREIGN 39" in home.log(), "the noise is in the log")
+        assert not [text for text in seen if "FOREIGN" in text]
+        program.leave()
+        assert "FOREIGN" not in program.text()
+
+
+def test_the_screen_survives_a_flapping_host(own_host: Host) -> None:
+    """What libvirt and glib say of broken connections stays out of the screen: each row is one that belongs there."""
+    with Program.on(own_host, settings=SETTINGS) as program:
+        for _ in range(3):
+            own_host.kill9()
+            program.wait("hosts 0/1", SAYS_SO)
+            own_host.restart()
+            program.wait_host(own_host.name, r"\d+ %")
+        before = program.screen()
+        program.keys("ctrl+l")
+        program.wait_quiet(0.2)
+        program.wait_host(own_host.name, r"\d+ %")
+        belongs = {shape(row) for row in program.screen()}
+        assert [row for row in before if shape(row) not in belongs] == [], "a repaint has removed these"
+        program.leave()
+
+
+def shape(row: str) -> str:
+    """The row without what may change from one second to the next: figures, and which events are the newest."""
+    if re.match(r"\d\d:\d\d:\d\d( x)? +own\d+ (is not connected|stopped answering|answers again)", row):
+        return "an event"
+    return re.sub(r"[\d.█▏▎▍▌▋▊▉▁▂▃▄▅▆▇ -]+", " ", row)
