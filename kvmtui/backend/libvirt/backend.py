@@ -43,6 +43,7 @@ class LibvirtBackend:
         self._lingering: set[Lane] = set()
         self._wake: Callable[[Wake], None] | None = None
         self._host: Host | None = None
+        self._master: ssh.Master | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._reader = Reader(self._lanes)
         self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active_vcpus)
@@ -83,6 +84,9 @@ class LibvirtBackend:
         )
         bell = Bell(loop, lambda wake: self._heard(lanes, wake))
         self._current = lanes
+        if self._master is None and self._address.transport is uri.Transport.SSH:
+            self._master = ssh.Master.of(self._address)
+            self._master.take()
         self._reader.touch_all()
         self._sampler.forget()
         try:
@@ -94,6 +98,9 @@ class LibvirtBackend:
                 self._let_go()
             else:
                 lanes.drop()
+            if self._master is not None:
+                # A master whose network has gone would hold up the next attempt as well.
+                self._master.end_if_idle()
             raise
         task = asyncio.create_task(self._hear_rest(lanes, bell))
         self._background.add(task)
@@ -130,8 +137,9 @@ class LibvirtBackend:
     async def close(self) -> None:
         """Let go of everything at once; never waits for the host."""
         self._let_go()
-        if self._address.transport is uri.Transport.SSH:
-            ssh.Master.of(self._address).end()
+        master, self._master = self._master, None
+        if master is not None:
+            master.leave()
 
     def _lanes(self) -> Lanes:
         if self._current is None:

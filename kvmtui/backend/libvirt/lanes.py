@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DETAIL_LANES = 3
-LONG_LANES = 4
+# With the event and the bulk lane these are the 10 sessions that sshd allows on one connection.
+READ_LANES = 2
+CHANGE_LANES = 3
+LONG_LANES = 3
 MOST_LINGERING = 8
 OPEN_SECONDS = 10.0
 OPEN_SSH_SECONDS = 20.0
@@ -33,7 +35,9 @@ class Lanes:
         self._lingering = lingering
         self._on_lost = on_lost
         self._opening = asyncio.Lock()
-        self._slots = asyncio.Semaphore(DETAIL_LANES)
+        # Changes that take long (a start whose hook waits) must not keep reads from coming through.
+        self._reads = asyncio.Semaphore(READ_LANES)
+        self._changes = asyncio.Semaphore(CHANGE_LANES)
         self._longs = asyncio.Semaphore(LONG_LANES)
         self._open: set[Lane] = set()
         self._idle: list[Lane] = []
@@ -75,22 +79,21 @@ class Lanes:
         """Run a read or a change on the first of a few lanes that is free."""
         if self.is_single and self._event is not None:
             return await self._event.call(work, seconds, change=change)
+        slots = self._changes if change else self._reads
         try:
             async with asyncio.timeout(seconds):
-                await self._slots.acquire()
+                await slots.acquire()
         except TimeoutError:
-            raise Busy(f"{DETAIL_LANES} other calls to {self._address.label} are still under way.") from None
+            raise Busy(f"Other calls to {self._address.label} are still under way; this one was not sent.") from None
         try:
             return await self._on_some_lane(work, seconds, change=change)
         finally:
-            self._slots.release()
+            slots.release()
 
     async def alone(self, work: Work[T], *, change: bool = True) -> T:
-        """Run something long on a lane of its own, without a deadline."""
+        """Run something long on a lane of its own, without a deadline; waits while several others do."""
         if self.is_single and self._event is not None:
             return await self._event.call(work, None, change=change)
-        if self._longs.locked():
-            raise Busy(f"{LONG_LANES} long operations are under way on {self._address.label}.")
         async with self._longs:
             lane = await self._new()
             try:

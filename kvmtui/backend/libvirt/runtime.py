@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 _LONGEST = 60  # a socket's path may have 107 bytes, and ssh adds 17 to that of its control socket
+
+FAREWELL_SECONDS = 0.3  # what the end of the program may take
 
 _lock = threading.Lock()
 _numbers = itertools.count(1)
@@ -54,12 +58,28 @@ def _make() -> Path:
     for place in places:
         if not place or len(place) > _LONGEST or not Path(place).is_dir():
             continue
+        _sweep(Path(place))
         with contextlib.suppress(OSError):
             made = Path(tempfile.mkdtemp(prefix="kvmtui-", dir=place))
             if _runs_programs(made):
+                _lock_for_life(made)
                 return made
             shutil.rmtree(made, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix="kvmtui-"))
+
+
+def _sweep(place: Path) -> None:
+    """Remove what processes that were killed have left: nobody holds their lock any more."""
+    for left in place.glob("kvmtui-*/lock"):
+        with contextlib.suppress(OSError):
+            with left.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent, ignore_errors=True)
+
+
+def _lock_for_life(made: Path) -> None:
+    handle = os.open(made / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def _runs_programs(place: Path) -> bool:
@@ -72,7 +92,8 @@ def _runs_programs(place: Path) -> bool:
 
 
 def _remove(made: Path) -> None:
+    deadline = time.monotonic() + FAREWELL_SECONDS
     for process in _farewells:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.3)
+            process.wait(max(0.0, deadline - time.monotonic()))
     shutil.rmtree(made, ignore_errors=True)

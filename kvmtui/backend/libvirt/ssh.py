@@ -12,6 +12,8 @@ import hashlib
 import os
 import shlex
 import signal
+import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt.uri import Address
 
 CONNECT_TIMEOUT = 10  # seconds
+
+_users: Counter[Path] = Counter()
+"""How many backends of this process use a master, by its control socket."""
 NEVER_ASK = ("-o", "BatchMode=yes")
 
 
@@ -44,9 +49,18 @@ class Master:
         name = hashlib.sha256("\0".join((*destination, address.parameter("keyfile"))).encode()).hexdigest()[:12]
         return cls(destination, runtime.directory() / f"m{name}")
 
-    def end(self) -> None:
-        """Ask the master to end, without waiting; its sessions end with it."""
-        if self.control.exists():
+    def take(self) -> None:
+        """Note one more user of the master in this process."""
+        _users[self.control] += 1
+
+    def leave(self) -> None:
+        """Note one user less; the master of none is asked to end, without waiting."""
+        _users[self.control] -= 1
+        self.end_if_idle(0)
+
+    def end_if_idle(self, others: int = 1) -> None:
+        """Ask the master to end when no more than `others` use it; its sessions end with it."""
+        if _users[self.control] <= others and self.control.exists():
             runtime.farewell(["ssh", "-O", "exit", "-o", f"ControlPath={self.control}", *self.destination])
 
 
@@ -99,7 +113,7 @@ def end_process(token: str, report: Path) -> bool:
         return False
     try:
         # The handle was opened first: should the number be given to another process, the proof fails.
-        if f"KVMTUI_LANE={token}".encode() not in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+        if f"KVMTUI_LANE={token}".encode() not in _environment(pid):
             return False
         signal.pidfd_send_signal(handle, signal.SIGKILL)
     except OSError:
@@ -109,3 +123,14 @@ def end_process(token: str, report: Path) -> bool:
     finally:
         with contextlib.suppress(OSError):
             os.close(handle)
+
+
+def _environment(pid: int) -> list[bytes]:
+    """Return a process's environment; for an instant while it becomes another program it shows none."""
+    text = b""
+    for _ in range(10):
+        text = Path(f"/proc/{pid}/environ").read_bytes()
+        if text:
+            break
+        time.sleep(0.001)
+    return text.split(b"\0")

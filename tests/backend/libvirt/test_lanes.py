@@ -164,13 +164,15 @@ async def test_a_late_change_is_unknown_and_a_late_read_is_not(several: Lanes) -
     assert await several.event(lambda session: session.conn.getType(), 5) == "TEST"
 
 
-async def test_at_most_three_calls_run_beside_each_other_and_the_rest_is_told_busy(several: Lanes) -> None:
-    running = [asyncio.create_task(several.detail(_sleep(0.3), 5)) for _ in range(3)]
+async def test_few_changes_run_beside_each_other_the_rest_is_told_busy_and_reads_come_through(several: Lanes) -> None:
+    running = [asyncio.create_task(several.detail(_sleep(0.3), 5, change=True)) for _ in range(lanes.CHANGE_LANES)]
     await asyncio.sleep(0.05)
-    with pytest.raises(Busy):
-        await several.detail(_sleep(0), 0.05)
+    with pytest.raises(Busy) as raised:
+        await several.detail(_sleep(0), 0.05, change=True)
+    assert not raised.value.unknown
+    await several.detail(_sleep(0), 0.2)
     await asyncio.gather(*running)
-    await several.detail(_sleep(0), 5)
+    await several.detail(_sleep(0), 5, change=True)
 
 
 async def test_calls_of_one_lane_never_overlap(several: Lanes) -> None:

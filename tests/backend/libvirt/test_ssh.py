@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmtui.backend.libvirt import ssh
+from kvmtui.backend.libvirt import runtime, ssh
 from kvmtui.backend.libvirt.transport import SshLine
 from kvmtui.backend.libvirt.uri import parse
 
@@ -115,3 +115,26 @@ def test_hosts_share_a_master_only_when_all_that_matters_is_the_same() -> None:
     }
     assert len(controls) == 5
     assert all(len(str(control)) < 90 for control in controls)
+
+
+def test_a_master_ends_with_its_last_user_only(fake_ssh: Path) -> None:
+    first, second = (ssh.Master.of(parse(f"qemu+ssh://hv1/{path}")) for path in ("system", "session"))
+    first.control.touch()
+    first.take()
+    second.take()
+    first.leave()
+    first.end_if_idle()
+    second.leave()
+    runtime._farewells[-1].kill()
+    runtime._farewells[-1].wait()
+    first.control.unlink()
+    assert runtime._farewells[-1].args == ["ssh", "-O", "exit", "-o", f"ControlPath={first.control}", "--", "hv1"]
+
+
+def test_what_a_killed_process_left_is_swept_and_what_a_living_one_has_is_not(tmp_path: Path) -> None:
+    for name in ("kvmtui-dead", "kvmtui-living", "kvmtui-being-made"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "kvmtui-dead/lock").touch()
+    runtime._lock_for_life(tmp_path / "kvmtui-living")
+    runtime._sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"kvmtui-living", "kvmtui-being-made"}
