@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from textual.app import App
     from textual.screen import Screen
+    from textual.worker import Worker
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Answers, Command, Judgement, Question, Scene, Target
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 REASONS_SHOWN = 4
+SLOW = 0.4  # seconds after which it is said that a host is being read
 
 
 class Services(Protocol):
@@ -43,6 +45,7 @@ class Asking:
         self._app = app
         self._engine = engine
         self._marks = marks
+        self._work: Worker[None] | None = None
         self.busy = False
         """Whether something is about to be asked: keys that come before it is painted are not meant for it."""
 
@@ -56,7 +59,15 @@ class Asking:
         """Ask what the command asks, and run it; returns at once."""
         self.busy = True
         self._marks.this_row = False
-        self._app.run_worker(self._guarded(command, targets, hidden, answers), name=command.id, exit_on_error=True)
+        self._work = self._app.run_worker(
+            self._guarded(command, targets, hidden, answers), name=command.id, exit_on_error=True
+        )
+
+    def give_up(self) -> None:
+        """Leave what a slow host is being read for; nothing has been sent to it."""
+        if self.busy and self._work is not None:
+            self._work.cancel()
+            self.busy = False
 
     async def _guarded(
         self, command: Command, targets: tuple[Target, ...], hidden: tuple[Target, ...], answers: Answers | None
@@ -116,7 +127,13 @@ class Asking:
         """Return the validated answers; None when the form was left. Raises Refused for one that will not do."""
         if answers is None and not command.form:
             return command.validate({})
-        questions = await command.asked(self._engine.scene(), self._engine.backend(target.host), target)
+        slow = self._app.set_timer(
+            SLOW, lambda: self._tell(f"Reading {safe(target.name)} on {safe(target.host)}: esc leaves it.")
+        )
+        try:
+            questions = await command.asked(self._engine.scene(), self._engine.backend(target.host), target)
+        finally:
+            slow.stop()
         if answers is not None:
             return self._given(command, questions, several, answers)
         # What is read from one VM, its disks above all, is no answer for another.
@@ -181,7 +198,7 @@ class Asking:
     async def _leave(self, running: Sequence[TaskView]) -> None:
         try:
             question = Confirmation(
-                title=f"Quit while {len(running)} task{'s' if len(running) > 1 else ''} run?",
+                title=f"Quit while {len(running)} tasks run?" if len(running) > 1 else "Quit while a task runs?",
                 level=Level.ORDINARY,
                 names=("kvmtui",),
                 lines=(
