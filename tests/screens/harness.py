@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -166,6 +166,13 @@ class Desk:
             event.read = Read(self._reads, time.monotonic(), (name_of(event),))  # type: ignore[attr-defined]
             await self._send([event])
 
+    def events(self, *keys: str) -> list[events.Event]:
+        """Return the events of keys that each come in a read of their own."""
+        return [event for key in keys for event in self._tagged([key_event(key)], late=True)]
+
+    def click_events(self, x: int, y: int) -> list[events.Event]:
+        return [_mouse(kind, x, y, button=1) for kind in (events.MouseDown, events.MouseUp)]
+
     async def type(self, text: str) -> None:
         """Type a text, each character in a read of its own."""
         await self.press(*text)
@@ -184,8 +191,8 @@ class Desk:
     async def click(self, x: int, y: int, *, times: int = 1) -> None:
         """Click the left button on a cell of the screen."""
         for _ in range(times):
-            for kind in (events.MouseDown, events.MouseUp):
-                await self._send([_mouse(kind, x, y, button=1)])
+            for event in self.click_events(x, y):
+                await self._send([event])
 
     async def click_on(self, words: str, *, times: int = 1) -> None:
         """Click where these words begin."""
@@ -243,12 +250,9 @@ class Desk:
 
         for one in (self.app, *screen.walk_children(with_self=True)):
             left += one.call_later(handled)
-        if left:
-            ended = asyncio.create_task(done.wait())
-            crashed = asyncio.create_task(self.app._exception_event.wait())
-            await asyncio.wait({ended, crashed}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
-            ended.cancel()
-            crashed.cancel()
+        while left and self.app.is_running and self.app._exception is None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), 0.05)
 
     async def until(self, true: Callable[[], object], what: str = "") -> None:
         """Wait until it is true."""
