@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LONGEST = 4000  # characters of a text
 LONGEST_XML = 2_000_000
 LABEL = 16  # cells
+SHOW = ("vm", "show")
 
 
 class Item(NamedTuple):
@@ -50,9 +51,7 @@ def items(row: VmRow) -> list[Item]:
     found += [
         Item("v", "virsh, its XML", safe(vm_line(target, "dumpxml"), limit=LONGEST)),
         Item("s", "virsh, start it", safe(vm_line(target, "start"), limit=LONGEST)),
-        Item(
-            "k", "kvmtui", safe(shlex.join(("kvmtui", "-c", target.uri, "vm", "show", vm_word(target))), limit=LONGEST)
-        ),
+        Item("k", "kvmtui", safe(shlex.join(("kvmtui", "-c", target.uri, *SHOW, vm_word(target))), limit=LONGEST)),
         Item("h", "host's address", safe(target.uri, limit=LONGEST)),
     ]
     return found
@@ -64,7 +63,7 @@ class CopyScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     CopyScreen { align: left bottom; background: transparent; }
     CopyScreen > TextView { height: 0; background: $surface; }
-    CopyScreen.-copied > TextView { height: auto; max-height: 60%; }
+    CopyScreen.-copied > TextView { height: auto; }
     CopyScreen > Lines { height: auto; background: $panel; padding: 0 1; }
     """
     AUTO_FOCUS: ClassVar[str | None] = ""
@@ -113,6 +112,7 @@ class CopyScreen(ModalScreen[None]):
             lines.append(line)
         said = self._said or "a letter copies   esc goes back"
         lines.append(Text(shorten(said, width), tones[Tone.NORMAL if self._said else Tone.MUTED]))
+        self.view.styles.max_height = max(3, self.app.size.height - len(lines))
         self.menu.show(lines)
 
     def on_key(self, event: events.Key) -> None:
@@ -150,7 +150,7 @@ class CopyScreen(ModalScreen[None]):
         self.add_class("-copied")
         self.view.show([Text(piece, no_wrap=True) for piece in pieces])
         self.view.action_first()
-        self._say(f"{label} copied, where the terminal takes it; else select it above with shift-drag.   esc goes back")
+        self._say(f"{label}: copied where the terminal takes it; else shift-drag selects it above.")
 
     def _say(self, sentence: str) -> None:
         self._said = sentence

@@ -66,7 +66,7 @@ class FactsScreen(ModalScreen[None]):
         title.append(safe(self._target.name), tones[Tone.ACCENT])
         title.append(where, tones[Tone.MUTED])
         self.query_one("#title", Line).say(title)
-        foot = "esc goes back   j k move   shift-drag selects text   nothing here changes anything"
+        foot = "esc goes back   j k move   nothing here changes anything"
         self.query_one("#foot", Line).say(Text(foot, tones[Tone.MUTED], no_wrap=True))
         self.view.focus()
         self.call_after_refresh(self._show)

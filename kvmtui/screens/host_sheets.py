@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kvmtui.core.metrics import HostRates
     from kvmtui.core.problems import Problem
 
-TWO_COLUMNS, THREE_COLUMNS = 100, 180
+TWO_COLUMNS, THREE_COLUMNS = 116, 180
 PAGE = 4096  # bytes; what KSM counts in
 BUSY, FULL = 75.0, 90.0  # percent
 
@@ -178,11 +178,11 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
     if state is None:
         return
     heads = (
-        Head("POOLS", 12),
+        Head("POOLS", 12, grows=True),
         Head("fill", 12),
         Head("", 5, right=True),
         Head("used", 10, right=True),
-        Head("path", 24),
+        Head("path", 18, grows=True),
     )
     rows = []
     for pool in sorted(state.pools, key=lambda one: one.name):
@@ -199,7 +199,7 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
             )
         )
     sheet.table("POOLS", heads, rows, "no storage pools")
-    columns = (Head("NETWORKS", 16), Head("state", 9), Head("autostart", 9), Head("bridge", 15))
+    columns = (Head("NETWORKS", 16, grows=True), Head("state", 9), Head("autostart", 9), Head("bridge", 15))
     lines = [
         (
             Span(safe(one.name), Tone.NORMAL if one.active else Tone.MUTED),
@@ -256,7 +256,7 @@ def _facts(host: Host, load: HostRates | None, details: HostDetails | None) -> I
     yield "uptime", f"~{duration(up)}" if up is not None else "unknown", plain
     yield "CPU model", f"{safe(host.cpu_model, limit=60)} {safe(host.arch, limit=20)}".strip(), plain
     yield "CPUs", f"{host.cpus}", plain
-    yield "topology", f"{host.sockets} sockets x {host.cores} x {host.threads}" if host.sockets else "", plain
+    yield "topology", topology(host), plain
     yield "clock", f"{host.mhz / 1000:.1f} GHz" if host.mhz else "", plain
     yield "NUMA cells", str(host.numa_cells or "unknown"), plain
     yield "memory", size(host.memory), plain
@@ -269,6 +269,14 @@ def _facts(host: Host, load: HostRates | None, details: HostDetails | None) -> I
     yield safe(host.driver, limit=12) or "hypervisor", version_text(host.hypervisor_version), plain
     if host.lacks:
         yield "cannot", ", ".join(sorted(host.lacks)), warn
+
+
+def topology(host: Host) -> str:
+    """Return "2 sockets, 16 cores, 2 threads"; "" when it is not told."""
+    if not host.sockets:
+        return ""
+    counts = ((host.sockets, "socket"), (host.cores, "core"), (host.threads, "thread"))
+    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
 
 
 def _extensions(host: Host, details: HostDetails) -> tuple[str, Tone]:
@@ -358,8 +366,13 @@ def _cpu_rows(cpus: Sequence[tuple[int, float]], all_: int, sheet: Sheet) -> Non
         sheet.lines.append(line)
 
 
+def _cpu_tone(share: float) -> Tone:
+    """Return the tone of one CPU: a busy one is worth a look, but nothing is wrong with it."""
+    return Tone.WARN if share >= FULL else Tone.NORMAL
+
+
 def _cpu_cell(line: Text, cpu: int, share: float, width: int, sheet: Sheet) -> None:
-    tone = rising(share, BUSY, FULL)
+    tone = _cpu_tone(share)
     line.append(f"{cpu:>3} ", sheet.tones[Tone.MUTED])
     if width == FULL_CELL:
         room = width - 8
@@ -381,7 +394,7 @@ def _dense_rows(cpus: Sequence[tuple[int, float]], sheet: Sheet) -> None:
         for index, (_, share) in enumerate(part):
             if index and index % 8 == 0:
                 line.append(" ")
-            tone = rising(share, BUSY, FULL)
+            tone = _cpu_tone(share)
             sign = levels[max(1, min(8, int(share * 8 / 100) + 1))]
             line.append(sign, sheet.tones[Tone.ACCENT if tone is Tone.NORMAL else tone])
         sheet.lines.append(line)
@@ -390,7 +403,7 @@ def _dense_rows(cpus: Sequence[tuple[int, float]], sheet: Sheet) -> None:
 def _cells(details: HostDetails, sheet: Sheet) -> None:
     heads = (
         Head("NUMA", 6),
-        Head("CPUs", 20),
+        Head("CPUs", 14, grows=True),
         Head("memory", 7, right=True),
         Head("free", 7, right=True),
         Head("huge pages: size, total, free", 34),

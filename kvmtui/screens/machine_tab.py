@@ -122,7 +122,7 @@ def _load(machine: Machine, sheet: Sheet) -> None:
 
 def _flows(machine: Machine, sheet: Sheet) -> None:
     heads: Sequence[Head] = (
-        Head("FILE SYSTEMS", 20),
+        Head("FILE SYSTEMS", 20, grows=True),
         Head("fill", 12),
         Head("", 5, right=True),
         Head("used", 10, right=True),
@@ -135,14 +135,14 @@ def _flows(machine: Machine, sheet: Sheet) -> None:
         rows.append((Span(safe(volume.where)), fill, Span(percent(share), tone), Span(pair(volume.used, volume.total))))
     sheet.table("FILE SYSTEMS", heads, rows, "none on a disk")
     for title, ways, flows in (("DISKS", ("read", "write"), machine.disks), ("NETWORK", ("rx", "tx"), machine.nics)):
-        heads = (Head(title, 20), Head(ways[0], 9, right=True), Head(ways[1], 9, right=True))
+        heads = (Head(title, 16, grows=True), Head(ways[0], 9, right=True), Head(ways[1], 9, right=True))
         cells = [(Span(safe(one.name, limit=40)), Span(bps(one.in_bps)), Span(bps(one.out_bps))) for one in flows]
         sheet.table(title, heads, cells, "none")
 
 
 def _processes(machine: Machine, sheet: Sheet) -> None:
     heads = (
-        Head("QEMU PROCESSES", 20),
+        Head("QEMU PROCESSES", 20, grows=True),
         Head("PID", 8, right=True),
         Head("CPU %", 6, right=True),
         Head("RSS", 6, right=True),

@@ -30,11 +30,12 @@ class Span(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A column of a small table; the first one of a table takes the room that is left."""
+    """A column of a small table; one that grows takes the room that is left, up to twice its width."""
 
     title: str
     width: int
     right: bool = False
+    grows: bool = False
 
 
 class Sheet:
@@ -112,7 +113,7 @@ class Sheet:
         line.truncate(self.width)
         self.lines.append(line)
 
-    def grid(self, facts: Iterable[tuple[str, str, Tone]], cell: int = 38) -> None:
+    def grid(self, facts: Iterable[tuple[str, str, Tone]], cell: int = 34) -> None:
         """Add many short facts, in several columns where they fit; a long one takes a line of its own."""
         columns = max(1, (self.width + GAP) // (cell + GAP))
         each = (self.width - GAP * (columns - 1)) // columns
@@ -145,7 +146,9 @@ class Sheet:
         while len(kept) > 1 and sum(head.width + 1 for head in kept) - 1 > self.width:
             kept.pop()
         spare = self.width - sum(head.width + 1 for head in kept) + 1
-        kept[0] = kept[0]._replace(width=max(4, min(kept[0].width + spare, max(kept[0].width, 30))))
+        kept = [
+            head._replace(width=max(4, head.width + min(spare, head.width))) if head.grows else head for head in kept
+        ]
         line = Text(no_wrap=True)
         line.append(fitted(title, kept[0].width), self.tones[Tone.MUTED] + BOLD)
         for head in kept[1:]:

@@ -35,6 +35,7 @@ FIRST_SPAN = 2
 LOWEST = 8  # lines of a chart
 TWO_COLUMNS = 76  # cells from which charts stand in two columns
 DEVICES_AT_ONCE = 3  # lines of a chart that can be told apart are six
+LEGEND = 32  # cells that the two figures of a device need to be named
 CHARTS = ("cpu", "memory", "disk", "network", "iops", "latency")
 WAIT = "recorded since this page was opened"
 
@@ -140,8 +141,9 @@ class GraphsTab(TabBody, can_focus=True):
     def __init__(self, ref: VmRef) -> None:
         super().__init__()
         self._ref = ref
-        self._span = FIRST_SPAN
+        self._span: int | None = None  # None: as much as is kept, up to 15 minutes
         self._device = 0  # 0: all together
+        self._several = False  # disks, or interfaces
         self._read_at: float | None = None
         self._drawn: tuple[object, ...] | None = None
 
@@ -165,7 +167,10 @@ class GraphsTab(TabBody, can_focus=True):
         """Give the charts the room there is."""
         columns = 2 if self.size.width >= TWO_COLUMNS else 1
         height = max(LOWEST, self.size.height // (len(CHARTS) // columns))
-        self.query_one(Grid).styles.grid_size_columns = columns
+        grid = self.query_one(Grid)
+        grid.styles.grid_size_columns = columns
+        grid.styles.grid_rows = str(height)
+        grid.styles.height = height * (len(CHARTS) // columns)
         for chart in self.query(Chart):
             chart.styles.height = height
         self._drawn = None
@@ -185,13 +190,13 @@ class GraphsTab(TabBody, can_focus=True):
         charts = {str(chart.id).removeprefix("chart-"): chart for chart in self.query(Chart)}
         width = max(20, next(iter(charts.values())).size.width - 8)
         start, end = self._window(past, width)
-        devices = self._devices(past)
+        devices = self._devices(past, width)
         marks = self._marks(fleet, start, end)
         stamp = (past.newest, start, end, self._device, devices, marks, self.size, row is None)
         if stamp == self._drawn:
             return
         self._drawn = stamp
-        self.note = self._note(devices)
+        self.note = self._note(SPANS[self._span_of(past)][1], devices)
         step = (end - start) / (2 * width)
         drawer = _Drawer(past, start, end, step, marks, "no figures in this time" if past.newest else "no figures yet")
         for name, picture in drawer.pictures(row, devices).items():
@@ -200,30 +205,40 @@ class GraphsTab(TabBody, can_focus=True):
     def _window(self, past: Past, width: int) -> tuple[float, float]:
         """Return the time that is shown; its end moves by whole cells, so that most of a line stays as it was."""
         now, first = self.face.now(), past.first
-        seconds = SPANS[self._span][0]
+        seconds = SPANS[self._span_of(past)][0]
         if not seconds:
             seconds = max(60.0, now - first + 1.0) if first is not None else 60.0
         cell = seconds / width
         end = (int(now / cell) + 1) * cell
         return end - seconds, end
 
-    def _devices(self, past: Past) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _span_of(self, past: Past) -> int:
+        """Return which span of time is shown; until a person chose, the one that what is kept fills best."""
+        if self._span is not None:
+            return self._span
+        known = self.face.now() - past.first if past.first is not None else 0.0
+        return next((index for index in range(1, FIRST_SPAN) if SPANS[index][0] >= known), FIRST_SPAN)
+
+    def _devices(self, past: Past, width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the disks and interfaces that are drawn each by itself; () for all together."""
         disks, nics = past.devices("read"), past.devices("rx")
         choices = 1 + max(len(disks), len(nics))
-        self._device %= choices if choices > 2 else 1
+        self._several = choices > 2
+        self._device %= choices if self._several else 1
         if not self._device:
+            most = min(DEVICES_AT_ONCE, width // LEGEND)
             return (
-                tuple(disks) if 1 < len(disks) <= DEVICES_AT_ONCE else (),
-                tuple(nics) if 1 < len(nics) <= DEVICES_AT_ONCE else (),
+                tuple(disks) if 1 < len(disks) <= most else (),
+                tuple(nics) if 1 < len(nics) <= most else (),
             )
         return tuple(disks[self._device - 1 : self._device]), tuple(nics[self._device - 1 : self._device])
 
-    def _note(self, devices: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
-        words = [SPANS[self._span][1], "+ - zoom", "left right read"]
+    def _note(self, span: str, devices: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+        words = [span, "+ - zoom", "left right read"]
         if self._device:
             words.insert(1, " ".join(safe(name, limit=20) for group in devices for name in group))
-            words.append("d next device")
+        if self._several:
+            words.append("d device")
         return "   ".join(words)
 
     def _marks(self, fleet: Fleet, start: float, end: float) -> tuple[Mark, ...]:
@@ -260,7 +275,9 @@ class GraphsTab(TabBody, can_focus=True):
 
     def action_zoom(self, step: int) -> None:
         """Show a shorter or longer time."""
-        self._span = max(0, min(len(SPANS) - 1, self._span + step))
+        history = self.face.history(self._ref)
+        span = self._span_of(Past(history, history.full if history is not None else None))
+        self._span = max(0, min(len(SPANS) - 1, span + step))
         self._show_again()
 
     def action_device(self) -> None:

@@ -9,11 +9,12 @@ from rich.text import Text
 from kvmtui.core.capacity import fullest_pool
 from kvmtui.core.fields import Tone, state_text
 from kvmtui.core.fields.field import rising
-from kvmtui.core.fields.vm import STEAL_BAD, STEAL_WARN
+from kvmtui.core.fields.vm import LATENCY_BAD, LATENCY_WARN, STEAL_BAD, STEAL_WARN
 from kvmtui.core.fields.vm_state import state_tone
+from kvmtui.core.history import SPACING
 from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
 from kvmtui.core.text import safe
-from kvmtui.core.units import bps, day_or_time, hhmmss, latency, pair, percent, size
+from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
 from kvmtui.screens.about import AGENTS, since_text
 from kvmtui.screens.sheet import Head, Sheet, Span, side_by_side
 from kvmtui.widgets.spark import sparkline
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from kvmtui.core.metrics import DiskRates, History, NicRates, VmRates
     from kvmtui.core.problems import Problem
 
-TWO_COLUMNS, THREE_COLUMNS = 100, 180  # cells from which parts stand side by side
-TREND_POINTS = 36
-TREND_MINUTES = 6
+TWO_COLUMNS, THREE_COLUMNS = 116, 180  # cells from which parts stand side by side
+TREND_POINTS = 36  # of 10 s each
 RECENT = 5  # journal lines
 IO_REASONS = (Reason.IO_ERROR, Reason.POOL_FULL)
 
@@ -52,7 +52,7 @@ def overview(picture: VmPicture, sheet: Sheet) -> list[Text]:
         journal(picture.recent, sheet)
         return sheet.lines
     if width < THREE_COLUMNS:
-        left = sheet.beside((width - 3) * 56 // 100)
+        left = sheet.beside(max(63, (width - 3) * 56 // 100))
         right = sheet.beside(width - 3 - left.width)
         now(picture, left)
         devices(picture.row, left)
@@ -74,12 +74,14 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
     row = picture.row
     vm, rates = row.vm, row.measured
     sheet.head("NOW")
-    sheet.fact("state", Span(f"{state_text(row)} ", state_tone(row)), Span(since_words(row), Tone.MUTED))
-    if vm.state is VmState.RUNNING and vm.reason is not Reason.NONE and vm.job is None:
-        sheet.fact("why", f"{vm.reason.value}")
+    more = since_words(row)
+    if vm.state is VmState.RUNNING and vm.reason is not Reason.NONE and vm.reason.value not in state_text(row):
+        more += f", {vm.reason.value}"
+    sheet.fact("state", Span(f"{state_text(row)} ", state_tone(row)), Span(more, Tone.MUTED))
     if picture.problem is not None:
         tone = Tone.BAD if picture.problem.severity is Severity.BAD else Tone.WARN
-        sheet.wrapped("problem", picture.problem.text, tone)
+        if picture.problem.text != state_text(row):
+            sheet.wrapped("problem", picture.problem.text, tone)
         advice = remedy(row, picture.problem)
         if advice:
             sheet.wrapped("what to do", advice)
@@ -118,9 +120,9 @@ def _load(rates: VmRates, history: History | None, sheet: Sheet) -> None:
         sheet.fact("", Span("its monitor did not answer: no disk or balloon figures this time", Tone.WARN))
     if history is not None and len(history):
         _times, values = history.series("cpu")
-        points = min(TREND_POINTS, max(8, sheet.width - 24))
-        line = sparkline(values[-points:], 0.0, 100.0, sheet.glyphs)
-        sheet.fact("CPU trend", Span(line.rjust(points), Tone.ACCENT), Span(f"  {points // 6} min", Tone.MUTED))
+        line = sparkline(values[-min(TREND_POINTS, max(8, sheet.width - 30)) :], 0.0, 100.0, sheet.glyphs)
+        span = f"the last {duration(SPACING * len(line))}"
+        sheet.fact("CPU trend", Span(line, Tone.ACCENT), Span(f"  {span}", Tone.MUTED))
 
 
 def since_words(row: VmRow) -> str:
@@ -151,6 +153,7 @@ def devices(row: VmRow, sheet: Sheet) -> None:
     """Add its disks and interfaces, with what they do now."""
     vm, rates = row.vm, row.measured
     disks = {one.name: one for one in rates.disks} if rates is not None else {}
+    sizes = {one.name: one for one in row.rates.disks} if row.rates is not None and vm.is_active else {}
     heads = (
         Head("DISKS", 7),
         Head("bus", 7),
@@ -163,7 +166,7 @@ def devices(row: VmRow, sheet: Sheet) -> None:
     )
     lines: list[Sequence[Span]] = []
     for disk in vm.disks:
-        lines.append(_disk_cells(disk, disks.get(disk.target)))
+        lines.append(_disk_cells(disk, disks.get(disk.target), sizes.get(disk.target)))
         lines.append((Span(_disk_source(disk), Tone.MUTED),))
     sheet.table("DISKS", heads, lines, "no disks")
     nics = {one.name: one for one in rates.nics} if rates is not None else {}
@@ -182,17 +185,17 @@ def devices(row: VmRow, sheet: Sheet) -> None:
         lines.append((Span(_nic_place(nic), Tone.MUTED),))
         mine = [one for one in vm.addresses if one.mac and one.mac.lower() == nic.mac.lower()]
         told.update(one.ip for one in mine)
-        lines += [(_address(one, row.now),) for one in mine]
-    others = [one for one in vm.addresses if one.ip not in told]
-    lines += [(_address(one, row.now),) for one in others]
+        lines += _addresses(mine, row.now)
+    lines += _addresses([one for one in vm.addresses if one.ip not in told], row.now)
     sheet.table("NICS", columns, lines, "no interfaces")
 
 
-def _disk_cells(disk: Disk, rates: DiskRates | None) -> tuple[Span, ...]:
+def _disk_cells(disk: Disk, rates: DiskRates | None, last: DiskRates | None) -> tuple[Span, ...]:
+    """Return a disk's line; how full it is stays known while the VM is paused."""
     name = Span(safe(disk.target, limit=20), Tone.ACCENT)
     facts = (Span(safe(disk.bus, limit=20)), Span(safe(disk.format, limit=20)))
     if rates is None:
-        return (name, *facts, *([Span("-", Tone.MUTED)] * 5))
+        return (name, *facts, _fill(last), *([Span("-", Tone.MUTED)] * 4))
     return (
         name,
         *facts,
@@ -200,15 +203,15 @@ def _disk_cells(disk: Disk, rates: DiskRates | None) -> tuple[Span, ...]:
         Span(bps(rates.read_bps)),
         Span(bps(rates.write_bps)),
         Span(f"{rates.read_iops + rates.write_iops:.0f}"),
-        Span(latency(rates.latency_ms), rising(rates.latency_ms, 50.0, 200.0) if rates.latency_ms else Tone.MUTED),
+        Span(latency(rates.latency_ms), rising(rates.latency_ms, LATENCY_WARN, LATENCY_BAD)),
     )
 
 
-def _fill(rates: DiskRates) -> Span:
+def _fill(rates: DiskRates | None) -> Span:
     """Return how much of a disk is allocated; a full image is nothing to worry about by itself."""
-    capacity, allocation = rates.capacity, rates.allocation
-    if not capacity or allocation is None:
+    if rates is None or not rates.capacity or rates.allocation is None:
         return Span("-", Tone.MUTED)
+    capacity, allocation = rates.capacity, rates.allocation
     return Span(f"{pair(allocation, capacity)} {100 * allocation / capacity:.0f} %")
 
 
@@ -240,8 +243,12 @@ def _nic_place(nic: Nic) -> str:
     return f"{safe(nic.kind, limit=20)} {safe(nic.source, limit=60)}".strip()
 
 
-def _address(address: Address, now_: float) -> Span:
-    return Span(f"{safe(address.ip, limit=60)}  by {address.source.value}, {day_or_time(address.at, now_)}")
+def _addresses(found: Iterable[Address], now_: float) -> list[tuple[Span]]:
+    """Return each address once, with who told it and when."""
+    told: dict[str, list[str]] = {}
+    for one in found:
+        told.setdefault(one.ip, []).append(f"{one.source.value} {day_or_time(one.at, now_)}")
+    return [(Span(f"{safe(ip, limit=60)}  by {' and '.join(by)}"),) for ip, by in told.items()]
 
 
 # -- what it is
