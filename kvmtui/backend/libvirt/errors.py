@@ -175,7 +175,7 @@ def _of_transport(said: str, host: str, *, change: bool) -> BackendError:
 
 def _asks_who_we_are(fault: Fault, said: str) -> bool:
     low = said.lower()
-    return fault.code in _LOGIN or "polkit" in low or "policykit" in low or "dbus" in low
+    return fault.code in _LOGIN or any(word in low for word in ("polkit", "policykit", "dbus", "system bus"))
 
 
 def _of_login(code: int, said: str, host: str) -> Denied:
