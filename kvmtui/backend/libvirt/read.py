@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SURVEY_SECONDS = 15.0
 READ_SECONDS = 10.0
 CHUNK = 50  # definitions read per call, so that others get their turn
+BUILD_STEP = 200
 MOST_STUCK = 3  # VMs whose definition does not come, before the rest is left for the next time
 NO_SPACE = 2  # VIR_DOMAIN_DISK_ERROR_NO_SPACE
 
@@ -35,6 +37,7 @@ class Reader:
         self._lanes = lanes
         self._details: dict[str, Details] = {}
         self._vms: dict[str, Vm] = {}
+        self._built: dict[str, tuple[Seen, Details | None, Reason]] = {}  # what each of them is made of
         self._touched: set[str] = set()
         self._full: set[str] = set()  # paused because a pool is full, as an event said
         self._networks: tuple[Network, ...] = ()
@@ -69,8 +72,14 @@ class Reader:
         lanes = self._lanes()
         seen = await lanes.detail(survey, SURVEY_SECONDS)
         gone = await self._read_details(lanes, seen)
-        vms = {one.uuid: self._build(one) for one in seen if one.uuid not in gone}
+        vms: dict[str, Vm] = {}
+        for count, one in enumerate(seen, 1):
+            if one.uuid not in gone:
+                vms[one.uuid] = self._build(one)
+            if count % BUILD_STEP == 0:
+                await asyncio.sleep(0)  # thousands at once would hold up the keys
         self._details = {uuid: details for uuid, details in self._details.items() if uuid in vms}
+        self._built = {uuid: built for uuid, built in self._built.items() if uuid in vms}
         self._vms = vms
         self._full &= vms.keys()
         for uuid, vm in vms.items():
@@ -166,8 +175,12 @@ class Reader:
         reason = seen.reason
         if reason is Reason.IO_ERROR and seen.uuid in self._full:
             reason = Reason.POOL_FULL
-        vm = _vm(seen, details, reason)
         known = self._vms.get(seen.uuid)
+        made_of = (seen, details, reason)
+        if known is not None and self._built.get(seen.uuid) == made_of:
+            return known
+        self._built[seen.uuid] = made_of
+        vm = _vm(seen, details, reason)
         return known if known == vm else vm
 
     async def _ask_why(self, lanes: Lanes, uuid: str) -> None:
