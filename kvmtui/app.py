@@ -21,7 +21,7 @@ from kvmtui.screens.actions import RESERVED, single_keys
 from kvmtui.screens.asking import Asking
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.marks import Marks
-from kvmtui.screens.page import Page
+from kvmtui.screens.page import Page, is_small
 from kvmtui.screens.places import Place, Places
 from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
@@ -414,10 +414,13 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def _took(self, event: events.Key) -> bool:
         """Handle a key that is not Textual's; return whether it was one."""
-        if self._asking.busy:
+        if is_small(*self.size) or self._asking.busy:
+            # Nobody sees what a key would act upon, or it is not meant for the dialog that is about to be painted.
             if event.key == "escape":
                 self._asking.give_up()
-            return True  # a dialog is about to be painted: what was typed before it is not meant for it
+            elif event.key == "Q" and is_small(*self.size):
+                self.action_leave()
+            return True
         page = self.page
         if page is None:
             self.chords.reset()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.text import Text
 from textual import getters, on
 from textual.screen import Screen
+from textual.widgets import Static
 
 from kvmtui.commands.base import Noun, Target
 from kvmtui.core.fields import Tone
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ORDINARY = "x"
 FORCE = "!"
+LEAST = (60, 15)  # columns and lines below which nothing can be shown as it should
 JUDGED = 20  # of many marked VMs, how many are judged for the menu; the dialog judges all
 
 
@@ -51,6 +53,7 @@ class Page(Screen[None]):
     about = getters.query_one("#about", Line)
     marked = getters.query_one("#marked", Line)
     keys = getters.query_one("#keys", Line)
+    small = getters.query_one("#small", Static)
     menu = getters.query_one(LeaderMenu)
     command_line = getters.query_one(CommandLine)
 
@@ -72,6 +75,16 @@ class Page(Screen[None]):
         yield LeaderMenu()
         yield CommandLine(self.face.complete)
         yield Line(id="keys")
+        yield Static(id="small", markup=False)
+
+    def on_resize(self) -> None:
+        """Ask for more room where there is too little."""
+        width, height = self.app.size
+        self.small.display = is_small(width, height)
+        self.small.update(
+            f"kvmtui needs {LEAST[0]} columns and {LEAST[1]} lines, and this terminal has {width} and {height}:"
+            " give it more room, or press Q to quit."
+        )
 
     def body(self) -> Iterator[Widget]:
         """Yield the widgets between the status line and the foot."""
@@ -277,6 +290,11 @@ class Page(Screen[None]):
     def sort_by(self, name: str) -> None:
         """Order what is listed by a field."""
         raise NotImplementedError
+
+
+def is_small(width: int, height: int) -> bool:
+    """Whether a terminal has too little room."""
+    return width < LEAST[0] or height < LEAST[1]
 
 
 def named(target: Target) -> str:
