@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt.lanes import Lanes
 
 READ_SECONDS = 10.0
-DEFINE_SECONDS = 30.0
+DEFINE_SECONDS = 35.0  # libvirt itself says "busy" after 30 s
 
 _DESCRIPTION, _TITLE, _ELEMENT = 0, 1, 2
 _NO_METADATA = 80

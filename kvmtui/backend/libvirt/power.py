@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt import api
     from kvmtui.backend.libvirt.lanes import Lanes
 
-ASK_SECONDS = 30.0
+ASK_SECONDS = 35.0  # libvirt itself says "busy" after 30 s, which tells more than no answer
 START_SECONDS = 120.0
 OFF_SECONDS = 60.0  # libvirt gives QEMU 15 s to end before it kills it, and as long again after
 PROGRESS_SECONDS = 0.5
