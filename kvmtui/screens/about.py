@@ -73,14 +73,15 @@ def host_about(row: HostRow, problem: Problem | None, tones: Mapping[Tone, Style
     entry = row.entry
     text = Text(no_wrap=True)
     text.append(safe(entry.name), tones[Tone.ACCENT])
-    text.append(f"  {safe(entry.uri)}", tones[Tone.MUTED])
-    if problem is not None:
+    if entry.condition.hint:
+        # Its row says what is wrong; what to do must not be cut off behind an address.
+        text.append(f"  {safe(entry.condition.hint)}")
+    elif problem is not None:
         text.append(f"  {problem.text}", tones[Tone.BAD if problem.severity is Severity.BAD else Tone.WARN])
+    text.append(f"  {safe(entry.uri)}", tones[Tone.MUTED])
     if entry.state is not None:
         host = entry.state.host
         text.append(f"  {host.cpus} CPUs  {size(host.memory)}  {safe(host.cpu_model, limit=40)}", tones[Tone.MUTED])
-    if entry.condition.hint:
-        text.append(f"  {safe(entry.condition.hint)}")
     text.truncate(width)
     return text
 
