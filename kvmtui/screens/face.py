@@ -52,6 +52,11 @@ class Face(Protocol):
         """The styles of this theme."""
         ...
 
+    @property
+    def notice(self) -> str:
+        """Why it is the demo that is shown, and what to install; "" when somebody asked for it."""
+        ...
+
     def now(self) -> float:
         """Return seconds since the epoch."""
         ...

@@ -94,6 +94,8 @@ class VmListPage(Page):
             text.append(f"only faults: {len(listing.listed)} of {listing.total} VMs; f shows all", tones[Tone.ACCENT])
         elif listing.fresh:
             text.append(f"{listing.fresh} new rows at the end of their part; = sorts", tones[Tone.MUTED])
+        elif self.face.notice:
+            text.append(self.face.notice, tones[Tone.WARN])
         return text
 
     def key_hints(self) -> Iterator[tuple[str, str]]:
