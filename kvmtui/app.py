@@ -105,7 +105,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.theme_changed_signal.subscribe(self, lambda _theme: self._theme_changed())
         stop = self.engine.watch(self._take_fleet)
         self._stop_watching = stop
-        self._take_fleet(self.engine.fleet)
+        self._mirror()
         self.set_interval(10, self._tick)
 
     def on_unmount(self) -> None:
@@ -127,8 +127,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         if self._search is not None:
             self._search.consider(self.idle_seconds())
 
-    def _take_fleet(self, fleet: Fleet) -> None:
-        self.fleet = fleet
+    def _take_fleet(self, _fleet: Fleet) -> None:
+        # In a message of the app, where a fault ends it with a traceback; not in the engine's callback.
+        self.call_later(self._mirror)
+
+    def _mirror(self) -> None:
+        self.fleet = self.engine.fleet
 
     @property
     def page(self) -> Page | None:
@@ -166,6 +170,11 @@ class KvmtuiApp(App[int], inherit_bindings=False):
                 self.tell(task.message, bad=True)
 
     # -- what screens may ask of the app
+
+    @property
+    def notice(self) -> str:
+        """Why it is the demo that is shown, and what to install; "" when somebody asked for it."""
+        return self.engine.settings.demo_why
 
     def now(self) -> float:
         """Return seconds since the epoch by the engine's clock."""

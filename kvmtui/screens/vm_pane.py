@@ -13,6 +13,7 @@ from kvmtui.core.errors import FilterError
 from kvmtui.core.fields import VM_FIELDS, VmRow, vm_row
 from kvmtui.core.filters import parse
 from kvmtui.core.inventory import VmRef
+from kvmtui.core.text import safe
 from kvmtui.screens.listing import EVERYTHING, FIELDS, GROUPINGS, Fold, Group, Listing, Shown
 from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, vm_columns, vm_line
 from kvmtui.screens.status import grave
@@ -148,7 +149,11 @@ class VmPane(Vertical):
 
     def _how(self, ref: VmRef) -> str:
         """Return how a VM vanished, as far as an event tells."""
-        for event in cast("Fleet", self._fleet).events:
+        fleet = cast("Fleet", self._fleet)
+        for entry in fleet.hosts:
+            if entry.state is not None and ref.uuid in entry.state.vms:
+                return f"it is on {safe(entry.name)} now"
+        for event in fleet.events:
             if event.vm == ref:
                 return f"{event.detail or event.subject}, {event.by}" if event.by else event.detail or event.subject
         return "not listed by its host any more"
@@ -165,7 +170,10 @@ class VmPane(Vertical):
         """Hold on to the VM under the cursor, so that it does not fall out of the list unseen."""
         ref = self.cursor
         row = vm_row(self._fleet, ref, self.face.now()) if ref is not None and self._fleet is not None else None
+        struck = bool(self.listing.order.gone)
         self.listing.point(ref, row)
+        if struck and not self.listing.order.gone:
+            self._again()
 
     def row(self) -> VmRow | None:
         """Return the row of the VM under the cursor."""
