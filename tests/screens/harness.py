@@ -142,6 +142,10 @@ class Desk:
         assert found is not None, f"no line says {words!r}:\n{self.text}"
         return found
 
+    def menu_text(self) -> str:
+        """What the menu of a leader says."""
+        return self.page.menu.plain
+
     # -- what is typed
 
     def _tagged(self, keys: Iterable[events.Event], *, late: bool) -> list[events.Event]:
@@ -299,6 +303,7 @@ class Desk:
             for entry, vm in self.engine.fleet.vms()
             if vm.name == name and host in ("", entry.name)
         )
+        await self.press("home")  # from here on the order is held
         table = self.vms.pane.table
         await self.until(lambda: ref in self.vms.pane.shown.keys, f"{name} in the list")
         table.focus()
