@@ -96,6 +96,11 @@ def shorten(text: str, width: int) -> str:
     return head + ELLIPSIS + tail
 
 
+def cut(text: str, width: int) -> str:
+    """Return `text` in at most `width` cells; what is too long loses its end, as suits a sentence."""
+    return text if cell_width(text) <= width else _first_cells(text, width - 1) + ELLIPSIS[: max(0, width)]
+
+
 def _first_cells(text: str, width: int) -> str:
     used = 0
     for index, character in enumerate(text):

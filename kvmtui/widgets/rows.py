@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core.fields import Tone
-from kvmtui.core.text import cell_width, safe, shorten
+from kvmtui.core.text import cell_width, cut, safe, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,10 +127,12 @@ class Painter(NamedTuple):
                 break
             right = self.columns[index].right
             cell = row.cells[index]
-            if index == last < len(self.columns) - 1:
+            sentence = index == last < len(self.columns) - 1
+            if sentence:
                 room, right = self.width - start, False  # noqa: PLW2901 - it takes the rest of the line
             tone = Tone.MUTED if row.muted else cell.tone
-            parts.append((self.fitted(cell.text, room, right=right) + " ", tone.value))
+            text = cut(cell.text, room) if sentence else cell.text
+            parts.append((self.fitted(text, room, right=right) + " ", tone.value))
         return parts
 
     def fitted(self, text: str, width: int, *, right: bool = False) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvmtui.core.text import cell_width, safe, shorten
+from kvmtui.core.text import cell_width, cut, safe, shorten
 from tests.core.makers import HOSTILE
 
 # Every character, surrogates too.
@@ -73,6 +73,13 @@ def test_a_shortened_text_fits(text: str, width: int) -> None:
     short = shorten(text, width)
     assert cell_width(short) <= width
     assert short == text or cell_width(text) > width
+
+
+@given(texts.map(safe), st.integers(0, 40))
+def test_a_cut_text_fits_and_begins_the_same(text: str, width: int) -> None:
+    short = cut(text, width)
+    assert cell_width(short) <= width
+    assert short == text or (cell_width(text) > width and text.startswith(short[:-1]))
 
 
 def test_long_names_lose_their_middle() -> None:
