@@ -53,6 +53,11 @@ class Guest:
         return _booting_xml(self)
 
     @property
+    def halted_xml(self) -> str:
+        """A domain that boots one sector, which halts, instead of a system."""
+        return _halted_xml(self)
+
+    @property
     def uuid(self) -> str:
         """The UUID of the VM."""
         return self.host.virsh("domuuid", self.name)
@@ -160,7 +165,7 @@ def crowd(host: Host, count: int, prefix: str = "crowd") -> list[Guest]:
     commands = []
     for guest in guests:
         file = script / f"{guest.name}.xml"
-        file.write_text(_halted_xml(guest))
+        file.write_text(guest.halted_xml)
         commands += [f"define {file}", f"start {guest.name}"]
     host.virsh("; ".join(commands), timeout=60 + 2 * count)
     return guests

@@ -144,6 +144,17 @@ class Host:
         namespaces = ["nsenter", f"--target={self._anchor.pid}", "--net", "--uts", "--mount"]
         return [*namespaces, "env", f"--chdir={Path.cwd()}", *argv]
 
+    def command_of_other(self, *argv: str) -> list[str]:
+        """The command line that runs `argv` on this host as a user without rights there."""
+        # The checkout and its Python may lie where only root may search: reading is allowed, writing and root's
+        # sockets are not.
+        become = ["setpriv", "--reuid=other", "--regid=65534", "--clear-groups"]
+        reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        home = self.folder.parents[1] / "other"
+        own = [f"HOME={home}", f"XDG_CACHE_HOME={home}/.cache", f"XDG_DATA_HOME={home}/.local/share"]
+        own += [f"XDG_CONFIG_HOME={home}/.config", f"XDG_STATE_HOME={home}/.local/state", f"TMPDIR={home}"]
+        return self.command(*become, *reading, "env", *own, "XDG_RUNTIME_DIR=/run/user/1999", *argv)
+
     def output(self, *argv: str, stdin: str | None = None, timeout: float = 60) -> str:
         """What a program that runs on this host prints, when it has ended well; LabError otherwise."""
         return output(self.command(*argv), stdin=stdin, timeout=timeout)
@@ -257,8 +268,11 @@ def _write_files(place: Place, host_uuid: str) -> None:
         shutil.copytree(place.probed, place.folder / "cache/qemu")
     key = place.folder / "ssh_host_key"
     output(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", place.name, "-f", str(key)])
+    # ssh shows it before a login, on the standard error: a program that draws a screen must not let it through.
+    (place.folder / "banner").write_text("lab: this is no place for strangers\n")
     (place.folder / "sshd_config").write_text(
         f"HostKey {key}\n"
+        f"Banner {place.folder / 'banner'}\n"
         "ListenAddress 0.0.0.0\n"
         "PidFile none\n"
         "UsePAM no\n"
