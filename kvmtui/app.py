@@ -115,15 +115,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def _theme_changed(self) -> None:
         self.tones = theme.styles_of(self.theme_variables)
         self.memory.set("theme", self.theme)
-        if self.page is not None:
-            self.page.show_fleet(self.fleet)
+        self._show_page()
 
     def _tick(self) -> None:
         """Keep the minute clock and the marks' time-out going when nothing happens."""
         self._drop_marks()
-        page = self.page
-        if page is not None:
-            page.show_fleet(self.fleet)
+        self._show_page()
         if self._search is not None:
             self._search.consider(self.idle_seconds())
 
@@ -144,9 +141,13 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._look_for_problems(fleet)
         self._drop_marks()
         self._say_outcomes(fleet)
+        self._show_page()
+
+    def _show_page(self) -> None:
+        """Let the page show the newest fleet, unless it is being put together or taken apart."""
         page = self.page
-        if page is not None and page.is_mounted:
-            page.show_fleet(fleet)
+        if page is not None and self.is_running and page.is_mounted and page.is_attached:
+            page.show_fleet(self.fleet)
 
     def _look_for_problems(self, fleet: Fleet) -> None:
         large = sum(len(entry.state.vms) for entry in fleet.hosts if entry.state) > LARGE
