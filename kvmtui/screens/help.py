@@ -72,9 +72,8 @@ class HelpScreen(ModalScreen[None]):
         text.append(f"{page.help_title}\n", tones[Tone.ACCENT])
         for sentence in page.help_text:
             text.append(f"{sentence}\n")
-        bound = {binding.id for _, binding in page._bindings if binding.id}  # noqa: SLF001 - Textual has no public way to list a screen's bindings
         for title, group in (("Lists", LIST), ("Marks", MARK), ("Panes", PANES), ("Tabs", TABS), ("Going", GO)):
-            lines = [(one.shown, one.label, one.help) for one in group if one.id in bound]
+            lines = [(one.shown, one.label, one.help) for one in group if one.id in page.bound]
             self._section(text, title, lines, tones)
         noun = page.noun()
         commands = [

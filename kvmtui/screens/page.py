@@ -100,6 +100,11 @@ class Page(Screen[None]):
         return cast("Face", self.app)
 
     @property
+    def bound(self) -> frozenset[str]:
+        """The ids of the actions that have a key here."""
+        return frozenset(binding.id for _, binding in self._bindings if binding.id)
+
+    @property
     def fleet(self) -> Fleet:
         """The newest fleet."""
         return self.face.fleet

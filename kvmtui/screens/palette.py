@@ -8,10 +8,10 @@ from textual import getters
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from kvmtui.commands.base import Noun
+from kvmtui.commands.base import Level, Noun
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.fields import Tone
-from kvmtui.screens.actions import GO, LIST, MARK, PANES
+from kvmtui.screens.actions import GO, LIST, MARK, PANES, TABS
 from kvmtui.widgets.driver import read_of
 from kvmtui.widgets.table import Cell, Column, ResourceTable, Row
 from kvmtui.widgets.textline import LineEditor
@@ -86,7 +86,9 @@ class PaletteScreen(ModalScreen[Entry | None]):
                     refusal = page.face.judge(command, self._targets[0]).refusal
                 key = bindings.text(command.id)
                 yield Entry(command.id, command.label, key, command.help, words.lower(), command, "", refusal)
-        for action in (*LIST, *MARK, *PANES, *GO):
+        for action in (*LIST, *MARK, *PANES, *TABS, *GO):
+            if action.id not in page.bound:
+                continue
             words = f"{action.id} {action.label} {action.help} {action.shown}".lower()
             yield Entry(action.id, action.label, action.shown, action.help, words, None, action.method)
         for name in sorted(self._page.app.available_themes):
@@ -131,9 +133,11 @@ class PaletteScreen(ModalScreen[Entry | None]):
         self._list()
 
     def on_resource_table_chosen(self, event: ResourceTable.Chosen) -> None:
-        """Choose by a double click."""
+        """Choose by a double click what does not force: that is for the keyboard alone."""
         event.stop()
-        self._choose()
+        command = self._entries[str(event.key)].command
+        if command is None or command.level < Level.FORCED:
+            self._choose()
 
     def _choose(self) -> None:
         if self.table.cursor is not None:
