@@ -174,8 +174,8 @@ class Desk:
         """Return the events of keys that each come in a read of their own."""
         return [event for key in keys for event in self._tagged([key_event(key)], late=True)]
 
-    def click_events(self, x: int, y: int) -> list[events.Event]:
-        return [_mouse(kind, x, y, button=1) for kind in (events.MouseDown, events.MouseUp)]
+    def click_events(self, x: int, y: int, button: int = 1) -> list[events.Event]:
+        return [_mouse(kind, x, y, button=button) for kind in (events.MouseDown, events.MouseUp)]
 
     async def type(self, text: str) -> None:
         """Type a text, each character in a read of its own."""
@@ -192,17 +192,17 @@ class Desk:
     async def paste(self, text: str) -> None:
         await self._send([events.Paste(text)])
 
-    async def click(self, x: int, y: int, *, times: int = 1) -> None:
-        """Click the left button on a cell of the screen."""
+    async def click(self, x: int, y: int, *, times: int = 1, button: int = 1) -> None:
+        """Click on a cell of the screen."""
         for _ in range(times):
-            for event in self.click_events(x, y):
+            for event in self.click_events(x, y, button):
                 await self._send([event])
 
-    async def click_on(self, words: str, *, times: int = 1) -> None:
+    async def click_on(self, words: str, *, times: int = 1, button: int = 1) -> None:
         """Click where these words begin."""
         for y, line in enumerate(self.lines):
             if words in line:
-                await self.click(line.index(words), y, times=times)
+                await self.click(line.index(words), y, times=times, button=button)
                 return
         raise AssertionError(f"no line says {words!r}:\n{self.text}")
 
