@@ -129,7 +129,7 @@ class Studio:
         await self.engine.start()
         await self._until(20.0)
         # What the graphs show is recorded in full only while somebody looks.
-        self.engine.look_at(self.world.ref("kafka-1"), graphs=True)
+        self.engine.look_at(self.world.ref("prometheus-1"), graphs=True)
         for at, act in self._script():
             await self._until(at)
             act()
@@ -145,9 +145,9 @@ class Studio:
         yield 2100.0, lambda: self.do("vm.shutdown", "dns-1", "ldap-1")
         yield 2405.0, lambda: self.do("vm.start", "dns-1", "ldap-1")
         yield 2700.0, lambda: self.do("vm.start", "instance-0000002a")
-        yield 3010.0, lambda: self.do("vm.pause", "kafka-1")
+        yield 3010.0, lambda: self.do("vm.pause", "prometheus-1")
         yield 3060.0, lambda: self.do("vm.shutdown", "erp")
-        yield 3130.0, lambda: self.do("vm.resume", "kafka-1")
+        yield 3130.0, lambda: self.do("vm.resume", "prometheus-1")
         yield 3500.0, lambda: self.do("vm.start", "golden-debian-12")
         yield 3545.0, lambda: self.world.faults.migrate(self.world.ref("app-3").uuid, "hv1", "hv2", 90.0)
         yield 3576.0, lambda: self.world.faults.silence("hv3")
@@ -172,8 +172,8 @@ SHOTS = (
     Shot("fleet-200x60", (200, 60), vm="db-3"),
     Shot("menu", (100, 28), ("x",), vm="db-3"),
     Shot("confirm", (100, 28), ("!", "f"), vm="web-frontend-prod-01"),
-    Shot("vm", (120, 36), ("enter",), vm="kafka-1"),
-    Shot("graphs", (120, 36), ("enter", ">"), vm="kafka-1"),
+    Shot("vm", (120, 36), ("enter",), vm="prometheus-1"),
+    Shot("graphs", (120, 36), ("enter", ">"), vm="prometheus-1"),
     Shot("host", (120, 36), ("enter",), host="hv1"),
     Shot("tasks", (120, 24), ("7",)),
     Shot("help", (100, 40), ("?",)),
