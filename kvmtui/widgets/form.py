@@ -106,6 +106,15 @@ class Choices(Widget, can_focus=True):
         return Text("\n").join(lines) if lines else Text("  there is nothing to choose from", style="dim")
 
 
+class TextField(Input):
+    """A line of text. What must not reach a terminal stands as a dot; the text itself stays as it is."""
+
+    @property
+    def _value(self) -> Text:
+        shown = "".join(character if character.isprintable() else "·" for character in self.value)
+        return Text(shown, no_wrap=True, overflow="ignore", end="")
+
+
 class Knob(Static, can_focus=True):
     """Something to press with enter or space, or the mouse."""
 
@@ -276,4 +285,4 @@ class Form(ModalScreen[Answers | None]):
 
 def _text_field(question: Question) -> Input:
     initial = question.initial if isinstance(question.initial, str) else ""
-    return Input(initial, select_on_focus=False, compact=True)
+    return TextField(initial, select_on_focus=False, compact=True)
