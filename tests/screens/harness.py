@@ -30,6 +30,7 @@ from kvmtui.widgets.driver import name_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
+    from rich.segment import Segment
     from textual.message import Message
 
     from kvmtui.backend.demo.world import Call
@@ -83,10 +84,14 @@ class Desk:
     @property
     def lines(self) -> list[str]:
         """The screen, line by line, dialogs and toasts included."""
+        return ["".join(segment.text for segment in line).rstrip() for line in self.strips()]
+
+    def strips(self) -> list[list[Segment]]:
+        """The screen, line by line, with its styles."""
         screen = self.app.screen
         update = screen._compositor.render_update(full=True, screen_stack=self.app._background_screens)
         assert isinstance(update, LayoutUpdate)
-        return ["".join(segment.text for strip in line for segment in strip).rstrip() for line in update.strips]
+        return [[segment for strip in line for segment in strip] for line in update.strips]
 
     @property
     def text(self) -> str:
