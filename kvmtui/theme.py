@@ -58,6 +58,7 @@ THEMES = (
         surface="#000000",
         panel="#303030",
         dark=True,
+        variables={"kvmtui-muted": "#c0c0c0"},
     ),
     # Blue, orange and yellow after Okabe and Ito: told apart with any common colour vision.
     Theme(
