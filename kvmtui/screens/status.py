@@ -109,7 +109,8 @@ def task_line(fleet: Fleet, width: int, tones: Mapping[Tone, Style]) -> Text:
     last = Text()
     if ended is not None:
         last.append("last: ", tones[Tone.MUTED])
-        last.append(shorten(task_words(ended), max(10, width // 3)))
+        # What runs says more than what is over.
+        last.append(shorten(task_words(ended), max(10, width // (5 if running else 3))))
         last.append(f" {ended.phase.value}", tones[OUTCOME_TONES[ended.phase]])
         last.append(f" {hhmm(ended.ended or ended.started)}", tones[Tone.MUTED])
     room = width - last.cell_len - (2 if last else 0)
