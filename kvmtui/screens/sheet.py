@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NAME = 13  # cells of a fact's name, with the space after it
 GAP = 3  # cells between columns of a sheet
 GAUGE = 12  # cells
+GLUE = "\u00a0"
 EIGHTHS = " ▏▎▍▌▋▊▉"
 BOLD = Style(bold=True)
 
@@ -193,7 +194,7 @@ def bar(percent: float | None, width: int, glyphs: Glyphs) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most `width` cells, parted at spaces where it can be."""
+    """Return a text in lines of at most `width` cells, parted at spaces where it can be, but not at `GLUE`."""
     lines: list[str] = []
     for part in text.split("\n"):
         line = ""
@@ -213,7 +214,7 @@ def wrap(text: str, width: int) -> list[str]:
                 rest = rest[max(1, cut) :]
             line = rest
         lines.append(line)
-    return lines
+    return [line.replace(GLUE, " ") for line in lines]
 
 
 def side_by_side(sheets: Sequence[Sheet]) -> list[Text]:

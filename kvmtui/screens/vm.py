@@ -13,7 +13,7 @@ from kvmtui.core.fields.vm_state import state_tone
 from kvmtui.core.inventory import Severity
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.core.units import hhmm
-from kvmtui.screens.actions import SHOWN, TABS, bindings
+from kvmtui.screens.actions import GO, GRAPHS, SHOWN, TABS, bindings
 from kvmtui.screens.journal_lines import Past, Subject, entries, long_lines, short_lines
 from kvmtui.screens.places import Place
 from kvmtui.screens.sheet import Sheet, Span, greyed
@@ -27,14 +27,18 @@ if TYPE_CHECKING:
 
     from kvmtui.core.inventory import Fleet, VmRef
     from kvmtui.core.problems import Problem
+    from kvmtui.screens.vm_graphs import GraphsTab
 
+GO_LAST = tuple(action for action in GO if action.id == "go.last")
+ON_GRAPHS = frozenset(("read", "zoom", "device"))
 TAB_NAMES = (("overview", "Overview"), ("graphs", "Graphs"), ("xml", "XML"), ("journal", "Journal"))
 
 
 class VmPage(TabbedPage):
     """All that is known of one VM; it stays when the VM vanishes, and says so."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABS, SHOWN)]
+    # On the graphs - zooms; elsewhere the second action of the key is taken, as everywhere else.
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABS, SHOWN, GRAPHS, GO_LAST)]
     help_title = "A VM"
     help_text = (
         "> and < (or tab) change the tab. x and ! act on this VM alone, whatever is marked elsewhere.",
@@ -53,6 +57,7 @@ class VmPage(TabbedPage):
         self.gone = ""
         """How it vanished; "" while it is there."""
         self.past = Past()
+        self._graphs: GraphsTab | None = None
         self._read_for: tuple[str, ...] | None = None
 
     def where(self) -> Place:
@@ -68,7 +73,8 @@ class VmPage(TabbedPage):
         if name == "graphs":
             from kvmtui.screens.vm_graphs import GraphsTab
 
-            return GraphsTab(self.ref)
+            self._graphs = GraphsTab(self.ref)
+            return self._graphs
         if name == "xml":
             from kvmtui.screens.xml_tab import XmlTab
 
@@ -199,6 +205,27 @@ class VmPage(TabbedPage):
         return (Target.of_vm(entry, vm),) if entry is not None and vm is not None else ()
 
     # -- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the keys of the graphs work there alone."""
+        if action in ON_GRAPHS and self.tab != "graphs":
+            return False
+        return super().check_action(action, parameters)
+
+    def action_read(self, step: int) -> None:
+        """Move the read-out of the graphs."""
+        if self._graphs is not None:
+            self._graphs.read_out(step)
+
+    def action_zoom(self, step: int) -> None:
+        """Show a shorter or longer time."""
+        if self._graphs is not None:
+            self._graphs.zoom(step)
+
+    def action_device(self) -> None:
+        """Show the next disk and interface."""
+        if self._graphs is not None:
+            self._graphs.next_device()
 
     def action_why(self) -> None:
         """Show why it is in its state: its journal."""

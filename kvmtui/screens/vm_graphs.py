@@ -13,8 +13,7 @@ from textual.containers import Grid, VerticalScroll
 from kvmtui.core.fields import vm_row
 from kvmtui.core.inventory import Severity, TaskPhase
 from kvmtui.core.text import safe
-from kvmtui.core.units import bps, hhmmss, latency, size
-from kvmtui.screens.actions import GRAPHS, bindings
+from kvmtui.core.units import bps, latency, size
 from kvmtui.screens.tabs import TabBody
 from kvmtui.widgets.chart import Chart
 from kvmtui.widgets.plot import Mark, Picture, Series
@@ -130,7 +129,6 @@ class GraphsTab(TabBody, can_focus=True):
     GraphsTab Grid { grid-gutter: 0 2; height: auto; width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(GRAPHS),
         Binding("down,j", "by(1)", "down", show=False),
         Binding("up,k", "by(-1)", "up", show=False),
         Binding("pagedown,ctrl+d,G,end", "by(100)", "down", show=False),
@@ -198,7 +196,14 @@ class GraphsTab(TabBody, can_focus=True):
         self._drawn = stamp
         self.note = self._note(SPANS[self._span_of(past)][1], devices)
         step = (end - start) / (2 * width)
-        drawer = _Drawer(past, start, end, step, marks, "no figures in this time" if past.newest else "no figures yet")
+        drawer = _Drawer(
+            past,
+            start,
+            end,
+            step,
+            marks,
+            "no figures in this time" if row is None or row.vm.is_active else "it is off: there are no figures",
+        )
         for name, picture in drawer.pictures(row, devices).items():
             charts[name].show(picture)
 
@@ -265,7 +270,7 @@ class GraphsTab(TabBody, can_focus=True):
         """Scroll the charts."""
         self.scroller.scroll_relative(y=lines, animate=False)
 
-    def action_read(self, step: int) -> None:
+    def read_out(self, step: int) -> None:
         """Move the read-out of all charts."""
         first, *rest = self.query(Chart)
         first.action_read(step)
@@ -273,14 +278,14 @@ class GraphsTab(TabBody, can_focus=True):
             chart.read(first.read_at)
         self._read_at = first.read_at
 
-    def action_zoom(self, step: int) -> None:
+    def zoom(self, step: int) -> None:
         """Show a shorter or longer time."""
         history = self.face.history(self._ref)
         span = self._span_of(Past(history, history.full if history is not None else None))
         self._span = max(0, min(len(SPANS) - 1, span + step))
         self._show_again()
 
-    def action_device(self) -> None:
+    def next_device(self) -> None:
         """Show the next disk and interface by itself, after the last one all together."""
         self._device += 1
         self._show_again()
@@ -310,11 +315,6 @@ class GraphsTab(TabBody, can_focus=True):
     def take_focus(self) -> None:
         """Take the keys for all charts."""
         self.focus()
-
-    @property
-    def read_out(self) -> str:
-        """The time of the read-out, "" when there is none."""
-        return "" if self._read_at is None else hhmmss(self._read_at)
 
 
 class _Drawer:
@@ -353,7 +353,7 @@ class _Drawer:
         series = []
         for label, name in names:
             times, values = self._past.line(name, self._start, self._step)
-            if len(times):
+            if not all(map(isnan, values)):
                 series.append(Series(label, times, values))
         largest = max(
             (

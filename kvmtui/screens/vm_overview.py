@@ -16,7 +16,7 @@ from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
 from kvmtui.core.text import safe
 from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
 from kvmtui.screens.about import AGENTS, since_text
-from kvmtui.screens.sheet import Head, Sheet, Span, side_by_side
+from kvmtui.screens.sheet import GLUE, Head, Sheet, Span, side_by_side
 from kvmtui.widgets.spark import sparkline
 
 if TYPE_CHECKING:
@@ -136,13 +136,13 @@ def remedy(row: VmRow, problem: Problem) -> str:
     if vm.state is VmState.PAUSED and vm.reason in IO_REASONS:
         fullest = fullest_pool(row.entry.state)
         where = f" on pool {safe(fullest[0].name, limit=40)}" if fullest is not None and fullest[1] > 90.0 else ""
-        return f"Make room{where} or mend its storage, then x u resumes it."
+        return f"Make room{where} or mend its storage, then x{GLUE}u resumes it."
     if vm.state is VmState.CRASHED:
-        return "! f ends what is left of it, then x s starts it anew."
+        return f"!{GLUE}f ends what is left of it, then x{GLUE}s starts it anew."
     if vm.state is VmState.OFF and "should be on" in problem.text:
-        return "x s starts it; x n takes its autostart away."
+        return f"x{GLUE}s starts it; x{GLUE}n takes its autostart away."
     if row.stopping is not None:
-        return "The guest has not shut down. A console may tell why; ! f pulls its plug."
+        return f"The guest has not shut down. A console may tell why; !{GLUE}f pulls its plug."
     return ""
 
 
@@ -274,7 +274,8 @@ def _facts(row: VmRow) -> Iterable[tuple[str, str, Tone]]:
     yield "host", safe(row.entry.name), plain
     yield "id", str(vm.domain_id) if vm.domain_id is not None else "", plain
     yield "OS", safe(vm.os, limit=60) or "unknown", plain
-    yield "agent", AGENTS[vm.agent], warn if vm.agent is AgentState.DISCONNECTED and vm.is_active else plain
+    if vm.is_active:
+        yield "agent", AGENTS[vm.agent], warn if vm.agent is AgentState.DISCONNECTED else plain
     yield "vCPUs", vcpus_text(row), plain
     yield "memory", memory_size(row), plain
     yield "CPU model", safe(vm.cpu_model, limit=60) or "the hypervisor's default", plain
