@@ -51,7 +51,11 @@ class ColumnsScreen(ModalScreen[list[str] | None]):
 
     def on_mount(self) -> None:
         """List the columns."""
-        self.call_after_refresh(self._list)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.is_current:  # and was not left before it was painted
+            self._list()
 
     def _list(self) -> None:
         self.table.show(tuple(self._names), self._line)

@@ -56,6 +56,8 @@ class LogPage(Page):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        if not self.is_current:
+            return  # it was left before it was painted
         self.show_fleet(self.fleet)
         self.table.action_last()
 

@@ -72,7 +72,11 @@ class PaletteScreen(ModalScreen[Entry | None]):
     def on_mount(self) -> None:
         """List everything."""
         self.table.set_empty("Nothing is called that.")
-        self.call_after_refresh(self._list)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.is_current:  # and was not left before it was painted
+            self._list()
 
     def _all(self) -> Iterator[Entry]:
         page, noun = self._page, self._page.noun()

@@ -77,7 +77,11 @@ class TasksPage(Page):
         """Begin with what the journal holds."""
         self.table.focus()
         self._read_journal()
-        self.call_after_refresh(self.show_fleet, self.fleet)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.is_current:  # and was not left before it was painted
+            self.show_fleet(self.fleet)
 
     def _read_journal(self) -> None:
         self._journal = {task.id: task for task in self.face.journal(JOURNAL_LINES)}
