@@ -77,6 +77,7 @@ class Lane:
         self._jobs: SimpleQueue[_Job[object] | None] = SimpleQueue()
         self._turn = asyncio.Lock()
         self._current: asyncio.Future[object] | None = None
+        self._changes = False  # the call in flight is a change
         self._loop = asyncio.get_running_loop()
         self._is_over = False
         self._is_cut = False
@@ -126,7 +127,7 @@ class Lane:
         late = self._late(seconds or 0.0, change=change)
         timer = self._loop.call_later(seconds + self._patience, self._overdue, late) if seconds is not None else None
         future.add_done_callback(lambda done: self._settled(done, timer))
-        self._current = future  # type: ignore[assignment]
+        self._current, self._changes = future, change  # type: ignore[assignment]
         self._jobs.put(_Job(work, future, change=change))  # type: ignore[arg-type]
         await asyncio.wait((future,), timeout=seconds)
         if not future.done():
@@ -141,7 +142,8 @@ class Lane:
         self._is_cut = True
         self._line.cut()
         if self._current is not None and not self._current.done():
-            self._current.set_exception(error or Unreachable(f"The connection to {self._label} was let go."))
+            gone = Unreachable(f"The connection to {self._label} was let go.", unknown=self._changes)
+            self._current.set_exception(error or gone)
         self._take_no_more()
 
     def close(self) -> None:

@@ -164,6 +164,26 @@ async def test_a_late_change_is_unknown_and_a_late_read_is_not(several: Lanes) -
     assert await several.event(lambda session: session.conn.getType(), 5) == "TEST"
 
 
+async def test_a_change_whose_lane_is_let_go_is_unknown_and_a_read_is_not(several: Lanes) -> None:
+    """The event lane has broken first: what is on the other lanes may still be carried out."""
+    began = threading.Event()
+
+    def work(_: Session) -> None:
+        began.set()
+        time.sleep(0.3)
+
+    calls = [asyncio.create_task(several.detail(work, 5, change=change)) for change in (True, False)]
+    await _until(began.is_set)
+    await asyncio.sleep(0.05)
+    event = several._event
+    assert event is not None
+    event.give_up()
+    for call, change in zip(calls, (True, False), strict=True):
+        with pytest.raises(Unreachable) as raised:
+            await call
+        assert raised.value.unknown is change
+
+
 async def test_few_changes_run_beside_each_other_the_rest_is_told_busy_and_reads_come_through(several: Lanes) -> None:
     running = [asyncio.create_task(several.detail(_sleep(0.3), 5, change=True)) for _ in range(lanes.CHANGE_LANES)]
     await asyncio.sleep(0.05)
