@@ -201,7 +201,7 @@ def test_an_outcome_that_is_not_known_is_said_so(own_host: Host, slow_start: tup
     until(marker.exists, "the start has reached the daemon")
     own_host.kill9()
     printed, _ = start.communicate(timeout=60)
-    assert start.returncode == UNKNOWN
+    assert start.returncode == UNKNOWN, printed
     (task,) = json.loads(printed)["tasks"]
     assert task["phase"] == "unknown"
     go_on.touch()
