@@ -13,11 +13,11 @@ from textual.app import App
 from textual.reactive import reactive
 
 from kvmtui import theme
-from kvmtui.commands import registry
 from kvmtui.core.inventory import Fleet, TaskPhase, VmRef
 from kvmtui.core.problems import fleet_problems
 from kvmtui.core.text import safe
-from kvmtui.screens.actions import RESERVED, single_keys
+from kvmtui.screens import keymap
+from kvmtui.screens.actions import RESERVED
 from kvmtui.screens.asking import Asking
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.marks import Marks
@@ -69,9 +69,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._search = search
         self.marks = Marks()
         self.glyphs = glyphs.glyphs_for(os.environ)
-        self.bindings = registry.bind(
-            engine.settings.keys, allow_single=engine.settings.allow_single, taken=single_keys()
-        )
+        self.key_map = keymap.bind(engine.settings.keys, allow_single=engine.settings.allow_single)
+        self.bindings = self.key_map.bindings
         self.chords = Chords()
         self.problems: Sequence[Problem] = ()
         self.tones: Mapping[Tone, Style] = {}
@@ -87,7 +86,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             self.register_theme(each)
         first = theme.wished(engine.settings.theme, memory.get("theme"), os.environ)
         self.theme = first if first in self.available_themes else theme.DEFAULT
-        self.set_keymap({id_: key for id_, key in engine.settings.keys.items() if registry.by_id(id_) is None})
+        self.set_keymap(dict(self.key_map.textual))
 
     # -- life
 
@@ -461,7 +460,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         elif event.key in QUIET:
             if event.key == "ctrl+c":
                 self._copy_or_tell()
-        elif key in RESERVED:
+        elif key in RESERVED and not self.key_map.is_rebound(key):
             self.tell(f"{key} is kept for {RESERVED[key]}, which this version does not have.")
         elif (command := self.bindings.by_key(page.noun(), key)) is not None:
             targets, hidden = page.targets(), page.hidden_targets()

@@ -13,13 +13,14 @@ from kvmtui.backend.libvirt.uri import _ALLOWED
 from kvmtui.cli.arguments import parse
 from kvmtui.cli.listing import listing
 from kvmtui.commands.base import Noun
-from kvmtui.commands.registry import ALL, bind, of_noun
+from kvmtui.commands.registry import ALL, of_noun
 from kvmtui.commands.table import renewed as commands_renewed
 from kvmtui.config import Arguments, load
 from kvmtui.core.fields import HOST_FIELDS, TASK_FIELDS, VM_FIELDS
 from kvmtui.core.filters import parse as parse_filter
 from kvmtui.host_choice import Machine
-from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS, XML, single_keys
+from kvmtui.screens import keymap
+from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS, XML
 from scripts.screenshots import SHOTS
 from scripts.tables import names_in, renewed
 
@@ -164,7 +165,7 @@ def test_configurations_can_be_loaded(page: str, tmp_path: Path) -> None:
         file = tmp_path / "config.toml"
         file.write_text(text)
         settings = load(Arguments(config=file), machine=BARE)
-        bind(settings.keys, allow_single=settings.allow_single, taken=single_keys())
+        keymap.bind(settings.keys, allow_single=settings.allow_single)
 
 
 def test_filters_can_be_read() -> None:

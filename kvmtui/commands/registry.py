@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -70,19 +70,28 @@ class Bindings:
         return " ".join(self.keys.get(id_, ()))
 
 
+def is_never(key: str) -> bool:
+    """Tell whether a key is one that nothing is ever bound to."""
+    return key.lower().replace("ctrl-", "ctrl+") in _NEVER or key.lower().startswith(("alt+", "alt-"))
+
+
 def bind(
-    keys: Mapping[str, str] | None = None, *, allow_single: bool = False, taken: Mapping[str, str] | None = None
+    keys: Mapping[str, str] | None = None,
+    *,
+    allow_single: bool = False,
+    taken: Mapping[str, str] | None = None,
+    known: Collection[str] = (),
 ) -> Bindings:
     """Return the bindings with the configuration's changes; raises ConfigError for one that cannot be.
 
-    `taken` are the single keys of the screens, with the id of each; ids in it may stand in `keys` too, and are
-    bound by the screens.
+    `taken` are the single keys of the screens, with the id of each; `known` are the screens' ids, which may stand in
+    `keys` too, and are bound by the screens.
     """
     others = taken or {}
     bound = {command.id: _default(command) for command in ALL}
     for id_, text in (keys or {}).items():
         command = _BY_ID.get(id_)
-        if command is None and id_ not in others.values():
+        if command is None and id_ not in known:
             raise ConfigError(f"[keys] names {id_}, which is no command.", hint=_nearest(id_))
         if command is not None:
             bound[id_] = _read(command, text, allow_single=allow_single)
@@ -104,7 +113,7 @@ def _read(command: Command, text: str, *, allow_single: bool) -> tuple[str, ...]
     if not sequence or sequence == (UNBOUND,):
         return ()
     for key in sequence:
-        if key.lower() in _NEVER or key.lower().startswith("alt+"):
+        if is_never(key):
             raise ConfigError(f"{command.id} cannot be bound to {key}.", hint="Function and alt keys are never bound.")
     if len(sequence) == 2:
         if sequence[0] not in LEADERS or len(sequence[1]) != 1:

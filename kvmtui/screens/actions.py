@@ -136,8 +136,3 @@ def bindings(*groups: tuple[Action, ...]) -> list[Binding]:
         for action in group
     ]
 
-
-def single_keys() -> dict[str, str]:
-    """Return every single key of the screens, with the id of its action: no command may take one of these."""
-    every = (*GRAPHS, *XML, *GO, *LIST, *MARK, *PANES, *TABS)
-    return {action.shown: action.id for action in every if len(action.shown) == 1 and action.id != "list.tags"}

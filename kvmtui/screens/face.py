@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Fleet, TaskView, VmRef
     from kvmtui.core.metrics import History
     from kvmtui.core.problems import Problem
+    from kvmtui.screens.keymap import Keys
     from kvmtui.screens.marks import Marks
     from kvmtui.widgets.glyphs import Glyphs
 
@@ -39,6 +40,7 @@ class Face(Protocol):
     memory: Memory
     glyphs: Glyphs
     bindings: Bindings
+    key_map: Keys
 
     @property
     def fleet(self) -> Fleet: ...

@@ -73,7 +73,8 @@ class HelpScreen(ModalScreen[None]):
         for sentence in page.help_text:
             text.append(f"{sentence}\n")
         for title, group in (("Lists", LIST), ("Marks", MARK), ("Panes", PANES), ("Tabs", TABS), ("Going", GO)):
-            lines = [(one.shown, one.label, one.help) for one in group if one.id in page.bound]
+            shown = page.face.key_map.shown
+            lines = [(shown.get(one.id, one.shown), one.label, one.help) for one in group if one.id in page.bound]
             self._section(text, title, lines, tones)
         noun = page.noun()
         commands = [

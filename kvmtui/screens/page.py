@@ -145,7 +145,8 @@ class Page(Screen[None]):
         """Return the footer."""
         tones = self.face.tones
         text = Text(no_wrap=True)
-        for shown, word in self.key_hints():
+        for usual, word in self.key_hints():
+            shown = self.face.key_map.instead_of(usual)
             if text.cell_len + len(shown) + len(word) + 3 > self.size.width:
                 continue
             if text:

@@ -93,8 +93,9 @@ class PaletteScreen(ModalScreen[Entry | None]):
         for action in (*LIST, *MARK, *PANES, *TABS, *GO):
             if action.id not in page.bound:
                 continue
-            words = f"{action.id} {action.label} {action.help} {action.shown}".lower()
-            yield Entry(action.id, action.label, action.shown, action.help, words, None, action.method)
+            shown = page.face.key_map.shown[action.id]
+            words = f"{action.id} {action.label} {action.help} {shown}".lower()
+            yield Entry(action.id, action.label, shown, action.help, words, None, action.method)
         for name in sorted(self._page.app.available_themes):
             yield Entry(f"theme.{name}", f"theme {name}", "", "Use this theme.", f"theme {name}", None, f"theme:{name}")
 

@@ -69,7 +69,7 @@ def test_an_unknown_id_is_refused_with_the_nearest_one() -> None:
 
 
 def test_the_keys_of_screens_are_left_to_them() -> None:
-    bound = bind({"list.filter": "F"}, taken={"/": "list.filter"})
+    bound = bind({"list.filter": "F"}, taken={"/": "list.filter"}, known={"list.filter"})
     assert "list.filter" not in bound.keys
 
 
