@@ -150,7 +150,7 @@ class CopyScreen(ModalScreen[None]):
         self.add_class("-copied")
         self.view.show([Text(piece, no_wrap=True) for piece in pieces])
         self.view.action_first()
-        self._say(f"{label}: copied where the terminal takes it; else shift-drag selects it above.")
+        self._say(f"{label.partition(',')[0]} copied, if the terminal takes it; else shift-drag it above")
 
     def _say(self, sentence: str) -> None:
         self._said = sentence

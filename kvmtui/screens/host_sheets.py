@@ -116,7 +116,7 @@ def _memory(row: HostRow, state: HostState, load: HostRates | None, details: Hos
     sheet.fact(
         "N+1",
         Span(said, Tone.WARN if fits is False else Tone.NORMAL),
-        Span("  whether its VMs would fit on the other hosts", Tone.MUTED),
+        Span("  would its VMs fit on the other hosts", Tone.MUTED),
     )
     if details is None:
         return
@@ -221,7 +221,7 @@ def facts_of(row: HostRow, sheet: Sheet, details: HostDetails | None = None) -> 
     sheet.head("WHAT IT IS")
     sheet.wrapped("name", safe(entry.name), most=2)
     sheet.wrapped("address", safe(entry.uri), most=3)
-    sheet.fact("changes", *_guard(row))
+    sheet.wrapped("changes", *_guard(row))
     state = entry.state
     if state is not None:
         sheet.grid(_facts(state.host, state.load, details))
@@ -237,15 +237,15 @@ def _what(picture: HostPicture, sheet: Sheet) -> None:
         sheet.wrapped("more", picture.trouble, Tone.WARN)
 
 
-def _guard(row: HostRow) -> tuple[Span, ...]:
+def _guard(row: HostRow) -> tuple[str, Tone]:
     entry = row.entry
     if row.fleet.read_only:
-        return (Span("none: kvmtui runs read-only", Tone.WARN),)
+        return "none: kvmtui runs read-only", Tone.WARN
     if entry.guard is Guard.READ_ONLY:
         if entry.unlocked_until is not None and entry.unlocked_until > row.now:
-            return (Span(f"unlocked until {hhmm(entry.unlocked_until)}", Tone.WARN),)
-        return (Span("none: read-only by the configuration; :unlock opens it for a while", Tone.WARN),)
-    return (Span({Guard.ASK: "asks by what would be lost", Guard.FREE: "asks only before a loss"}[entry.guard]),)
+            return f"unlocked until {hhmm(entry.unlocked_until)}", Tone.WARN
+        return "none: read-only by the configuration; :unlock opens it for a while", Tone.WARN
+    return {Guard.ASK: "asked by what would be lost", Guard.FREE: "asked only before a loss"}[entry.guard], Tone.NORMAL
 
 
 def _facts(host: Host, load: HostRates | None, details: HostDetails | None) -> Iterable[tuple[str, str, Tone]]:

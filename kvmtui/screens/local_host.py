@@ -6,6 +6,7 @@ Reading is done on a thread of our own, which is given up when it hangs: a dead 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -17,6 +18,8 @@ import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_log = logging.getLogger(__name__)
 
 DEADLINE = 4.0  # seconds
 QEMU = ("qemu-system", "qemu-kvm", "kvm", "qemu")
@@ -81,31 +84,28 @@ class LocalMachine:
         if self._thread is not None and self._thread.is_alive():
             return None
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Machine] = loop.create_future()
+        answer: asyncio.Future[Machine | None] = loop.create_future()
 
-        def set_answer(machine: Machine | BaseException) -> None:
-            if answer.done():
-                return
-            if isinstance(machine, BaseException):
-                answer.set_exception(machine)
-            else:
+        def set_answer(machine: Machine | None) -> None:
+            if not answer.done():
                 answer.set_result(machine)
 
         def work() -> None:
-            found: Machine | BaseException
+            found: Machine | None = None
             try:
                 found = self._read()
             except (OSError, psutil.Error) as error:
-                found = error
-            with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(set_answer, found)
+                _log.warning("this machine cannot be read: %s", error)
+            finally:
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(set_answer, found)
 
         # A daemon: asyncio's own threads are waited for at exit.
         self._thread = threading.Thread(target=work, name="local-machine", daemon=True)
         self._thread.start()
         try:
             return await asyncio.wait_for(answer, seconds)
-        except (TimeoutError, OSError, psutil.Error):
+        except TimeoutError:
             return None
 
     def _read(self) -> Machine:
