@@ -170,7 +170,9 @@ class Asking:
         answers: Answers,
     ) -> Confirmation:
         everything = [*able, *hidden]
-        lines = [warning for _, judgement in everything for warning in judgement.warnings]
+        level = Level(max(judgement.level for _, judgement in everything))
+        lines = [command.help] if level >= Level.FORCED else []
+        lines += [warning for _, judgement in everything for warning in judgement.warnings]
         lines += [f"Skipped: {reason}" for reason in refused[:REASONS_SHOWN]]
         if len(refused) > REASONS_SHOWN:
             lines.append(f"and {len(refused) - REASONS_SHOWN} more are skipped")
@@ -182,7 +184,7 @@ class Asking:
             title = f"{command.label} {len(everything)} VMs?"
         return Confirmation(
             title=title[0].upper() + title[1:],
-            level=Level(max(judgement.level for _, judgement in everything)),
+            level=level,
             names=tuple(target.name for target, _ in able),
             hidden=tuple(target.name for target, _ in hidden),
             lines=tuple(dict.fromkeys(lines)),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SIDE_WIDTH = 200  # columns from which the side detail pane is shown by itself
 EVENTS_FROM = (110, 30)  # columns and lines from which events are shown
-EVENTS_HEIGHT = 5
+EVENTS_SHARE = 7  # one line in so many is for events
 HOSTS = by_name(HOST_FIELDS)
 
 
@@ -108,6 +108,7 @@ class FleetPage(VmListPage):
         self.pane.parent.display = only != "hosts"  # type: ignore[union-attr] # its container
         count = len(self.fleet.hosts)
         self.hosts.styles.height = "1fr" if only == "hosts" else min(count, max(3, height // 3 - 3)) + 1
+        self.events.styles.height = max(5, height // EVENTS_SHARE)
         self.events.display = width >= EVENTS_FROM[0] and height >= EVENTS_FROM[1] and only == "fleet"
         self.side.display = self._side_wanted if self._side_wanted is not None else width >= SIDE_WIDTH
         self.call_after_refresh(self._show_again)
@@ -126,7 +127,7 @@ class FleetPage(VmListPage):
             self._show_hosts(fleet)
         if self.events.display:
             width, tones = self.size.width, self.face.tones
-            self.events.show(event_lines(fleet.events, EVENTS_HEIGHT, width, tones))
+            self.events.show(event_lines(fleet.events, self.events.size.height or 5, width, tones))
         super().show_fleet(fleet)
         if self.side.display:
             self._show_side()

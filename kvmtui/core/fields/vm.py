@@ -31,6 +31,11 @@ LATENCY_WARN = 25.0  # milliseconds
 LATENCY_BAD = 75.0
 
 
+def _flow_tone(row: VmRow) -> Tone:
+    rates = row.measured
+    return Tone.MUTED if rates is None or (rates.read_bps is None and rates.rx_bps is None) else Tone.NORMAL
+
+
 def _plain_tone(row: VmRow) -> Tone:
     return Tone.NORMAL if row.live else Tone.MUTED
 
@@ -389,7 +394,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=lambda row: _both(_read(row), _write(row)),
         json=lambda row: {"read": _read(row), "write": _write(row), "iops": _iops(row)},
         order=lambda row: _both(_read(row), _write(row)),
-        tone=_plain_tone,
+        tone=_flow_tone,
         match=Match.SIZE,
         shown=Shown.WIDE,
         letter="d",
@@ -404,7 +409,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=lambda row: _both(_rx(row), _tx(row)),
         json=lambda row: {"rx": _rx(row), "tx": _tx(row)},
         order=lambda row: _both(_rx(row), _tx(row)),
-        tone=_plain_tone,
+        tone=_flow_tone,
         match=Match.SIZE,
         shown=Shown.WIDE,
         letter="w",
