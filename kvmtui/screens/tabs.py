@@ -244,7 +244,9 @@ class TabbedPage(Page):
             self.shown.closed()
 
     def show_fleet(self, fleet: Fleet) -> None:
-        """Show the newest fleet in what is seen."""
+        """Show the newest fleet in what is seen; a page that is covered or left catches up when it is shown again."""
+        if not self.is_current:
+            return
         if self.shown is not None:
             self.shown.show_fleet(fleet)
         self.show_subject()
