@@ -194,6 +194,14 @@ class Desk:
         """Send what a decoder gave."""
         await self._send(messages)
 
+    async def quick(self, messages: Iterable[Message]) -> None:
+        """Send what a decoder gave, and wait only until it has been handled."""
+        driver = self.app._driver
+        assert driver is not None
+        for message in messages:
+            driver.process_message(message)
+        await self._handled()
+
     async def paste(self, text: str) -> None:
         await self._send([events.Paste(text)])
 
