@@ -103,6 +103,7 @@ class VmRates(NamedTuple):
     nics: tuple[NicRates, ...]
     complete: bool  # False: the VM's monitor did not answer this time
     steal_at: float | None = None  # epoch seconds of the reading that `steal` is from
+    silent_since: float | None = None  # epoch seconds of the first of the readings that its monitor has not answered
 
     @property
     def cpu_percent(self) -> float | None:
@@ -272,6 +273,7 @@ class _VmTrack:
         "counters",
         "delay",
         "disks",
+        "silent_since",
         "steal",
         "steal_at",
         "steal_until",
@@ -284,6 +286,7 @@ class _VmTrack:
         """Begin anew at this reading."""
         self.counters = counters
         self.at = at
+        self.silent_since = None if counters.complete else wall
         self.disks = {name: _DiskTrack(disk, at) for name, disk in counters.disks.items()}
         self.delay: tuple[float, int, int] | None = None  # when, ns, vCPUs
         self.steal: float | None = None
@@ -305,6 +308,10 @@ class _VmTrack:
         if counters.domain_id != before.domain_id or seconds > longest or (cores is not None and cores < 0):
             self.restart(counters, at, wall)
             return None
+        if counters.complete:
+            self.silent_since = None
+        elif self.silent_since is None:
+            self.silent_since = wall
         self._note_delay(counters, at, wall)
         disks, read, write, iops, latency, stalled = self._step_disks(counters, at)
         nics, rx, tx = _nic_rates(before.nics, counters.nics, seconds)
@@ -332,6 +339,7 @@ class _VmTrack:
             nics,
             counters.complete,
             self.steal_at,
+            self.silent_since,
         )
 
     def _note_delay(self, counters: VmCounters, at: float, wall: float) -> None:

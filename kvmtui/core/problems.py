@@ -10,7 +10,7 @@ from kvmtui.core import units
 from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
 from kvmtui.core.fields.host import condition_text
 from kvmtui.core.fields.vm import STEAL_BAD
-from kvmtui.core.fields.vm_state import should_be_on
+from kvmtui.core.fields.vm_state import is_hung, should_be_on
 from kvmtui.core.inventory import (
     ConditionKind,
     Fleet,
@@ -54,16 +54,17 @@ class ProblemKind(Enum):
     POSTCOPY_FAILED = 3
     SHOULD_BE_ON = 4
     CRASHED = 5
-    STOPPING_LONG = 6
-    STALL = 7
-    STEAL = 8
-    DENIED = 9
-    DOWN = 10
-    SILENT = 11
-    OVERSOLD = 12
-    POOL_FULL = 13
-    SLOW = 14
-    DOUBLE = 15  # the same UUID, disk, MAC or name on two hosts
+    HUNG = 6  # its QEMU does not answer
+    STOPPING_LONG = 7
+    STALL = 8
+    STEAL = 9
+    DENIED = 10
+    DOWN = 11
+    SILENT = 12
+    OVERSOLD = 13
+    POOL_FULL = 14
+    SLOW = 15
+    DOUBLE = 16  # the same UUID, disk, MAC or name on two hosts
 
 
 class Problem(NamedTuple):
@@ -103,7 +104,7 @@ def _judge(row: VmRow, known: Mapping[VmRef, Problem]) -> Problem | None:
     entry, vm = row.entry, row.vm
     if not entry.condition.is_answering:
         return None
-    found = _of_state(vm, row.stopping, row.now) or _of_rates(vm, row.rates)
+    found = _of_state(vm, row.stopping, row.now) or _of_rates(row)
     other = known.get(row.key) if known else None
     if found is None:
         return other
@@ -137,9 +138,12 @@ def _of_intent(vm: Vm, stopping: float | None, now: float) -> _Finding | None:
     return None
 
 
-def _of_rates(vm: Vm, rates: VmRates | None) -> _Finding | None:
-    if rates is None or vm.state is not VmState.RUNNING:
+def _of_rates(row: VmRow) -> _Finding | None:
+    rates = row.rates
+    if rates is None or row.vm.state is not VmState.RUNNING:
         return None
+    if rates.silent_since is not None and is_hung(row):
+        return Severity.BAD, ProblemKind.HUNG, f"its QEMU has not answered since {units.hhmmss(rates.silent_since)}"
     if rates.stalled:
         return Severity.BAD, ProblemKind.STALL, "a busy disk has completed nothing for 10 s"
     if rates.steal is not None and rates.steal > STEAL_BAD:

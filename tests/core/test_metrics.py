@@ -193,6 +193,22 @@ def test_latency_forgets_what_is_older_and_needs_a_request() -> None:
     assert found[-1] is None
 
 
+def test_since_when_a_monitor_is_silent_is_kept_until_it_answers() -> None:
+    said = [
+        None if one is None else one.silent_since is not None
+        for one in run(
+            RateBook(), *(some_counters(complete=complete) for complete in (True, False, False, True, False))
+        )
+    ]
+    assert said == [None, True, True, False, True]
+    first, second = run(RateBook(), *(some_counters(complete=False) for _ in range(3)))[1:]
+    assert first is not None
+    assert second is not None
+    assert first.silent_since == second.silent_since
+    assert first.silent_since is not None
+    assert first.silent_since < first.at < second.at
+
+
 def stalls(busy: int, quiet: int, then: int = 0, every: int = 1) -> list[bool]:
     """Return what is said each 2 s of a disk that is busy, then quiet, then busy, for so many readings."""
     totals = [index // every for index in range(busy)]
@@ -330,7 +346,7 @@ def test_no_rate_is_ever_negative(steps: list[tuple[float, dict[str, VmCounters]
         at += step
         rates, _ = book.update(a_sample(at)._replace(vms=found))
         for uuid, one in rates.items():
-            figures = (*one[:-4], *[figure for device in one.disks + one.nics for figure in device[1:]])
+            figures = (*one[:-5], *[figure for device in one.disks + one.nics for figure in device[1:]])
             assert all(figure is None or (isfinite(figure) and figure >= 0) for figure in figures)
             counters = found.get(uuid)
             if counters is not None and step >= SHORTEST_GAP:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from kvmtui.core.fields import state_text
 from kvmtui.core.inventory import (
     Condition,
     ConditionKind,
@@ -83,6 +84,17 @@ def test_steal_and_stalls_are_problems_of_what_runs() -> None:
     assert stall is not None
     assert stall.kind is ProblemKind.STALL
     assert vm_problem(a_row(a_vm(state=PAUSED), some_rates(stalled=True))) is None
+
+
+def test_a_vm_whose_qemu_does_not_answer_is_a_problem_unless_a_job_keeps_it_busy() -> None:
+    hung = some_rates(complete=False, cpu_cores=None, at=NOW, silent_since=NOW - 12)
+    found = vm_problem(a_row(rates=hung))
+    assert found is not None
+    assert (found.kind, found.severity) == (ProblemKind.HUNG, Severity.BAD)
+    assert found.text == "its QEMU has not answered since 14:02:48"
+    assert state_text(a_row(rates=hung)) == "on, no answer"
+    assert vm_problem(a_row(rates=hung._replace(silent_since=NOW - 4))) is None
+    assert vm_problem(a_row(a_vm(job=Job("save", 4.0, ours=False)), hung)) is None
 
 
 def test_the_vms_of_a_silent_host_are_not_judged_but_the_host_is() -> None:

@@ -25,11 +25,19 @@ STATE_CHOICES = (*(state.value for state in VmState), "on", "saved", "migrating"
 _TOLD_WHILE_ON = (Reason.POSTCOPY, Reason.POSTCOPY_FAILED)
 _TROUBLE = (Reason.IO_ERROR, Reason.POOL_FULL, Reason.WATCHDOG, Reason.POSTCOPY_FAILED, Reason.API_ERROR)
 _FAILURES = (Reason.CRASHED, Reason.FAILED, Reason.PANICKED)
+HUNG_AFTER = 10.0  # seconds without an answer of its monitor: a busy one answers the next reading
 
 
 def should_be_on(vm: Vm) -> bool:
     """Whether the host would start it at boot, and it is off."""
     return vm.autostart and vm.state is VmState.OFF and not vm.template and vm.job is None
+
+
+def is_hung(row: VmRow) -> bool:
+    """Whether the hypervisor process of a VM that is on has stopped to answer, though no job keeps it busy."""
+    rates = row.measured
+    silent = None if rates is None or row.vm.job is not None else rates.silent_since
+    return rates is not None and silent is not None and rates.at - silent >= HUNG_AFTER
 
 
 def state_text(row: VmRow) -> str:
@@ -44,7 +52,9 @@ def state_text(row: VmRow) -> str:
         return safe(vm.job.kind, limit=40) + done
     if row.stopping is not None and vm.is_active:
         return f"stopping since {units.day_or_time(row.stopping, row.now)}"
-    return _off_text(row) if vm.state is VmState.OFF else _active_text(vm)
+    if vm.state is VmState.OFF:
+        return _off_text(row)
+    return f"{_active_text(vm)}, no answer" if is_hung(row) else _active_text(vm)
 
 
 def _active_text(vm: Vm) -> str:
@@ -99,7 +109,7 @@ def state_tone(row: VmRow) -> Tone:
     vm = row.vm
     if not row.live or vm.state is VmState.UNKNOWN:
         return Tone.MUTED
-    if vm.state is VmState.CRASHED or vm.reason in _TROUBLE or vm.reason in _FAILURES:
+    if vm.state is VmState.CRASHED or vm.reason in _TROUBLE or vm.reason in _FAILURES or is_hung(row):
         return Tone.BAD
     if row.stopping is not None or should_be_on(vm) or vm.state in (VmState.PAUSED, VmState.SUSPENDED):
         return Tone.WARN
