@@ -76,8 +76,6 @@ class VmPane(Vertical):
     def show_fleet(self, fleet: Fleet, *, resort: bool = False, at_once: bool = False) -> None:
         """Show the newest fleet; a large one is arranged at most once a second unless `at_once`."""
         self._fleet = fleet
-        if not self.table.size.height:
-            return
         self._set_columns()
         now = time.monotonic()
         large = self.shown.total > MANY
@@ -95,7 +93,9 @@ class VmPane(Vertical):
         if resort:
             self._sorted = now
         self.listing.order.touch(self.face.now())  # held, unless `resort` says otherwise
-        room = max(3, self.table.size.height // 3)
+        # Before it has a size: about what the terminal will leave it, so that the first picture has its rows.
+        height = self.table.size.height or self.app.size.height * 2 // 3
+        room = max(3, height // 3)
         self.shown = self.listing.arrange(fleet, self._problems, self.face.now(), resort=resort, band_room=room)
         self.table.set_sort(view.sort, descending=not view.reverse)
         self.table.set_empty(*self._nothing())
@@ -113,7 +113,7 @@ class VmPane(Vertical):
     def _set_columns(self) -> None:
         chosen = self.face.memory.get("columns")
         names = [str(name) for name in chosen] if isinstance(chosen, list) else []
-        width = self.table.size.width
+        width = self.table.size.width or self.app.size.width
         hosts = host_room((entry.name for entry in self.face.fleet.hosts), width)
         wish = (width, hosts, self.wide, *names)
         if wish == self._columns_for:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -134,6 +134,7 @@ class ResourceTable(Widget, can_focus=True):
         self._cells: Callable[[Hashable], Row] | None = None
         self._rows: dict[Hashable, Row] = {}  # of the keys that are seen
         self._lines: list[_Line] = []
+        self._fitted = Size()  # what the lines are made for
         self._painted_top = 0
         self._told: Hashable | None = None
         self._waiting = False
@@ -281,6 +282,8 @@ class ResourceTable(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
+        if self.size != self._fitted:
+            self._fit()  # Textual paints a new size before it tells of it: the first picture is a whole one
         if y < self._header:
             by, descending = self._sorted
             return self._strip(self._painter.header(by, descending=descending))
@@ -333,12 +336,18 @@ class ResourceTable(Widget, can_focus=True):
         self._styles_by_use.clear()
 
     def on_resize(self) -> None:
-        """Fit columns and rows to the new size."""
-        self._lay_out()
-        self._view.fit(self.size.height - self._header)
-        self._lines = []
-        self.refresh()
+        """Fit columns and rows to the new size, unless painting has done so."""
+        if self.size != self._fitted:
+            self._fit()
+            self.refresh()
         self._paint()
+
+    def _fit(self) -> None:
+        view, self._fitted = self._view, self.size
+        self._lay_out()
+        view.fit(self.size.height - self._header)
+        self._painted_top = view.top
+        self._lines = [self._line(view.top + y) for y in range(max(0, view.height))]
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """Draw the cursor as fits."""
