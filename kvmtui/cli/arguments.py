@@ -36,7 +36,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace | None:
     if "--version" in words:
         sys.stdout.write(f"kvmtui {__version__}\n")
         return None
-    parser = _parser()
+    parser = _parser(with_verbs="vm" in words)
     try:
         given = parser.parse_args([_plain_demo(words, at) or _shielded(words, at) for at in range(len(words))])
     except SystemExit:  # --help has written its text
@@ -67,7 +67,8 @@ def _shielded(words: Sequence[str], at: int) -> str:
     return f"{_SHIELD}{words[at]}" if found[1].lower() in names else words[at]
 
 
-def _parser() -> _Parser:
+def _parser(*, with_verbs: bool) -> _Parser:
+    """Return what reads the command line; `with_verbs` tells whether what may follow `vm` is needed."""
     parser = _Parser(
         prog="kvmtui",
         description="Run KVM hosts and their virtual machines from the terminal. Without a verb it opens the screen.",
@@ -85,7 +86,9 @@ def _parser() -> _Parser:
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     nouns = parser.add_subparsers(dest="noun", metavar="VERB", parser_class=_Parser)
     _add_lists(nouns)
-    _add_vm(nouns)
+    vm = nouns.add_parser("vm", help="show or change VMs", description="Show or change VMs.", allow_abbrev=False)
+    if with_verbs:
+        _add_verbs(vm)
     return parser
 
 
@@ -121,10 +124,9 @@ def _add_lists(nouns: argparse._SubParsersAction[_Parser]) -> None:
             parser.add_argument("--limit", metavar="N", type=int, default=100, help="how many of the newest (100)")
 
 
-def _add_vm(nouns: argparse._SubParsersAction[_Parser]) -> None:
-    from kvmtui.commands.registry import of_noun  # noqa: PLC0415 - kept off the way to `--version`
+def _add_verbs(vm: argparse.ArgumentParser) -> None:
+    from kvmtui.commands.registry import of_noun  # noqa: PLC0415 - kept off the way to the screen and to `--version`
 
-    vm = nouns.add_parser("vm", help="show or change VMs", description="Show or change VMs.", allow_abbrev=False)
     verbs = vm.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
     show = verbs.add_parser("show", help="Show all that is known of VMs.", allow_abbrev=False)
     _add_targets(show)

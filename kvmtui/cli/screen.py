@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 from kvmtui import paths
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from kvmtui.config import Settings
 
 
+SWITCH = 0.0005  # seconds
+
+
 def open_screen(settings: Settings) -> int:
     """Show the screen until it is left; returns the exit code."""
+    # A thread that computes gives way after 5 ms by default; what waits for libvirt needs many short turns.
+    sys.setswitchinterval(SWITCH)
     search = GarbageSearch()
-    search.hold()
     with screen_only(paths.log_file()):
         return asyncio.run(_run(settings, search))
 
@@ -30,6 +35,7 @@ async def _run(settings: Settings, search: GarbageSearch) -> int:
     try:
         # Loading takes as long as connecting to a host nearby: neither waits for the other.
         show = await asyncio.to_thread(_load)
+        search.hold()
         return await show(engine, search)
     finally:
         await engine.stop()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from kvmtui.commands.base import FieldKind, Question
 from kvmtui.commands.judge import FINE, Finding

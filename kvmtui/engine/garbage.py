@@ -20,6 +20,7 @@ class GarbageSearch:
     def hold(self) -> None:
         """Leave everything that exists by now out of Python's own searches, and make those rare."""
         gc.freeze()
+        gc.enable()
         gc.set_threshold(_YOUNG, 20, 1000)
         self._searched = time.monotonic()
 
