@@ -205,7 +205,9 @@ def _is_quiet(vm: Vm, rates: VmRates | None) -> bool:
     """Whether a VM is on with nothing to say about it, as nearly all are; a quick look that may err to False."""
     if vm.state is not VmState.RUNNING or vm.reason is Reason.POSTCOPY_FAILED or vm.reason in _CRASHES:
         return False
-    return rates is None or not (rates.stalled or (rates.steal is not None and rates.steal > STEAL_BAD))
+    if rates is None:
+        return True
+    return not rates.stalled and rates.silent_since is None and (rates.steal is None or rates.steal <= STEAL_BAD)
 
 
 def unknown_outcomes(fleet: Fleet, now: float) -> Mapping[VmRef, Problem]:

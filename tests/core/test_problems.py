@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kvmtui.core.fields import state_text
@@ -93,6 +95,11 @@ def test_a_vm_whose_qemu_does_not_answer_is_a_problem_unless_a_job_keeps_it_busy
     assert (found.kind, found.severity) == (ProblemKind.HUNG, Severity.BAD)
     assert found.text == "its QEMU has not answered since 14:02:48"
     assert state_text(a_row(rates=hung)) == "on, no answer"
+    vm = a_vm()
+    entry = an_entry(vms=[vm])
+    assert entry.state is not None
+    entry = replace(entry, state=replace(entry.state, rates={vm.uuid: hung}))
+    assert ProblemKind.HUNG in kinds(fleet_problems(a_fleet(entry), NOW))
     assert vm_problem(a_row(rates=hung._replace(silent_since=NOW - 4))) is None
     assert vm_problem(a_row(a_vm(job=Job("save", 4.0, ours=False)), hung)) is None
 
