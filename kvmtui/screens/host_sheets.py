@@ -121,11 +121,12 @@ def _memory(row: HostRow, state: HostState, load: HostRates | None, details: Hos
     if details is None:
         return
     for page_size, total_pages, free in huge_pages(details.cells):
-        taken = None if free is None else total_pages - free
-        share = 100.0 * taken / total_pages if taken is not None and total_pages else None
-        sheet.gauge(
-            f"{size(page_size)} pages", share, Tone.NORMAL, Span(f"{'-' if taken is None else taken} of {total_pages}")
-        )
+        if free is None:
+            sheet.fact(f"{size(page_size)} pages", f"{total_pages} reserved")
+            continue
+        taken = total_pages - free
+        share = 100.0 * taken / total_pages
+        sheet.gauge(f"{size(page_size)} pages", share, Tone.NORMAL, Span(f"{taken} of {total_pages}"))
     for name, value in ksm_facts(details.ksm):
         sheet.fact(name, value)
 
@@ -254,7 +255,8 @@ def _facts(host: Host, load: HostRates | None, details: HostDetails | None) -> I
     yield "UUID", safe(host.uuid), plain
     up = load.uptime if load is not None else None
     yield "uptime", f"~{duration(up)}" if up is not None else "unknown", plain
-    yield "CPU model", f"{safe(host.cpu_model, limit=60)} {safe(host.arch, limit=20)}".strip(), plain
+    model = f"{host.cpu_model} {host.arch}" if host.arch not in host.cpu_model else host.cpu_model
+    yield "CPU model", safe(model.strip(), limit=80), plain
     yield "CPUs", f"{host.cpus}", plain
     yield "topology", topology(host), plain
     yield "clock", f"{host.mhz / 1000:.1f} GHz" if host.mhz else "", plain
@@ -337,6 +339,9 @@ def cpu_lines(row: HostRow, details: HostDetails | None, sheet: Sheet) -> list[T
 def _no_cpus(row: HostRow) -> str:
     if not row.live:
         return "Each CPU's load is not known: the host does not answer."
+    state = row.entry.state
+    if state is not None and state.load is not None and state.load.cpu is None:
+        return "This host does not tell how busy its CPUs are."
     return "Each CPU's load is read while this page is open; two readings are needed."
 
 

@@ -135,7 +135,7 @@ class LocalMachine:
             heat=_heat(),
             volumes=_volumes(),
             disks=tuple(flow("disk", name) for name in sorted(disks)),
-            nics=tuple(flow("nic", name) for name in sorted(nics) if name != "lo"),
+            nics=tuple(flow("nic", name) for name in sorted(nics) if name != "lo" and any(nics[name])),
             processes=processes,
         )
 

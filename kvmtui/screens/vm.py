@@ -313,7 +313,11 @@ class JournalTab(TextTab):
         sheet.fact("reason", vm.reason.value or "the hypervisor gives none")
         if since_words(row):
             exact = vm.since is not None and vm.since.exact
-            sheet.fact("since", since_words(row), Span("" if exact else "  the change itself was not seen", Tone.MUTED))
+            sheet.fact(
+                "since",
+                since_words(row).removeprefix("since "),
+                Span("" if exact else "  the change itself was not seen", Tone.MUTED),
+            )
         condition = row.entry.condition
         if not condition.is_answering:
             sheet.fact("host", Span(f"{safe(row.entry.name)}: {condition.kind.value}", Tone.BAD))

@@ -194,7 +194,10 @@ class GraphsTab(TabBody, can_focus=True):
         if stamp == self._drawn:
             return
         self._drawn = stamp
-        self.note = self._note(SPANS[self._span_of(past)][1], devices)
+        note = self._note(SPANS[self._span_of(past)][1], devices)
+        if note != self.note:
+            self.note = note
+            self.screen.show_subject()  # type: ignore[attr-defined] # a TabbedPage
         step = (end - start) / (2 * width)
         drawer = _Drawer(
             past,

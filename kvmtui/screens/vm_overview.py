@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -16,11 +17,11 @@ from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
 from kvmtui.core.text import safe
 from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
 from kvmtui.screens.about import AGENTS, since_text
-from kvmtui.screens.sheet import GLUE, Head, Sheet, Span, side_by_side
+from kvmtui.screens.sheet import GLUE, NAME, Head, Sheet, Span, side_by_side
 from kvmtui.widgets.spark import sparkline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kvmtui.core.fields import VmRow
     from kvmtui.core.inventory import Address, Disk, Nic
@@ -48,6 +49,7 @@ def overview(picture: VmPicture, sheet: Sheet) -> list[Text]:
     if width < TWO_COLUMNS:
         now(picture, sheet)
         devices(picture.row, sheet)
+        trends(picture, sheet)
         identity(picture.row, sheet)
         journal(picture.recent, sheet)
         return sheet.lines
@@ -56,6 +58,7 @@ def overview(picture: VmPicture, sheet: Sheet) -> list[Text]:
         right = sheet.beside(width - 3 - left.width)
         now(picture, left)
         devices(picture.row, left)
+        trends(picture, left)
         identity(picture.row, right)
         below = sheet.beside(width)
         journal(picture.recent, below)
@@ -64,6 +67,7 @@ def overview(picture: VmPicture, sheet: Sheet) -> list[Text]:
     sheets = [sheet.beside(each), sheet.beside(each - 10), sheet.beside(width - 6 - 2 * each + 10)]
     now(picture, sheets[0])
     devices(picture.row, sheets[0])
+    trends(picture, sheets[0])
     identity(picture.row, sheets[1])
     journal(picture.recent, sheets[2])
     return side_by_side(sheets)
@@ -93,10 +97,10 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
         sheet.fact("vCPUs", vcpus_text(row))
         sheet.fact("memory", memory_size(row))
     else:
-        _load(rates, picture.history, sheet)
+        _load(rates, sheet)
 
 
-def _load(rates: VmRates, history: History | None, sheet: Sheet) -> None:
+def _load(rates: VmRates, sheet: Sheet) -> None:
     cores = "-" if rates.cpu_cores is None else f"{rates.cpu_cores:.1f}"
     share = rates.cpu_percent
     sheet.gauge("CPU", share, rising(share, 75.0, 90.0), Span(f"{cores} of {rates.vcpus} vCPUs"))
@@ -118,11 +122,30 @@ def _load(rates: VmRates, history: History | None, sheet: Sheet) -> None:
         sheet.fact("disks", Span("stall: a busy disk has completed nothing for 10 s", Tone.BAD))
     if not rates.complete:
         sheet.fact("", Span("its monitor did not answer: no disk or balloon figures this time", Tone.WARN))
-    if history is not None and len(history):
-        _times, values = history.series("cpu")
-        line = sparkline(values[-min(TREND_POINTS, max(8, sheet.width - 30)) :], 0.0, 100.0, sheet.glyphs)
-        span = f"the last {duration(SPACING * len(line))}"
-        sheet.fact("CPU trend", Span(line, Tone.ACCENT), Span(f"  {span}", Tone.MUTED))
+
+
+def trends(picture: VmPicture, sheet: Sheet) -> None:
+    """Add the course of its figures over the last minutes; a sign for each 10 s."""
+    history, vm = picture.history, picture.row.vm
+    if history is None or len(history) < 2 or not vm.is_active:
+        return
+    points = min(TREND_POINTS, len(history), sheet.width - NAME - 14)
+    sheet.head("TRENDS", f"the last {duration(SPACING * points)}, a sign each {SPACING:.0f} s")
+    memory = float(max(vm.memory, vm.memory_max))
+    courses: tuple[tuple[str, tuple[str, ...], float | None, Callable[[float | None], str]], ...] = (
+        ("CPU", ("cpu",), 100.0, percent),
+        ("memory", ("mem",), memory, size),
+        ("disk", ("read", "write"), None, bps),
+        ("network", ("rx", "tx"), None, bps),
+    )
+    for name, series, top, said in courses:
+        parts = [history.series(one)[1][-points:] for one in series]
+        sums = [sum(values) for values in zip(*parts, strict=True)]
+        most = max((value for value in sums if not isnan(value)), default=None)
+        if most is None:
+            continue
+        line = sparkline(sums, 0.0, top or most or 1.0, sheet.glyphs)
+        sheet.fact(name, Span(line, Tone.ACCENT), Span(f"  at most {said(most)}", Tone.MUTED))
 
 
 def since_words(row: VmRow) -> str:
@@ -159,8 +182,8 @@ def devices(row: VmRow, sheet: Sheet) -> None:
         Head("bus", 7),
         Head("format", 6),
         Head("fill", 14),
-        Head("read", 7, right=True),
-        Head("write", 7, right=True),
+        Head("read", 6, right=True),
+        Head("write", 6, right=True),
         Head("IOPS", 5, right=True),
         Head("lat", 5, right=True),
     )

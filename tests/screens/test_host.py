@@ -16,6 +16,7 @@ from kvmtui.backend.base import HostDetails, NumaCell
 from kvmtui.core.errors import Denied, TimedOut
 from kvmtui.core.fields import HostRow, Tone
 from kvmtui.core.inventory import Guard
+from kvmtui.screens import machine_tab
 from kvmtui.screens.host import HostPage
 from kvmtui.screens.host_sheets import cpu_lines, huge_pages, ksm_facts, ranges
 from kvmtui.screens.local_host import Flow, LocalMachine, Machine, Process, Volume, guest_name
@@ -26,6 +27,7 @@ from kvmtui.widgets.textview import TextView
 from tests.screens.harness import Desk, desk
 
 if TYPE_CHECKING:
+    from kvmtui.backend.demo.world import World
     from kvmtui.widgets.glyphs import Glyphs
 
 WIDE = (120, 36)
@@ -71,8 +73,8 @@ async def test_a_silent_host_says_why_what_to_do_and_how_old_all_is() -> None:
 
 
 async def test_a_host_that_was_never_reached_says_what_to_do() -> None:
-    def shut(world: object) -> None:
-        world.faults.close_door("hv2", Denied("hv2 refuses you.", hint="Ask its admin for the group libvirt."))  # type: ignore[attr-defined]
+    def shut(world: World) -> None:
+        world.faults.close_door("hv2", Denied("hv2 refuses you.", hint="Ask its admin for the group libvirt."))
 
     async with desk(size=WIDE, prepare=shut, up=False) as here:
         await here.until(lambda: here.entry("hv2").condition.kind == "denied", "the refusal")
@@ -253,6 +255,34 @@ async def test_the_journal_tells_of_the_host_and_its_vms() -> None:
 async def test_the_machines_own_tab_is_there_for_the_local_host_alone() -> None:
     async with desk(size=WIDE) as here:
         await opened(here, "hv1")
+        assert "Machine" not in here.lines[2]
+
+
+async def test_the_machine_is_read_only_while_its_tab_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = 0
+
+    async def read(_machine: LocalMachine, _seconds: float = 1.0) -> Machine | None:
+        nonlocal readings
+        readings += 1
+        return READING if readings < 3 else None
+
+    def be_local(world: World) -> None:
+        host = world.host("hv1")
+        host.facts = replace(host.facts, local=True)
+
+    monkeypatch.setattr(LocalMachine, "read", read)
+    monkeypatch.setattr(machine_tab, "EVERY", 0.02)
+    async with desk(size=WIDE, prepare=be_local) as here:
+        page = await opened(here, "hv1", "local")
+        await here.until_text("coretemp", "critical at 100", "web-1\\x07")
+        await here.until_text("reading it hangs")
+        assert "coretemp" in here.text
+        page.tab = "overview"
+        await here.settle()
+        before = readings
+        await asyncio.sleep(0.1)
+        assert readings <= before + 1
+        await opened(here, "hv2")
         assert "Machine" not in here.lines[2]
 
 
