@@ -76,13 +76,14 @@ class LocalMachine:
     """Reads this machine again and again, one reading at a time."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+        self._reading = False
         self._before: _Counters | None = None
 
     async def read(self, seconds: float = DEADLINE) -> Machine | None:
         """Return a reading; None when it did not end within `seconds`, or an older one still hangs."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._reading:
             return None
+        self._reading = True
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Machine | None] = loop.create_future()
 
@@ -97,12 +98,12 @@ class LocalMachine:
             except (OSError, psutil.Error) as error:
                 _log.warning("this machine cannot be read: %s", error)
             finally:
+                self._reading = False
                 with suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(set_answer, found)
 
         # A daemon: asyncio's own threads are waited for at exit.
-        self._thread = threading.Thread(target=work, name="local-machine", daemon=True)
-        self._thread.start()
+        threading.Thread(target=work, name="local-machine", daemon=True).start()
         try:
             return await asyncio.wait_for(answer, seconds)
         except TimeoutError:
