@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")
 CATCH_UP = 0.1  # seconds that a key waits at most for what was clicked before it
+COME_UP = 5.0  # seconds that a key typed ahead waits at most for the first screen
 QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
 """Keys that Textual or a terminal would act upon, and that do nothing here."""
 
@@ -80,6 +82,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._judged_at = 0.0
         self._last_input = time.monotonic()
         self._unhandled = False  # whether a click or paste may not have been handled yet
+        self._is_up = False  # whether the first screen is there to take a key
         self._told: set[str] = set()  # ids of the tasks whose end was said
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
         for each in theme.THEMES:
@@ -377,6 +380,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         if isinstance(event, events.InputEvent) and not event.is_forwarded:
             self._last_input = time.monotonic()
             self.marks.touch(self._last_input)
+            if not self._is_up:
+                await self._come_up()
             if not isinstance(event, events.Key):
                 self._unhandled = True
             elif self._unhandled:
@@ -384,6 +389,14 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):
                 return
         await super().on_event(event)
+
+    async def _come_up(self) -> None:
+        """Let the first screen be made before a key that was typed ahead of it, which may even leave it."""
+        self._is_up = True
+        made = asyncio.Event()
+        if self.screen.call_later(made.set):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(made.wait(), COME_UP)
 
     async def _catch_up(self) -> None:
         """Let a click or paste be handled before the key behind it, which may act on what it chose."""

@@ -159,6 +159,13 @@ def test_leaving_before_a_host_has_answered(own_host: Host) -> None:
         own_host.cont()
 
 
+def test_leaving_before_there_is_a_screen(hv1: Host) -> None:
+    """What is typed ahead of the first screen waits for it."""
+    with Program(Home({"hv1": hv1.uri})) as program:
+        program.leave()
+        assert "Traceback" not in program.text()
+
+
 FOREIGN = """
 import ctypes, sys, threading, time
 libc = ctypes.CDLL(None)
