@@ -14,7 +14,7 @@ from kvmtui.commands.virsh import vm_line, vm_word
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import Tone, VmRow, best_address
 from kvmtui.core.text import cell_width, safe, shorten
-from kvmtui.screens.sheet import wrap
+from kvmtui.screens.sheet import in_signs, wrap
 from kvmtui.widgets.driver import name_of
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.textview import TextView
@@ -113,7 +113,7 @@ class CopyScreen(ModalScreen[None]):
         said = self._said or "a letter copies   esc goes back"
         lines.append(Text(shorten(said, width), tones[Tone.NORMAL if self._said else Tone.MUTED]))
         self.view.styles.max_height = max(3, self.app.size.height - len(lines))
-        self.menu.show(lines)
+        self.menu.show([in_signs(line, self.face.glyphs) for line in lines])
 
     def on_key(self, event: events.Key) -> None:
         """Take every key."""

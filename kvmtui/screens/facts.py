@@ -15,7 +15,7 @@ from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import HostRow, Tone, vm_row
 from kvmtui.core.text import safe
 from kvmtui.screens.host_sheets import facts_of as host_facts
-from kvmtui.screens.sheet import Sheet, Span, wrap
+from kvmtui.screens.sheet import Sheet, Span, in_signs, wrap
 from kvmtui.screens.vm_overview import identity
 from kvmtui.widgets.lines import Line
 from kvmtui.widgets.textview import TextView
@@ -92,7 +92,7 @@ class FactsScreen(ModalScreen[None]):
             sheet.head("WHAT CANNOT BE DONE NOW", "and why")
             for command, verdict in unable:
                 self._unable(command, verdict, sheet)
-        self.view.show(sheet.lines)
+        self.view.show([in_signs(line, face.glyphs) for line in sheet.lines])
 
     def _facts(self, sheet: Sheet) -> None:
         face, target = self.face, self._target

@@ -373,7 +373,7 @@ class HostText(TextTab):
             tones = self.face.tones
             head = Text(f"as last seen at {hhmmss(row.entry.state.at)}", tones[Tone.WARN], no_wrap=True)
             lines = [head, *greyed(lines, tones[Tone.MUTED])]
-        self.view.show(lines)
+        self.say(lines)
 
     def lines(self, row: HostRow, fleet: Fleet) -> list[Text]:
         """Return the text."""
@@ -408,7 +408,7 @@ class JournalTab(HostText):
         """Show what is new; the past is not old."""
         row = self.about.row()
         if row is not None and self.size.width:
-            self.view.show(self.lines(row, fleet))
+            self.say(self.lines(row, fleet))
 
     def lines(self, row: HostRow, fleet: Fleet) -> list[Text]:
         """Return the journal."""

@@ -79,13 +79,13 @@ class MachineTab(TextTab):
             said = (
                 "This machine does not answer: a file system may hang." if self._silent else "Reading this machine ..."
             )
-            self.view.show([Text(said, tones[Tone.MUTED])])
+            self.say([Text(said, tones[Tone.MUTED])])
             return
         lines = machine_lines(self._reading, sheet)
         if self._silent:
             said = f"as last seen at {hhmmss(self._reading.at)}: reading it hangs, perhaps in a file system"
             lines.insert(0, Text(said, tones[Tone.WARN], no_wrap=True))
-        self.view.show(lines)
+        self.say(lines)
 
 
 def machine_lines(machine: Machine, sheet: Sheet) -> list[Text]:

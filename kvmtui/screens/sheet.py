@@ -233,6 +233,13 @@ def side_by_side(sheets: Sequence[Sheet]) -> list[Text]:
     return lines
 
 
+def in_signs(line: Text, glyphs: Glyphs) -> Text:
+    """Return a line with stand-ins for what the terminal cannot show."""
+    if glyphs.ascii and not line.plain.isascii():
+        line.plain = glyphs.fit(line.plain)
+    return line
+
+
 def greyed(lines: Iterable[Text], muted: Style) -> list[Text]:
     """Return lines that are old: what they say, in one colour."""
     return [Text(line.plain, muted, no_wrap=True) for line in lines]

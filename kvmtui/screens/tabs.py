@@ -13,6 +13,7 @@ from textual.reactive import reactive
 
 from kvmtui.core.fields import Tone
 from kvmtui.screens.page import Page
+from kvmtui.screens.sheet import in_signs
 from kvmtui.widgets.filterbar import FilterBar
 from kvmtui.widgets.lines import Line
 from kvmtui.widgets.textview import TextView
@@ -117,6 +118,11 @@ class TextTab(TabBody):
     def compose(self) -> Iterator[Widget]:
         """Compose the text."""
         yield TextView()
+
+    def say(self, lines: Sequence[Text]) -> None:
+        """Show these lines."""
+        glyphs = self.face.glyphs
+        self.view.show([in_signs(line, glyphs) for line in lines])
 
     def searched(self) -> TextView | None:
         """Return the text."""
@@ -254,7 +260,7 @@ class TabbedPage(Page):
 
     def show_subject(self) -> None:
         """Show the two lines above the body."""
-        self.title_line.say(self.subject_line())
+        self.title_line.say(in_signs(self.subject_line(), self.face.glyphs))
         note = self.shown.note if self.shown is not None else ""
         self.bar.name_tabs(self.tabs(), self.tab, self.face.tones, note)
 

@@ -272,7 +272,7 @@ class OverviewTab(TextTab):
         if page.old():
             head = Text(last_seen(row) or "as last seen", tones[Tone.WARN], no_wrap=True)
             lines = [head, *greyed(lines, tones[Tone.MUTED])]
-        self.view.show(lines)
+        self.say(lines)
 
 
 class JournalTab(TextTab):
@@ -299,7 +299,7 @@ class JournalTab(TextTab):
         if not found:
             said = "Nothing was done to it, and nothing was seen." if page.past.read else "Reading the journal ..."
             sheet.line(Span(said, Tone.MUTED))
-        self.view.show(sheet.lines)
+        self.say(sheet.lines)
 
     def _why(self, page: VmPage, sheet: Sheet) -> None:
         row = page.row

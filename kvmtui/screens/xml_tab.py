@@ -82,7 +82,7 @@ class XmlTab(TextTab):
         self._read = read
         self._versions = versions  # live and stored
         self.inactive = False
-        self._shown: tuple[str, str] | None = None
+        self._tones: Mapping[Tone, Style] | None = None
         self.document = ""
 
     def compose(self) -> Iterator[Widget]:
@@ -123,8 +123,7 @@ class XmlTab(TextTab):
             self.document = document
             which = ("stored" if self.inactive else "live") + ", t the other   " if self._versions else ""
             self.note = f"{which}read {hhmmss(self.face.now())}   / find   left right move"
-            lines = XmlLines(document, self.face.tones)
-            self.view.show(lines, width=lines.width)
+            self._show_document()
         self.screen.show_subject()  # type: ignore[attr-defined] # a TabbedPage
 
     def _tell(self, sentence: str, *, bad: bool = False) -> None:
@@ -137,4 +136,12 @@ class XmlTab(TextTab):
             self.view.show([Text(piece, style, no_wrap=True) for piece in pieces])
 
     def show_fleet(self, fleet: Fleet) -> None:
-        """Stay as it is: it is read once, and says when."""
+        """Stay as it is, but for the colours: it is read once, and says when."""
+        del fleet
+        if self.document and self._tones is not self.face.tones:
+            self._show_document()
+
+    def _show_document(self) -> None:
+        self._tones = self.face.tones
+        lines = XmlLines(self.document, self._tones)
+        self.view.show(lines, width=lines.width)

@@ -166,6 +166,23 @@ async def test_a_vm_that_moved_says_where_it_is() -> None:
         await here.until(lambda: "it is on hv2 now" in here.lines[1], "where it is")
 
 
+async def test_a_terminal_without_unicode_is_sent_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    async with desk(size=(80, 24), refresh=0.1) as here:
+        page = await opened(here, "git-1")
+        for tab in ("overview", "graphs", "journal"):
+            page.tab = tab
+            await here.settle()
+            assert page.shown is not None
+            for view in page.shown.query(TextView):
+                assert view.plain.isascii()
+            assert here.lines[1].isascii()
+            assert here.lines[2].isascii()
+        await here.press("i")
+        await here.until(lambda: here.app.screen.query(TextView).first().plain, "the facts")
+        assert here.app.screen.query(TextView).first().plain.isascii()
+
+
 # -- keys
 
 
