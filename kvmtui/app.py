@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.style import Style
+    from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
     from kvmtui.backend.base import Backend
@@ -49,6 +50,7 @@ LARGE = 1000  # VMs from which looking for problems is done at most once a secon
 BASES = ("fleet", "vms", "hosts")
 CATCH_UP = 0.1  # seconds that a key waits at most for what was clicked before it
 COME_UP = 5.0  # seconds that a key typed ahead waits at most for the first screen
+SENTENCES = 3  # that stand on the screen at once
 QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
 """Keys that Textual or a terminal would act upon, and that do nothing here."""
 
@@ -218,6 +220,21 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def tell(self, text: str, *, bad: bool = False) -> None:
         """Say one sentence for a moment."""
         self.notify(safe(text, limit=400), severity="error" if bad else "information", timeout=8, markup=False)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Say it beside the newest of what was said before, each sentence once: the list must stay in sight."""
+        older = [one for one in self._notifications if one.message != message][1 - SENTENCES :]
+        for one in [one for one in self._notifications if one not in older]:
+            self._unnotify(one, refresh=False)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
         """Ask what the command asks, and run it."""
