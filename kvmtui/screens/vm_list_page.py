@@ -106,9 +106,9 @@ class VmListPage(Page):
         yield "space", "mark"
         yield "/", "find"
         yield "f", "faults"
+        yield from super().key_hints()
         yield "o", "sort"
         yield "z", "group"
-        yield from super().key_hints()
         yield "q", "back" if len(self.app.screen_stack) > 1 else "quit"
 
     # -- what commands act on
