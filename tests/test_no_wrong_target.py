@@ -58,7 +58,7 @@ class Calls(list[Call]):
 async def disturb(lab: Lab, chance: random.Random) -> None:
     """Let somebody else, or fate, change something."""
     world, faults = lab.world, lab.faults
-    host = chance.choice(list(world.hosts.values()))
+    host = chance.choice([one for one in world.hosts.values() if one.guests])
     guest = chance.choice(list(host.guests.values()))
     match chance.randrange(9):
         case 0 | 1 | 2:

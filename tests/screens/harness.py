@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -175,7 +176,7 @@ class Desk:
             event.read = Read(self._reads, time.monotonic(), (name_of(event),))  # type: ignore[attr-defined]
             await self._send([event])
 
-    def events(self, *keys: str) -> list[events.Event]:
+    def typed(self, *keys: str) -> list[events.Event]:
         """Return the events of keys that each come in a read of their own."""
         return [event for key in keys for event in self._tagged([key_event(key)], late=True)]
 
@@ -183,11 +184,11 @@ class Desk:
         return [_mouse(kind, x, y, button=button) for kind in (events.MouseDown, events.MouseUp)]
 
     async def type(self, text: str) -> None:
-        """Type a text, each character in a read of its own."""
+        """Enter a text, each character in a read of its own."""
         await self.press(*text)
 
     async def read(self, *keys: str) -> None:
-        """Send keys that all come in one read(2)."""
+        """Send keys that all come together."""
         await self._send(self._tagged([key_event(key) for key in keys], late=True))
 
     async def send(self, messages: Iterable[Message]) -> None:
@@ -284,7 +285,10 @@ class Desk:
     async def until_text(self, *words: str) -> None:
         """Wait until the screen says all of these."""
         for each in words:
-            await self.until(lambda each=each: each in self.text, each)
+            await self.until(partial(self._says, each), each)
+
+    def _says(self, words: str) -> bool:
+        return words in self.text
 
     async def until_gone(self, words: str) -> None:
         await self.until(lambda: words not in self.text, f"the end of {words}")
@@ -301,8 +305,10 @@ class Desk:
     async def until_done(self, count: int = 1) -> list[TaskView]:
         """Wait until so many tasks have ended."""
         await self.until(
-            lambda: sum(task.phase.is_final for task in self.tasks) >= count
-            and not any(not task.phase.is_final for task in self.tasks),
+            lambda: (
+                sum(task.phase.is_final for task in self.tasks) >= count
+                and not any(not task.phase.is_final for task in self.tasks)
+            ),
             f"{count} tasks to end",
         )
         return list(self.tasks)

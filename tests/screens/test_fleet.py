@@ -16,6 +16,7 @@ from tests.screens.harness import Desk, desk
 
 if TYPE_CHECKING:
     from kvmtui.backend.demo import World
+    from kvmtui.config import HostConfig
 
 
 async def listed(it: Desk) -> None:
@@ -31,7 +32,7 @@ async def test_what_is_wrong_stands_above_a_rule_with_its_word() -> None:
     async with desk() as it:
         await listed(it)
         assert it.names[:2] == ["db-2", "mail"]
-        assert it.line_of("db-2").split()[1:3] == ["!", "db-2"] or it.line_of("db-2").startswith((">!", " !"))
+        assert it.line_of("db-2").startswith((">!", " !"))
         assert "paused: pool full" in it.line_of("db-2")
         assert "off, should be on" in it.line_of(" mail ")
         rule = next(key for key in it.vms.pane.shown.keys if isinstance(key, Rule))
@@ -234,7 +235,12 @@ async def test_the_cursor_belongs_to_a_vm_and_stays_on_its_line() -> None:
 async def test_z_groups_by_one_thing_after_the_other_and_folds() -> None:
     async with desk() as it:
         await listed(it)
-        for grouping, heading in (("host", "- hv1 "), ("state", "- running "), ("tag", "- prod "), ("os", "- Debian 12 ")):
+        for grouping, heading in (
+            ("host", "- hv1 "),
+            ("state", "- running "),
+            ("tag", "- prod "),
+            ("os", "- Debian 12 "),
+        ):
             await it.press("z")
             await it.until_told(f"Grouped by {grouping}.")
             assert any(heading.strip("- ") == key.group for key in it.vms.pane.shown.keys if isinstance(key, Group))
@@ -303,7 +309,7 @@ async def test_hosts_sort_and_the_worst_is_first_again() -> None:
         await it.until(lambda: it.page.where().name == "hosts")
         await it.press("o", "v")
         hosts = [line[3:6] for line in it.lines if line[3:5] == "hv"]
-        assert hosts == ["hv1", "hv2", "hv3"] or hosts == ["hv3", "hv2", "hv1"]
+        assert hosts in (["hv1", "hv2", "hv3"], ["hv3", "hv2", "hv1"])
         await it.press("o", "v")
         assert [line[3:6] for line in it.lines if line[3:5] == "hv"] == hosts[::-1]
         await it.press("=")
@@ -353,7 +359,9 @@ async def test_denied_and_down_say_what_to_do() -> None:
         world.faults.close_door("hv2", Unreachable("hv2 refused the connection.", hint="Is libvirtd running there?"))
 
     async with desk(size=(120, 36), prepare=shut, up=False) as it:
-        await it.until_text("hosts 1/3", "hv1 lets nobody in.", "Join the group libvirt.", "hv2 refused the connection.")
+        await it.until_text(
+            "hosts 1/3", "hv1 lets nobody in.", "Join the group libvirt.", "hv2 refused the connection."
+        )
         await it.until(lambda: len(it.names) == 8)
 
 
@@ -365,10 +373,14 @@ async def test_no_hosts_and_no_vms_say_what_to_do() -> None:
         assert it.calls == []
 
 
+def one_locked(host: HostConfig) -> HostConfig:
+    return replace(host, guard=Guard.READ_ONLY) if host.name == "hv1" else host
+
+
 async def test_read_only_stands_in_the_header() -> None:
     async with desk(read_only=True) as it:
         assert it.lines[0].startswith("prod RO")
-    async with desk(configs=lambda host: replace(host, guard=Guard.READ_ONLY if host.name == "hv1" else Guard.ASK)) as it:
+    async with desk(configs=one_locked) as it:
         assert it.lines[0].startswith("prod RW")
 
 
@@ -382,7 +394,8 @@ async def test_the_demo_says_that_it_is_one() -> None:
 async def test_a_large_fleet_is_listed_and_acted_on() -> None:
     async with desk("demo:///?hosts=10&vms=1500&seed=3&pace=0") as it:
         await it.until(lambda: len(it.names) > 1000)
-        running = next(vm.name for _, vm in it.engine.fleet.vms() if vm.state is VmState.RUNNING and vm.persistent and not vm.owner)
+        vms = [vm for _, vm in it.engine.fleet.vms() if vm.persistent and not vm.owner]
+        running = next(vm.name for vm in vms if vm.state is VmState.RUNNING)
         await it.press("/", *running, "enter")
         await it.until(lambda: it.names[0] == running)
         await it.press("g", "x", "p")

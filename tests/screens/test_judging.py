@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,12 +15,14 @@ from kvmtui.widgets.confirm import ConfirmScreen
 from tests.screens.harness import Desk, desk
 
 if TYPE_CHECKING:
+    from kvmtui.backend.demo import World
+    from kvmtui.backend.demo.guest import Guest
     from kvmtui.config import HostConfig
 
-QUICK = {"ping_interval": 0.02, "resync": 3600.0}
+QUICK: dict[str, Any] = {"ping_interval": 0.02, "resync": 3600.0}
 
 
-def guarded(guard: Guard) -> dict[str, object]:
+def guarded(guard: Guard) -> dict[str, Any]:
     def configured(host: HostConfig) -> HostConfig:
         return replace(host, guard=guard)
 
@@ -118,7 +120,10 @@ async def test_memory_that_would_be_oversold_is_asked_about() -> None:
 
 @pytest.mark.parametrize("silent", [False, True])
 async def test_no_start_while_the_same_uuid_runs_elsewhere(silent: bool) -> None:
-    async with desk(prepare=lambda world: world.faults.double(world.ref("mail").uuid, "hv1", "hv3", running=True), **QUICK) as it:
+    def twice(world: World) -> None:
+        world.faults.double(world.ref("mail").uuid, "hv1", "hv3", running=True)
+
+    async with desk(prepare=twice, **QUICK) as it:
         if silent:
             await silenced(it, "hv3")
         await it.go_to("mail", "hv1")
@@ -128,11 +133,10 @@ async def test_no_start_while_the_same_uuid_runs_elsewhere(silent: bool) -> None
 
 
 async def test_no_start_while_a_disk_of_it_is_in_use() -> None:
-    def share(world: object) -> None:
-        guests = it_world(world)
-        mail, wiki = guests["mail"], guests["old-crm"]
-        wiki.vm = replace(wiki.vm, disks=(replace(wiki.vm.disks[0], source=mail.vm.disks[0].source),))
-        wiki.vm = replace(wiki.vm, state=VmState.RUNNING, reason=Reason.BOOTED, saved=False)
+    def share(world: World) -> None:
+        mail, other = guest_of(world, "mail"), guest_of(world, "old-crm")
+        disk = replace(other.vm.disks[0], source=mail.vm.disks[0].source)
+        other.vm = replace(other.vm, disks=(disk,), state=VmState.RUNNING, reason=Reason.BOOTED, saved=False)
 
     async with desk(prepare=share) as it:
         await it.go_to("mail")
@@ -141,18 +145,18 @@ async def test_no_start_while_a_disk_of_it_is_in_use() -> None:
         assert it.calls == []
 
 
-def it_world(world: object) -> dict[str, object]:
-    from kvmtui.backend.demo import World
-
-    assert isinstance(world, World)
-    return {guest.vm.name: guest for host in world.hosts.values() for guest in host.guests.values()}
+def guest_of(world: World, name: str) -> Guest:
+    ref = world.ref(name)
+    return world.hosts[ref.host].guests[ref.uuid]
 
 
 async def test_a_transient_vm_goes_off_only_by_its_name() -> None:
     async with desk() as it:
         await it.go_to("ci-runner-09")
         await it.press("!", "f")
-        await it.until_text("The definition of ci-runner-09 is not stored anywhere", "type ci-runner-09 and press enter")
+        await it.until_text(
+            "The definition of ci-runner-09 is not stored anywhere", "type ci-runner-09 and press enter"
+        )
         await it.press("!", "enter")
         await it.press("ctrl+u", *"ci-runner-0", "enter")
         assert it.calls == []
@@ -207,9 +211,9 @@ async def test_keys_of_one_read_confirm_nothing() -> None:
 async def test_a_dialog_names_its_target_in_full_and_shows_virsh() -> None:
     long = "web-" + "x" * 190 + "-prod"
 
-    def name(world: object) -> None:
-        guest = it_world(world)["web-1"]
-        guest.vm = replace(guest.vm, name=long)  # type: ignore[attr-defined]
+    def name(world: World) -> None:
+        guest = guest_of(world, "web-1")
+        guest.vm = replace(guest.vm, name=long)
 
     async with desk(prepare=name) as it:
         await it.go_to(long)
@@ -327,3 +331,17 @@ async def test_what_is_sent_to_a_host_that_falls_silent_is_unknown_and_said() ->
         assert task.phase is TaskPhase.REFUSED
         assert it.calls == []
         await it.until_told("hv1 does not answer since")
+
+
+async def test_what_was_said_never_covers_what_a_dialog_asks() -> None:
+    async with desk() as it:
+        await it.go_to("web-1")
+        for keys in ("xs", "xu", "xw", "!k", "xa"):
+            await it.press(*keys)
+            await it.settle()
+        await it.until(lambda: len(it.toasts) == 3, "the three newest sentences")
+        assert "already starts with its host" in it.toasts[-1]
+        await it.press("!", "f")
+        await asked(it)
+        await it.until_text("Force off web-1 on hv1?", "press ! again   esc cancels   i hides virsh")
+        assert "Pull the VM's plug: its guest is not asked, and what it had not written is" in it.text

@@ -40,7 +40,7 @@ PLACES = {"1": "fleet", "2": "vms", "9": "hosts", "7": "tasks", "0": "log"}
 async def back_to(it: Desk, place: str) -> None:
     """Close what a key opened, without keys."""
     while not isinstance(it.app.screen, Page):
-        it.app.pop_screen()
+        _ = it.app.pop_screen()
         await it.settle()
     bar = it.page.text_bar()
     if bar is not None:
@@ -57,7 +57,7 @@ async def test_no_key_alone_changes_anything(place: str) -> None:
     async with desk(configs=lambda host: replace(host, guard=Guard.FREE)) as it:
         await it.until(lambda: it.names)
         await back_to(it, place)
-        for key in [*PRINTABLE, *SPECIAL]:
+        for key in [*PRINTABLE, *SPECIAL] if place == "1" else PRINTABLE:
             if key in LEAVING:
                 continue
             await it.press(key)
@@ -88,7 +88,7 @@ def test_no_two_meanings_of_a_key_on_a_screen(page: type[Page]) -> None:
 def test_no_milder_verb_is_a_shift_away() -> None:
     for noun in {command.noun for command in registry.ALL}:
         for leader in LEADERS:
-            letters = {letter: command for letter, command in registry.DEFAULT.menu(noun, leader)}
+            letters = dict(registry.DEFAULT.menu(noun, leader))
             for letter, command in letters.items():
                 other = letters.get(letter.swapcase())
                 assert other is None or other.level == command.level
@@ -221,16 +221,16 @@ async def test_keys_in_flight_act_in_their_order() -> None:
         await it.go_to("app-1")
         driver = it.app._driver
         assert driver is not None
-        for event in it.events("j", "j", "x", "p"):
+        for event in it.typed("j", "j", "x", "p"):
             driver.process_message(event)
         await it.until_text("Pause app-3 on hv1?")
         await it.press("escape")
-        for event in it.events("/", *"wiki", "enter", "x", "p"):
+        for event in it.typed("/", *"wiki", "enter", "x", "p"):
             driver.process_message(event)
         await it.until_text("Pause wiki on hv2?")
         await it.press("escape", "escape")
         await it.go_to("app-1")
-        for event in it.events(":", *"pause", "enter", "j", "j"):
+        for event in it.typed(":", *"pause", "enter", "j", "j"):
             driver.process_message(event)
         await it.until_text("Pause app-1 on hv1?")
         await it.press("escape")
@@ -243,7 +243,7 @@ async def test_a_click_in_flight_counts_for_the_key_behind_it() -> None:
         y = next(y for y, line in enumerate(it.lines) if "app-3" in line)
         driver = it.app._driver
         assert driver is not None
-        for event in (*it.click_events(5, y), *it.events("x")):
+        for event in (*it.click_events(5, y), *it.typed("x")):
             driver.process_message(event)
         await it.until_text("x  app-3 on hv1")
 
@@ -326,12 +326,11 @@ async def test_places_are_kept() -> None:
         await it.press("-")
         assert it.page.where().name == "tasks"
         await it.press("[", "[", "[")
-        seen = [it.page.where().name]
         await it.press("[", "[", "[")
         assert it.page.where().name == "fleet"
         await it.until_told("There is no older place.")
         await it.press("]")
-        assert it.page.where().name != seen
+        assert it.page.where().name == "vms"
         for _ in range(9):
             await it.press("]")
         await it.until_told("There is no newer place.")
@@ -435,4 +434,3 @@ async def test_a_slow_host_does_not_hold_the_keys_back() -> None:
         assert it.page.where().name == "vms"
         assert it.vm("mail").state is VmState.OFF
         assert it.calls == []
-

@@ -50,7 +50,7 @@ async def test_a_click_everywhere_changes_nothing() -> None:
         for y in range(24):
             await it.click(1 + 3 * y, y)
         while len(it.app.screen_stack) > 1:
-            it.app.pop_screen()
+            _ = it.app.pop_screen()
         assert it.calls == []
         assert it.tasks == ()
 

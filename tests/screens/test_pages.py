@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from kvmtui.backend.demo.small import ci_runner
 from kvmtui.commands import registry
 from kvmtui.commands.base import Level, Noun
 from kvmtui.core.errors import BackendError
@@ -74,7 +77,7 @@ async def test_tasks_can_be_filtered_sorted_and_narrowed_to_faults() -> None:
         await it.press("f", "o")
         await it.until_text("sort by")
         await it.press("n")
-        await it.until(lambda: [line for line in it.lines if " hv" in line][0].find("old-crm") > 0)
+        await it.until(lambda: "old-crm" in next(line for line in it.lines if " hv" in line))
         await it.press("/", *"zzz", "enter")
         await it.until_text("No task matches.")
         await it.press("escape", "escape")
@@ -161,7 +164,12 @@ async def test_help_says_what_each_level_asks() -> None:
 async def test_the_palette_finds_by_name_key_and_virsh_word() -> None:
     async with desk() as it:
         await it.go_to("web-1")
-        for typed, found in (("destroy", "force off"), ("managedsave", "hibernate"), ("x d", "shut down"), ("undefine", "delete")):
+        for typed, found in (
+            ("destroy", "force off"),
+            ("managedsave", "hibernate"),
+            ("x d", "shut down"),
+            ("undefine", "delete"),
+        ):
             await it.press("ctrl+p")
             await it.type(typed)
             await it.until_text(f"> {typed}", found)
@@ -200,21 +208,13 @@ async def test_the_palette_asks_as_the_chord_does_and_keeps_its_target() -> None
         ref = await it.go_to("web-1")
         await it.press("ctrl+p")
         await it.type("force off")
-        it.faults.appear("hv1", _plan())
+        it.faults.appear("hv1", replace(ci_runner(10), name="aaa"))
         await it.until(lambda: any(vm.name == "aaa" for _, vm in it.engine.fleet.vms()))
         await it.press("enter")
         await it.until_text("Force off web-1 on hv1?", "press ! again")
         await it.press("!")
         await it.until_done()
         assert [(call.verb, call.uuid) for call in it.calls] == [("force_off", ref.uuid)]
-
-
-def _plan() -> object:
-    from dataclasses import replace
-
-    from kvmtui.backend.demo.small import ci_runner
-
-    return replace(ci_runner(10), name="aaa")
 
 
 async def test_an_enter_that_came_with_the_text_chooses_nothing() -> None:

@@ -47,7 +47,9 @@ PLAIN = (
     Case("vm.force-off", "web-1", "web-1 was forced off.", (("force_off", ()),), asks=Level.FORCED),
     Case("vm.reset", "web-1", "web-1 was reset.", (("reset", ()),), asks=Level.FORCED),
     Case("vm.nmi", "web-1", "An NMI was sent to web-1.", (("nmi", ()),), asks=Level.FORCED),
-    Case("vm.drop-saved", "old-crm", "The saved state of old-crm was dropped.", (("drop_saved", ()),), asks=Level.FORCED),
+    Case(
+        "vm.drop-saved", "old-crm", "The saved state of old-crm was dropped.", (("drop_saved", ()),), asks=Level.FORCED
+    ),
     Case("vm.autostart-on", "old-crm", "old-crm starts with its host.", (("set_autostart", (True,)),)),
     Case("vm.autostart-off", "web-1", "web-1 no longer starts with its host.", (("set_autostart", (False,)),)),
 )
@@ -127,7 +129,11 @@ async def answer(it: Desk, case: Case) -> None:
     command = registry.by_id(case.id)
     assert command is not None
     assert f"{command.label} {case.vm} on {it.world.ref(case.vm).host}?".lower() in it.text.lower()
-    wrong = {Level.ORDINARY: ("!", "y", "space"), Level.FORCED: ("enter", "y", "space"), Level.LOSS: ("enter", "!", "y")}
+    wrong = {
+        Level.ORDINARY: ("!", "y", "space"),
+        Level.FORCED: ("enter", "y", "space"),
+        Level.LOSS: ("enter", "!", "y"),
+    }
     await it.press(*wrong[case.asks])
     if case.asks is Level.LOSS:
         await it.press("enter", "ctrl+u")
