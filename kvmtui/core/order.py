@@ -7,7 +7,7 @@ was, as "gone", until the cursor leaves it. So what is under the cursor never be
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 HOLD = 10.0  # seconds after a key in which nothing moves
@@ -53,6 +53,13 @@ class Order(Generic[K]):
     def cursor(self) -> K | None:
         """The row that the cursor is on."""
         return self._cursor
+
+    def places_to_find(self, now: float, *, resort: bool) -> Callable[[K], bool]:
+        """Return what tells whether `arrange` would look at a row's sort key: of a row that keeps its place, never."""
+        if resort or not self.held(now) or not self._keys:
+            return lambda _: True
+        bands = self._bands
+        return lambda key: key not in bands
 
     def band(self, key: K) -> int:
         """Return the band in which the row stands at present."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 
-_YOUNG = 100_000  # objects made since the last search; a tick of a large fleet makes and frees a third of that
+_YOUNG = 50_000  # objects made and not freed since the last search of the young ones; a large fleet needs a third
 _QUIET = 5.0  # seconds without a key after which a whole search is in nobody's way
 _EVERY = 60.0  # seconds between two whole searches
 _LATEST = 600.0  # seconds after which what is new is searched even while somebody types
@@ -21,7 +21,7 @@ class GarbageSearch:
         """Leave everything that exists by now out of Python's own searches, and make those rare."""
         gc.freeze()
         gc.enable()
-        gc.set_threshold(_YOUNG, 20, 1000)
+        gc.set_threshold(_YOUNG, 50, 1000)
         self._searched = time.monotonic()
 
     def consider(self, quiet: float) -> None:

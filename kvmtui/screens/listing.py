@@ -12,7 +12,7 @@ from kvmtui.core.order import Order
 from kvmtui.widgets.table import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from kvmtui.core.inventory import Fleet, VmRef
     from kvmtui.core.problems import Problem
@@ -91,10 +91,11 @@ class Listing:
     ) -> Shown:
         """Return the lines; `problems` are the worst of each VM, `band_room` how many lines the band may take."""
         rows = self._rows(fleet, now)
-        matching = self._matching(rows, problems)
-        places = self._places(matching, problems)
+        matching = {row.key: row for row in self._matching(rows, problems)}
+        silent = {entry.name for entry in fleet.hosts if not entry.condition.is_answering}
+        places = self._places(matching, problems, silent, self.order.places_to_find(now, resort=resort))
         keys = self.order.arrange(places, now, resort=resort)
-        listed = frozenset(row.key for row in matching)
+        listed = frozenset(matching)
         band, rest = self._split(keys)
         lines: list[Hashable] = []
         if self.view.faults:
@@ -107,7 +108,9 @@ class Listing:
                 Rule(f"{more}{len(rest)} more by {FIELDS[self.view.sort].title}; order held while you work, = sorts")
             )
         grouping = self.view.grouping
-        groups: dict[VmRef | Fold, str] = {row.key: group_of(row, grouping) for row in matching} if grouping else {}
+        groups: dict[VmRef | Fold, str] = {}
+        if grouping:
+            groups.update((ref, group_of(row, grouping)) for ref, row in matching.items())
         lines += self._grouped(rest, groups)
         return Shown(tuple(lines), len(rows), listed, self.order.new)
 
@@ -127,31 +130,33 @@ class Listing:
         return rows
 
     def _places(
-        self, rows: Iterable[VmRow], problems: Mapping[VmRef, Problem]
+        self,
+        rows: Mapping[VmRef, VmRow],
+        problems: Mapping[VmRef, Problem],
+        silent: set[str],
+        wanted: Callable[[VmRef], bool],
     ) -> dict[VmRef | Fold, tuple[int, object]]:
-        """Return each line's band and sort key."""
+        """Return each line's band, and its sort key where it is wanted; the hosts of `silent` do not answer."""
         view = self.view
         sort, reverse, grouping = FIELDS[view.sort].sort, view.reverse, view.grouping
         places: dict[VmRef | Fold, tuple[int, object]] = {}
         self.folds = {}
         self.counts = {}
-        for row in rows:
-            ref = row.key
-            name = row.vm.name
-            if not row.live and row.entry.name not in view.opened and not view.host:
-                fold = Fold(row.entry.name)
-                self.folds[row.entry.name] = self.folds.get(row.entry.name, 0) + 1
-                places[fold] = (0, (2, 0, row.entry.name))
-                continue
+        folded = set() if view.host else silent - view.opened
+        for ref, row in rows.items():
             problem = problems.get(ref)
-            if problem is not None and row.live:
+            name = row.vm.name
+            if ref.host in folded:
+                self.folds[ref.host] = self.folds.get(ref.host, 0) + 1
+                places[Fold(ref.host)] = (0, (2, 0, ref.host))
+            elif problem is not None and ref.host not in silent:
                 places[ref] = (0, (3 - problem.severity.value, problem.rank, name))
             elif grouping:
                 group = group_of(row, grouping)
                 self.counts[group] = self.counts.get(group, 0) + 1
                 places[ref] = (1, (natural(group), sort(row, reverse=reverse), name))
             else:
-                places[ref] = (1, (sort(row, reverse=reverse), name))
+                places[ref] = (1, (sort(row, reverse=reverse), name) if wanted(ref) else None)
         return places
 
     def _split(self, keys: list[VmRef | Fold]) -> tuple[list[VmRef | Fold], list[VmRef | Fold]]:
