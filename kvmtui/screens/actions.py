@@ -135,4 +135,3 @@ def bindings(*groups: tuple[Action, ...]) -> list[Binding]:
         for group in groups
         for action in group
     ]
-

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from kvmtui.commands.base import Level
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, Tone
-from kvmtui.screens.actions import GO, LIST, MARK, PANES, TABS
+from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,7 +72,14 @@ class HelpScreen(ModalScreen[None]):
         text.append(f"{page.help_title}\n", tones[Tone.ACCENT])
         for sentence in page.help_text:
             text.append(f"{sentence}\n")
-        for title, group in (("Lists", LIST), ("Marks", MARK), ("Panes", PANES), ("Tabs", TABS), ("Going", GO)):
+        for title, group in (
+            ("Lists", LIST),
+            ("Marks", MARK),
+            ("Panes", PANES),
+            ("Tabs", TABS),
+            ("Graphs", GRAPHS),
+            ("Going", GO),
+        ):
             shown = page.face.key_map.shown
             lines = [(shown.get(one.id, one.shown), one.label, one.help) for one in group if one.id in page.bound]
             self._section(text, title, lines, tones)
