@@ -133,7 +133,9 @@ def test_the_same_uuid_on_two_hosts_is_told_and_not_started(hv1: Host, hv2: Host
     output(["virsh", "-q", "-c", hv1.uri, "define", "/dev/stdin"], stdin=definition)
     try:
         with Program.on(hv1, hv2) as program:
-            program.wait(rf"{target.name}.*hv1 and hv2")
+            program.type_text(f"/name:{target.name}")
+            program.keys("enter")
+            program.wait(rf"^{target.name} on .* hv1 and hv2")
             program.ask(f"start hv1/{target.name}")
             program.wait(r"hv2")
             program.wait_quiet(0.5)
