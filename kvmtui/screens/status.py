@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from kvmtui.core.capacity import census
 from kvmtui.core.fields import Tone
 from kvmtui.core.inventory import Guard, Severity, TaskPhase, VmState
 from kvmtui.core.text import safe, shorten
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Fleet, TaskView
     from kvmtui.core.problems import Problem
 
+UNUSUAL = {
+    VmState.STOPPING: "on",
+    VmState.SUSPENDED: "suspended",
+    VmState.CRASHED: "crashed",
+    VmState.UNKNOWN: "unknown",
+}
 OUTCOME_TONES = {
     TaskPhase.DONE: Tone.GOOD,
     TaskPhase.FAILED: Tone.BAD,
@@ -31,23 +38,20 @@ OUTCOME_TONES = {
 def counts(fleet: Fleet) -> dict[str, int]:
     """Return how many VMs are on, off, paused, otherwise, and old (of hosts that do not answer)."""
     found = {"on": 0, "off": 0, "paused": 0, "suspended": 0, "crashed": 0, "unknown": 0, "old": 0}
-    words = {
-        VmState.RUNNING: "on",
-        VmState.STOPPING: "on",
-        VmState.OFF: "off",
-        VmState.PAUSED: "paused",
-        VmState.SUSPENDED: "suspended",
-        VmState.CRASHED: "crashed",
-        VmState.UNKNOWN: "unknown",
-    }
     for entry in fleet.hosts:
         if entry.state is None:
             continue
+        counted = census(entry.state)
         if not entry.condition.is_answering:
-            found["old"] += len(entry.state.vms)
+            found["old"] += counted.total
             continue
-        for vm in entry.state.vms.values():
-            found[words[vm.state]] += 1
+        found["on"] += counted.on
+        found["paused"] += counted.paused
+        found["off"] += counted.off
+        if counted.other:
+            for vm in entry.state.vms.values():
+                if vm.state in UNUSUAL:
+                    found[UNUSUAL[vm.state]] += 1
     return found
 
 

@@ -20,7 +20,7 @@ from kvmtui.screens.status import grave
 from kvmtui.widgets.table import Cell, ResourceTable, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
 
@@ -46,6 +46,7 @@ class VmPane(Vertical):
         self.wide = False
         self._fields: tuple[Field[VmRow] | None, ...] = ()
         self._problems: Mapping[VmRef, Problem] = {}
+        self._judged: Sequence[Problem] | None = None
         self._fleet: Fleet | None = None
         self._columns_for: tuple[object, ...] = ()
         self._arranged = 0.0
@@ -79,8 +80,9 @@ class VmPane(Vertical):
         self._set_columns()
         now = time.monotonic()
         large = self.shown.total > MANY
-        if not (large and not at_once and not resort and now - self._arranged < 1.0):
+        if not large or at_once or resort or (now - self._arranged >= 1.0 and self._judged is self.face.problems):
             self._arrange(fleet, now, resort=resort)
+        self._judged = self.face.problems  # judging a large fleet takes its time: it is arranged with the next one
         self.table.show(self.shown.keys, self._line)
 
     def _arrange(self, fleet: Fleet, now: float, *, resort: bool) -> None:
