@@ -229,9 +229,7 @@ class Host:
     hypervisor_version: tuple[int, int, int]
     kvm: bool
     local: bool  # this machine: psutil can add to what libvirt says
-    lacks: frozenset[str] = (
-        frozenset()
-    )  # what this daemon cannot do, e.g. "stats", "node-memory", "keepalive"
+    lacks: frozenset[str] = frozenset()  # what this daemon cannot do, e.g. "stats", "node-memory", "keepalive"
 
 
 @dataclass(frozen=True, slots=True)
