@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 SMALL = "demo:///?faults=none&pace=0"
 SIZE = (80, 24)
 GUARD_PASSED = 10.0  # seconds ahead: a key of a read that came then was typed well after any dialog was painted
+POLL = 0.015  # seconds
 PATIENCE = 10.0  # seconds until a condition that does not come fails a test
 NAMES = {"space": " ", "exclamation_mark": "!"}
 
@@ -184,8 +185,8 @@ class Desk:
         return [_mouse(kind, x, y, button=button) for kind in (events.MouseDown, events.MouseUp)]
 
     async def type(self, text: str) -> None:
-        """Enter a text, each character in a read of its own."""
-        await self.press(*text)
+        """Enter a text as somebody does who types faster than the screen is painted."""
+        await self._send(self.typed(*text))
 
     async def read(self, *keys: str) -> None:
         """Send keys that all come together."""
@@ -247,7 +248,7 @@ class Desk:
 
     async def settle(self) -> None:
         """Return when everything that was sent has been handled and painted."""
-        for _ in range(3):
+        for _ in range(2):
             await asyncio.sleep(0)
             if not self.app.is_running:
                 return
@@ -278,9 +279,10 @@ class Desk:
         while not true():
             assert self.app._exception is None, self.app._exception
             assert time.monotonic() < deadline, f"never came: {what}\n{self.text}\n{self.toasts}"
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(POLL)
             if self.app.is_running:
-                await self.settle()
+                await self._handled()
+                self.app.screen._on_timer_update()
 
     async def until_text(self, *words: str) -> None:
         """Wait until the screen says all of these."""

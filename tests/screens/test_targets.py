@@ -116,7 +116,7 @@ def _named(message: object) -> object:
 
 
 async def test_no_sequence_of_a_terminal_cut_anywhere_asks_for_a_change() -> None:
-    every = list(streams().values())[::6]  # the rest is tried on the chords themselves
+    every = list(streams().values())[::8]  # the rest is tried on the chords themselves
     assert len(every) > 500
     async with desk(configs=free) as it:
         stay(it)
@@ -285,7 +285,7 @@ class Person:
             await it.press("escape")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 async def test_a_race_changes_only_what_was_shown_and_confirmed(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a race must come again the same way
     quick: dict[str, Any] = {"ping_interval": 0.05, "backoff_first": 0.05, "backoff_most": 0.2, "shutdown_wait": 0.2}

@@ -111,6 +111,7 @@ async def test_dialogs(size: str, picture: SnapshotAssertion) -> None:
         await it.until_text("What is wrong comes first")
         assert drawn(it) == picture(name=f"help {size}")
         await it.press("escape", "W")
+        await it.until_text("[x] STATE")
         assert drawn(it) == picture(name=f"columns {size}")
 
 
