@@ -138,6 +138,8 @@ class Asking:
             return self._given(command, questions, several, answers)
         # What is read from one VM, its disks above all, is no answer for another.
         shown = tuple(one for one in questions if not one.option and not (one.alone and several > 1))
+        if not shown:
+            return command.validate({question.name: question.initial for question in questions})
         title = f"{command.label} {target.name} on {target.host}" if several == 1 else f"{command.label} {several} VMs"
 
         def review(answers: Answers) -> list[str]:
