@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Fleet
     from kvmtui.screens.face import Face
     from kvmtui.widgets.textline import TextBar
+
+SOON = 0.02  # seconds
 
 
 class TabBar(Line):
@@ -226,7 +229,11 @@ class TabbedPage(Page):
         self.call_after_refresh(self._opened, body)
 
     def _opened(self, body: TabBody) -> None:
-        if body is self._shown and self.is_attached:
+        if body is not self._shown or not self.is_attached:
+            return
+        if not body.is_mounted:
+            self.set_timer(SOON, partial(self._opened, body))  # what it shows with is not there yet
+        else:
             body.opened()
             body.take_focus()
             self.show_fleet(self.fleet)

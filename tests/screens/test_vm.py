@@ -251,7 +251,7 @@ async def test_its_vm_is_read_in_detail_only_while_it_is_looked_at(monkeypatch: 
         await opened(here, "web-2")
         assert looks[-1] == (ref, False)
         await here.press(">")
-        assert looks[-1] == (ref, True)
+        await here.until(lambda: looks[-1] == (ref, True), "a look at the graphs")
         await here.press("q")
         await here.until(lambda: looks[-1] == (None, False), "an end of looking")
 
