@@ -93,7 +93,8 @@ class VmListPage(Page):
         elif view.faults:
             text.append(f"only faults: {len(listing.listed)} of {listing.total} VMs; f shows all", tones[Tone.ACCENT])
         elif listing.fresh:
-            text.append(f"{listing.fresh} new rows at the end of their part; = sorts", tones[Tone.MUTED])
+            many = "1 new row" if listing.fresh == 1 else f"{listing.fresh} new rows"
+            text.append(f"{many} at the end; = sorts", tones[Tone.MUTED])
         elif self.face.notice:
             text.append(self.face.notice, tones[Tone.WARN])
         return text

@@ -247,7 +247,8 @@ class TextBar(Widget, can_focus=True):
         base = self.rich_style
         error, hint = self._error, self.hint()
         said = f" {safe(error or hint)}" if error or hint else ""
-        room = max(10, width - len(self.PROMPT) - 1 - cell_width(said))
+        # What is typed has the room it needs; what is said of it gets the rest, and a third at least.
+        room = max(10, width - len(self.PROMPT) - 1 - min(cell_width(said), width // 3))
         text, place = self.editor.text, self.editor.place
         start = max(0, place - room + 1)
         shown = "".join(character if character.isprintable() else "?" for character in text[start : start + room])

@@ -175,7 +175,7 @@ async def test_new_rows_come_at_the_end_and_are_counted() -> None:
         it.faults.appear("hv3", replace(ci_runner(10), name="aaa-new"))
         await it.until(lambda: "aaa-new" in it.names, "aaa-new")
         assert it.names == [*before, "aaa-new"]
-        await it.until_text("1 new rows at the end of their part; = sorts")
+        await it.until_text("1 new row at the end; = sorts")
         assert place(it, "web-1") == line
         await it.press("=")
         assert it.names[-1] != "aaa-new"
