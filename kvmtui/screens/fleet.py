@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Fleet
     from kvmtui.core.problems import Problem
 
+SETTLED = 0.05  # seconds
 SIDE_WIDTH = 200  # columns from which the side detail pane is shown by itself
 EVENTS_FROM = (110, 30)  # columns and lines from which events are shown
 EVENTS_SHARE = 7  # one line in so many is for events
@@ -162,6 +163,9 @@ class FleetPage(VmListPage):
         return host_line(row, self._host_fields, self._by_host.get(row.entry.name), self.face.glyphs)
 
     def _show_side(self) -> None:
+        if self.side.display and not self.side.size.height:
+            self.set_timer(SETTLED, self._show_side)  # it has just been given its place, and no size yet
+            return
         row = self.pane.row()
         lines = side_lines(row, self.fleet, self.face.tones, max(20, self.side.size.width - 2))
         height = self.side.size.height
