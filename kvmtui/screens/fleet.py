@@ -163,8 +163,9 @@ class FleetPage(VmListPage):
         return host_line(row, self._host_fields, self._by_host.get(row.entry.name), self.face.glyphs)
 
     def _show_side(self) -> None:
-        if self.side.display and not self.side.size.height:
-            self.set_timer(SETTLED, self._show_side)  # it has just been given its place, and no size yet
+        if not self.side.size.height:
+            if self.side.display and self.view != "hosts" and not self.is_small:
+                self.set_timer(SETTLED, self._show_side)  # it has just been given its place, and no size yet
             return
         row = self.pane.row()
         lines = side_lines(row, self.fleet, self.face.tones, max(20, self.side.size.width - 2))
