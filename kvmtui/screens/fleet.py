@@ -13,6 +13,7 @@ from kvmtui.commands.base import Noun, Target
 from kvmtui.core.fields import HOST_FIELDS, HostRow, by_name, host_rows
 from kvmtui.screens.about import event_lines, host_about, side_lines
 from kvmtui.screens.actions import PANES, bindings
+from kvmtui.screens.page import is_small
 from kvmtui.screens.places import Place
 from kvmtui.screens.rows import host_columns, host_line
 from kvmtui.screens.status import grave
@@ -164,7 +165,7 @@ class FleetPage(VmListPage):
 
     def _show_side(self) -> None:
         if not self.side.size.height:
-            if self.side.display and self.view != "hosts" and not self.is_small:
+            if self.side.display and self.view != "hosts" and not is_small(*self.app.size):
                 self.set_timer(SETTLED, self._show_side)  # it has just been given its place, and no size yet
             return
         row = self.pane.row()
