@@ -39,8 +39,7 @@ def vm_event(host: str, change: Change, by: str) -> Event | None:
 def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
     """Return how bad a change is, and the words between the VM's name and the host's; "" for nothing."""
     if after is None:
-        left = before is not None and before.reason is Reason.MIGRATED and not before.is_active
-        return Severity.INFO, "moved away from" if left else "was deleted on"
+        return Severity.INFO, _went(before)
     if before is None:
         return _turned(_ABSENT, after) if after.is_active else (Severity.INFO, "was defined on")
     if before.name != after.name:
@@ -51,6 +50,16 @@ def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
     if before.state is after.state:
         return Severity.NONE, ""
     return _turned(before, after)
+
+
+def _went(before: Vm | None) -> str:
+    """Return the words for a VM that its host does not list any more."""
+    if before is None:
+        return "was deleted on"
+    moving = before.job is not None and before.job.kind.startswith("migration")
+    if moving or (before.reason is Reason.MIGRATED and not before.is_active):
+        return "moved away from"
+    return "ended on" if before.is_active and not before.persistent else "was deleted on"
 
 
 def _turned(before: Vm, after: Vm) -> tuple[Severity, str]:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kvmtui.backend.base import Inventory, Wake, WakeKind
+from kvmtui.changes import vm_event
 from kvmtui.core.errors import Busy, Denied, TimedOut, Unreachable
-from kvmtui.core.inventory import AddressSource, ConditionKind, Guard, Job, Reason, Severity, VmState
+from kvmtui.core.inventory import AddressSource, ConditionKind, Guard, Job, Reason, Severity, Vm, VmState
 from kvmtui.core.policy import Policy
+from kvmtui.picture import Change
 from tests.fleet_lab import BEGAN, running, virtual
 
 if TYPE_CHECKING:
@@ -521,3 +523,20 @@ async def test_reconnecting_twice_at_once_leaves_one_connection(tmp_path: Path) 
         count = len(lab.backends["hv1"].sampled)
         await asyncio.sleep(10)
         assert len(lab.backends["hv1"].sampled) - count <= 11
+
+
+def test_what_became_of_a_vm_that_is_listed_no_more() -> None:
+    vm = Vm("u", "web-1", VmState.RUNNING)
+    cases = {
+        "was deleted on": (replace(vm, state=VmState.OFF), vm),
+        "ended on": (replace(vm, persistent=False),),
+        "moved away from": (
+            replace(vm, job=Job("migration out", 90.0, ours=False)),
+            replace(vm, state=VmState.OFF, reason=Reason.MIGRATED),
+        ),
+    }
+    for said, befores in cases.items():
+        for before in befores:
+            event = vm_event("hv1", Change("u", before, None, 0.0, seen=True), "")
+            assert event is not None
+            assert event.subject == f"web-1 {said} hv1"
