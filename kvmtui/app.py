@@ -80,7 +80,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.tones: Mapping[Tone, Style] = {}
         self._asking = Asking(self, engine, self.marks)
         self._runner = Runner(self, self._asking)
-        self._places = Places(Place("fleet"))
+        last = memory.get("place")
+        self._places = Places(Place(last if isinstance(last, str) and last in BASES else "fleet"))
         self._judged_at = 0.0
         self._last_input = time.monotonic()
         self._unhandled = False  # whether a click or paste may not have been handled yet
@@ -100,8 +101,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         return theme.defaults(self.current_theme)
 
     def get_default_screen(self) -> Screen[None]:
-        """Return the first screen: the fleet."""
-        return FleetPage()
+        """Return the first screen: the fleet, as it was looked at last."""
+        return FleetPage(self._places.here.name)
 
     def on_mount(self) -> None:
         """Follow the engine from now on."""
@@ -284,6 +285,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         base = self.screen
         if isinstance(base, FleetPage) and place.name in BASES:
             base.view = place.name
+            self.memory.set("place", place.name)
         elif place.name == "tasks":
             from kvmtui.screens.tasks import TasksPage
 

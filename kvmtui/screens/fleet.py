@@ -65,8 +65,9 @@ class FleetPage(VmListPage):
     events = getters.query_one("#events", Lines)
     side = getters.query_one("#side", Lines)
 
-    def __init__(self) -> None:
+    def __init__(self, view: str = "fleet") -> None:
         super().__init__()
+        self.set_reactive(FleetPage.view, view)
         self._by_host: Mapping[str, Problem] = {}
         self._host_fields: tuple[Field[HostRow], ...] = ()
         self._host_sort = ""  # "" is worst first
@@ -91,7 +92,7 @@ class FleetPage(VmListPage):
     def on_mount(self) -> None:
         """Begin with the VMs."""
         self.hosts.set_empty("No hosts: -c URI names one, or [hosts] in the configuration.")
-        self.pane.table.focus()
+        (self.hosts if self.view == "hosts" else self.pane.table).focus()
         self._lay_out()
 
     def on_resize(self) -> None:

@@ -29,7 +29,7 @@ from kvmtui.widgets.chords import Read
 from kvmtui.widgets.driver import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from rich.segment import Segment
     from textual.message import Message
@@ -368,9 +368,10 @@ async def desk(
     prepare: Callable[[World], None] = lambda world: None,
     configs: Callable[[HostConfig], HostConfig] = lambda config: config,
     up: bool = True,
+    remembered: Mapping[str, str | bool] | None = None,
     **changes: Any,
 ) -> AsyncIterator[Desk]:
-    """Run the program on the simulated fleet of that address; `changes` are settings.
+    """Run the program on the simulated fleet of that address; `remembered` is of its last run, `changes` are settings.
 
     Hosts are read by events, and otherwise only when a test asks: `refresh` is an hour.
     """
@@ -386,7 +387,10 @@ async def desk(
     settings = replace(Settings(hosts=hosts), **(usual | changes))
     with TemporaryDirectory() as folder:
         engine = Engine(settings, clock=clock, connector=opened, journal=Journal(Path(folder) / "journal.jsonl"))
-        app = KvmtuiApp(engine, StateFile(Path(folder) / "state.json"), headless=True)
+        memory = StateFile(Path(folder) / "state.json")
+        for name, value in (remembered or {}).items():
+            memory.set(name, value)
+        app = KvmtuiApp(engine, memory, headless=True)
         await engine.start()
         try:
             async with app.run_test(size=size, notifications=True):

@@ -260,3 +260,15 @@ def test_every_command_has_help_and_a_level() -> None:
     for command in registry.ALL:
         assert command.help.endswith(".")
         assert command.level in Level
+
+
+async def test_a_start_takes_up_where_the_last_run_left_off() -> None:
+    async with desk() as it:
+        await it.press("2", "o", "n")
+        await it.until(lambda: it.app.memory.get("place") == "vms")
+        left = {name: it.app.memory.get(name) for name in ("place", "sort")}
+    assert left == {"place": "vms", "sort": "name"}
+    async with desk(remembered={"place": "vms", "sort": "name"}) as it:
+        await it.until(lambda: it.names)
+        assert "USED/TOTAL" not in it.text
+        assert "VM▼" in it.text
