@@ -217,6 +217,7 @@ class Asking:
 
     async def _show(self, screen: Screen[Result]) -> Result | None:
         """Show a dialog and return its answer; from now on it guards itself against early keys."""
+        self._app.clear_notifications()  # nothing may cover a question; outcomes stand among the tasks
         answer = self._app.push_screen(screen, wait_for_dismiss=True)
         self.busy = False
         return await answer

@@ -267,7 +267,7 @@ class Person:
             self.confirmed |= set(seen)  # nothing was asked: it was easy, or refused
             return
         self.asked += 1
-        title = it.text
+        title = it.app.screen.answering.question.title
         if len({one.uuid for one in seen}) == 1:
             assert f"{seen[0].name} on {seen[0].host}?" in title, title
         if chance.random() < 0.4:
@@ -309,7 +309,6 @@ async def test_a_race_changes_only_what_was_shown_and_confirmed(seed: int) -> No
         it.faults.calm()
         await it.until(lambda: all(task.phase.is_final for task in it.tasks), "the end of all tasks")
         assert person.asked
-        assert calls.met
         for call, met in zip(calls, calls.met, strict=True):
             sent = Shown(call.verb, met.host, met.uuid, met.name, met.state, met.identity)
             assert sent in person.confirmed, sent
