@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kvmtui.core.inventory import Address, Host, Network, Pool, Reason, Vm, VmState
+from kvmtui.core.inventory import Address, Host, Network, Pool, Reason, Vm, VmState, Volume
 
 if TYPE_CHECKING:
     from kvmtui.core.metrics import Sample
+    from kvmtui.core.migration import MovePlan, MoveProgress, Room, Subject
+    from kvmtui.core.specs import NewVolume, VmSpec
 
 
 class WakeKind(Enum):
@@ -117,8 +119,51 @@ class DiskUse(NamedTuple):
     users: tuple[str, ...]  # names of other VMs
 
 
+class Upload(Protocol):
+    """What is sent to a host, and whether somebody wants it to stop.
+
+    `read` and `stop` are used on a thread of the backend: a read may block for as long as a disk does.
+    """
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    @property
+    def stop(self) -> bool:
+        """Whether it is to be given up."""
+        ...
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, b"" at the end; raises OSError."""
+        ...
+
+
 class Storage(Protocol):
-    """What deleting a VM needs of storage."""
+    """The volumes of a host's pools."""
+
+    async def volumes(self, pool: str) -> tuple[Volume, ...]:
+        """Return what an active pool holds, as its last refresh saw it; raises NotFound, Conflict when inactive."""
+        ...
+
+    async def create_volume(self, wanted: NewVolume) -> Volume:
+        """Make a volume; raises Conflict when the name is taken. A copy takes as long as it takes."""
+        ...
+
+    async def upload(
+        self, pool: str, name: str, source: Upload, *, kind: str, progress: Callable[[int], None]
+    ) -> Volume:
+        """Make a volume of a format and stream `source` into it; `progress` is given the bytes sent, on the loop.
+
+        A failed or stopped one leaves nothing behind: the volume is deleted before this raises (Aborted when
+        stopped). Raises Conflict when the name is taken.
+        """
+        ...
+
+    async def delete_volume(self, pool: str, name: str) -> None:
+        """Delete a volume, whoever uses it; NotFound when it is not there."""
+        ...
 
     async def disk_uses(self, uuid: str) -> tuple[DiskUse, ...]:
         """Return each writable disk of the VM with its other users."""
@@ -174,6 +219,112 @@ class Guest(Protocol):
         ...
 
 
+class ConsoleLine(Protocol):
+    """An open serial console. All of it belongs to the loop; nothing here waits for the host except `read`."""
+
+    async def read(self) -> bytes:
+        """Return the next output, at most 64 KiB; b"" when the guest's end is closed; raises BackendError when lost."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Queue input; raises Busy when the guest takes none and too much is waiting already."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it at once; a waiting `read` returns b""."""
+        ...
+
+
+class Display(NamedTuple):
+    """Where a VM's screen is served."""
+
+    kind: str  # "vnc" or "spice"
+    listen: str  # address on the host, "" when only a socket or nothing
+    port: int | None
+    tls_port: int | None
+    socket: str  # path on the host, "" for none
+    password: str  # secret: never shown, logged or put on a command line
+
+
+class Console(Protocol):
+    """The ways to a VM's keyboard and screen."""
+
+    async def open(self, uuid: str, *, force: bool = False) -> ConsoleLine:
+        """Open the first serial console, on a lane of its own.
+
+        Raises InUse when somebody holds it and not `force`, Conflict when the VM is off, NotSupported when it has
+        none.
+        """
+        ...
+
+    async def displays(self, uuid: str) -> tuple[Display, ...]:
+        """Return the displays of a running VM; a VM that is off has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a host has for new VMs, as its domain capabilities say."""
+
+    accels: tuple[str, ...]  # best first: ("kvm", "qemu")
+    kvm_why: str  # why there is no kvm, one clause; "" when there is
+    arch: str
+    machine: str  # "q35", or what this host has instead
+    vcpus_max: int
+    disk_buses: tuple[str, ...]  # "virtio", "sata", ...
+    nic_models: tuple[str, ...]
+    cpu_modes: tuple[str, ...]  # "host-model", "host-passthrough", "maximum", "custom"
+    cpu_model: str  # the best custom model this host can give, "" unknown
+    rng: bool = True
+    bridges: tuple[str, ...] = ()  # the host's own bridges that a VM can be plugged into
+
+
+class Creation(Protocol):
+    """Making VMs."""
+
+    async def offers(self) -> Offers:
+        """Read what the host has; raises NotSupported where it cannot say."""
+        ...
+
+    async def xml(self, spec: VmSpec) -> str:
+        """Return the definition that `define` would be given; changes nothing."""
+        ...
+
+    async def define(self, xml: str) -> str:
+        """Store a new definition, validated by the hypervisor, and return its UUID.
+
+        Raises Conflict when a VM with its name or UUID exists.
+        """
+        ...
+
+
+class Migration(Protocol):
+    """Moving VMs. `subject`, `move` and `abort` are asked of the source host, `room` of the target."""
+
+    async def subject(self, uuid: str) -> Subject:
+        """Read what moving this VM depends on."""
+        ...
+
+    async def room(self, subject: Subject) -> Room:
+        """Read what this host has for a VM of another host."""
+        ...
+
+    def address_for(self, source_uri: str) -> str:
+        """Return the libvirt address at which a host of `source_uri` would reach this one; "" if not known."""
+        ...
+
+    async def move(self, uuid: str, plan: MovePlan, progress: Callable[[MoveProgress], None]) -> None:
+        """Move it, peer to peer; returns when the source host says that it is done. Has no deadline.
+
+        Raises Aborted when it was cancelled; `unknown` errors leave the outcome to be proved by both hosts.
+        """
+        ...
+
+    async def abort(self, uuid: str) -> None:
+        """Ask the source to cancel the move; `move` then raises."""
+        ...
+
+
 class Backend(Protocol):
     """One host."""
 
@@ -190,6 +341,12 @@ class Backend(Protocol):
     def storage(self) -> Storage: ...
     @property
     def guest(self) -> Guest: ...
+    @property
+    def console(self) -> Console: ...
+    @property
+    def creation(self) -> Creation: ...
+    @property
+    def migration(self) -> Migration: ...
 
     async def connect(self) -> Host:
         """Open what is needed to read and to hear events; callable again after a loss."""

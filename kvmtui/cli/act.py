@@ -58,7 +58,7 @@ async def act(given: Namespace, engine: Engine, output: Output) -> int:
         _refuse_unasked(command, allowed)
     agreed = Level.LOSS if given.yes else Level.EASY
     chosen = [target for target, _ in allowed]
-    if command.ask is None:
+    if command.ask is None and command.survey is None:
         begun = engine.submit(command, chosen, answers, agreed=agreed)
     else:
         begun, more = await _begin_each(command, engine, chosen, answers, agreed)
@@ -103,7 +103,7 @@ async def _answered(
     command: Command, engine: Engine, target: Target, answers: Mapping[str, Answer]
 ) -> Mapping[str, Answer]:
     """Fill in, for what was not said, what the target has now; raises Refused for an answer that will not do."""
-    questions = await command.asked(engine.scene(), engine.backend(target.host), target)
+    questions = await command.asked(engine.scene(), engine.backend, target)
     full = {question.name: answers.get(question.name, question.initial) for question in questions}
     for question in questions:
         if fault := question.fault(full[question.name]):

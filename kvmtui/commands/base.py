@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kvmtui.backend.base import Backend
 from kvmtui.core.errors import Refused
 from kvmtui.core.inventory import Fleet, HostEntry, TaskView, Vm, VmRef, VmState
 from kvmtui.core.policy import Policy
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 
 class Noun(Enum):
@@ -156,6 +159,14 @@ class Context(Protocol):
         """The target's host in the fleet, as last published."""
         ...
 
+    def backend_of(self, host: str) -> Backend:
+        """Return another host of the fleet; raises NotFound."""
+        ...
+
+    def stoppable(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
+        """While it lasts, cancelling the task calls `stop`; the command then ends itself, by Aborted or as it may."""
+        ...
+
     def progress(self, message: str, percent: float | None = None) -> None:
         """Say how far it is."""
         ...
@@ -190,6 +201,9 @@ class Context(Protocol):
         ...
 
 
+Reach = Callable[[str], Backend]
+"""Gives the backend of a host by its name in the fleet; raises NotFound."""
+
 Run = Callable[[Context, Target, Answers], Awaitable[str]]
 """Does it and returns what was done, one sentence; raises KvmtuiError."""
 
@@ -210,6 +224,8 @@ class Command:
     questions: tuple[Question, ...] = ()  # all that it can ask; the CLI makes options of these
     ask: Callable[[Backend, Target], Awaitable[tuple[Question, ...]]] | None = None
     """The same questions with the choices and first answers of this target, read from the host."""
+    survey: Callable[[Scene, Reach, Target], Awaitable[tuple[Question, ...]]] | None = None
+    """Like `ask`, for a command that reads more hosts than its target's."""
     proof: Callable[[Vm | None], bool] | None = None
     """Whether what is read afterwards shows that it was done; used when the outcome is unknown."""
     many: bool = True  # may be run on all marked
@@ -229,9 +245,12 @@ class Command:
         """The questions that a form shows before it runs."""
         return tuple(question for question in self.questions if not question.option)
 
-    async def asked(self, scene: Scene, backend: Backend, target: Target) -> tuple[Question, ...]:
+    async def asked(self, scene: Scene, reach: Reach, target: Target) -> tuple[Question, ...]:
         """Return the questions with the choices and first answers of this target."""
-        questions = self.questions if self.ask is None else await self.ask(backend, target)
+        if self.survey is not None:
+            questions = await self.survey(scene, reach, target)
+        else:
+            questions = self.questions if self.ask is None else await self.ask(reach(target.host), target)
         return questions if self.narrow is None else self.narrow(scene, target, questions)
 
     def validate(self, answers: Answers) -> Answers:

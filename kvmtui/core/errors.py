@@ -12,6 +12,8 @@ KvmtuiError
         TimedOut         no answer within the deadline
         Busy             another operation holds the VM
         Conflict         the object is not in the state the call needs
+        InUse            somebody else holds it, and it can be taken from them
+        Aborted          it was ended before it was done, by a person or a program
 """
 
 from __future__ import annotations
@@ -86,3 +88,11 @@ class Busy(BackendError):
 
 class Conflict(BackendError):
     """The object is not in the state that the call needs."""
+
+
+class InUse(BackendError):
+    """Somebody else holds it; it can be taken from them."""
+
+
+class Aborted(BackendError):
+    """It was ended before it was done; the text says what is so now."""

@@ -210,6 +210,19 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of an active pool; sizes are from the pool's last refresh."""
+
+    pool: str
+    name: str
+    path: str
+    format: str  # "raw", "qcow2", "iso", ...
+    capacity: int  # what a guest sees
+    allocation: int  # what it occupies
+    backing: str = ""  # path of the image it builds upon
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What does not change while a connection lasts."""
 

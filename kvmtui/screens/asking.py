@@ -131,7 +131,7 @@ class Asking:
             SLOW, lambda: self._tell(f"Reading {safe(target.name)} on {safe(target.host)}: esc leaves it.")
         )
         try:
-            questions = await command.asked(self._engine.scene(), self._engine.backend(target.host), target)
+            questions = await command.asked(self._engine.scene(), self._engine.backend, target)
         finally:
             slow.stop()
         if answers is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from kvmtui.core.errors import BackendError, TimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Scene
@@ -41,6 +41,17 @@ class Running:
     @property
     def entry(self) -> HostEntry:
         return self._monitor.entry
+
+    def backend_of(self, host: str) -> Backend:
+        return self._hosts.monitor(host).backend
+
+    @contextmanager
+    def stoppable(self, stop: Callable[[], None]) -> Iterator[None]:
+        self._task.stop = stop
+        try:
+            yield
+        finally:
+            self._task.stop = None
 
     @property
     def shutdown_wait(self) -> float:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Answers, Command, Level, Noun, Target
-from kvmtui.core.errors import BackendError, KvmtuiError, Refused, TimedOut
+from kvmtui.core.errors import Aborted, BackendError, KvmtuiError, Refused, TimedOut
 from kvmtui.core.inventory import TaskPhase, TaskView, Vm, VmRef
 from kvmtui.core.text import safe
 from kvmtui.journal import Journal, user
@@ -108,9 +108,15 @@ class TaskRunner:
         return tuple(task.view for task in tasks)
 
     def cancel(self, task_id: str) -> bool:
-        """Stop a task that waits, for its turn or for a guest; False for any other."""
+        """Stop a task that waits, for its turn or for a guest, or that knows how to end; False for any other."""
         task = self._tasks.get(task_id)
-        if task is None or task.view.phase.is_final or not task.waits or task.work is None:
+        if task is None or task.view.phase.is_final or task.work is None:
+            return False
+        if task.stop is not None:
+            task.cancelled = True
+            task.stop()
+            return True
+        if not task.waits:
             return False
         task.cancelled = True
         task.work.cancel()
@@ -153,6 +159,8 @@ class TaskRunner:
                 raise
         except Refused as error:
             self._end(task, TaskPhase.REFUSED, str(error))
+        except Aborted as error:
+            self._end(task, TaskPhase.CANCELLED if task.cancelled else TaskPhase.FAILED, str(error))
         except BackendError as error:
             if task.acted and error.unknown:
                 await self._settle(task, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,3 +63,4 @@ class Task:
     waits: bool = True  # it may be cancelled now: nothing is on its way to a host
     acted: bool = False
     cancelled: bool = False
+    stop: Callable[[], None] | None = None  # ends what is under way, if that can be ended

@@ -231,9 +231,9 @@ def test_answers_that_will_not_do(id_: str, answers: Answers) -> None:
 async def test_tags_and_texts_begin_with_what_the_vm_has() -> None:
     vm = a_vm(title="Shop", description="two\nlines", tags=("web", "prod"))
     context, where = made(vm)
-    asked = await row("vm.tags").asked(context.scene(), context.backend, where)
+    asked = await row("vm.tags").asked(context.scene(), lambda _host: context.backend, where)
     assert asked[0].initial == "web prod"
-    texts = await row("vm.describe").asked(context.scene(), context.backend, where)
+    texts = await row("vm.describe").asked(context.scene(), lambda _host: context.backend, where)
     assert [question.initial for question in texts] == ["Shop", "two\nlines"]
     await run("vm.tags", context, where, {"tags": "db, db  prod"})
     assert context.backend.calls == [("set_tags", UUID, ("db", "prod"))]
@@ -262,11 +262,12 @@ def use(
 
 async def test_deleting_asks_only_for_what_is_there() -> None:
     context, where = made(a_vm())
-    assert await row("vm.delete").asked(context.scene(), context.backend, where) == ()
+    assert await row("vm.delete").asked(context.scene(), lambda _host: context.backend, where) == ()
     full = a_vm(nvram="/nvram/web-1.fd", snapshots=2, saved=True, disks=(disk(),))
     context, where = made(full, uses=(use(), use("vdb", "/srv/b", users=("db-1",)), use("vdc", "/dev/sdx", pool="")))
     asked = {
-        question.name: question for question in await row("vm.delete").asked(context.scene(), context.backend, where)
+        question.name: question
+        for question in await row("vm.delete").asked(context.scene(), lambda _host: context.backend, where)
     }
     assert set(asked) == {"nvram", "snapshots", "saved", "disks"}
     assert not any(question.initial for question in asked.values())
@@ -282,7 +283,7 @@ async def test_a_disk_that_a_vm_of_another_host_uses_cannot_be_chosen() -> None:
     vm = a_vm(disks=(disk(),))
     host, other = entry(vms=[vm]), entry("hv2", [a_vm(uuid=OTHER, name="db-1", disks=(disk(),))])
     context = FakeContext(Facets(vm, (use(),)), host, others=(other,))
-    asked = await row("vm.delete").asked(context.scene(), context.backend, target(host))
+    asked = await row("vm.delete").asked(context.scene(), lambda _host: context.backend, target(host))
     assert asked[0].choices[0].blocked == "db-1 on hv2 uses it"
     with pytest.raises(Refused, match="vda of web-1 must stay, since db-1 on hv2 uses it: nothing was deleted"):
         await run("vm.delete", context, target(host), {"disks": ("vda",)})

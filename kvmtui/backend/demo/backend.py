@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import HostDetails, Inventory, NumaCell
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kvmtui.backend.base import Wake, Want
+    from kvmtui.backend.demo.console import DemoConsole
+    from kvmtui.backend.demo.creation import DemoCreation
+    from kvmtui.backend.demo.migration import DemoMigration
     from kvmtui.backend.demo.world import World
     from kvmtui.core.inventory import Host, Vm
     from kvmtui.core.metrics import Sample
@@ -67,6 +71,27 @@ class DemoBackend:
     def guest(self) -> DemoGuest:
         """What is learnt about a guest."""
         return self._guest
+
+    @cached_property
+    def console(self) -> DemoConsole:
+        """The ways to a VM's keyboard and screen."""
+        from kvmtui.backend.demo.console import DemoConsole  # noqa: PLC0415 - not every start needs it
+
+        return DemoConsole(self._to)
+
+    @cached_property
+    def creation(self) -> DemoCreation:
+        """Making VMs."""
+        from kvmtui.backend.demo.creation import DemoCreation  # noqa: PLC0415 - not every start needs it
+
+        return DemoCreation(self._to)
+
+    @cached_property
+    def migration(self) -> DemoMigration:
+        """Moving VMs."""
+        from kvmtui.backend.demo.migration import DemoMigration  # noqa: PLC0415 - not every start needs it
+
+        return DemoMigration(self._to)
 
     async def connect(self) -> Host:
         await self._to.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import HostDetails, Inventory, Wake, WakeKind, Want
@@ -21,7 +22,10 @@ from kvmtui.core.errors import BackendError, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kvmtui.backend.libvirt.console import LibvirtConsole
+    from kvmtui.backend.libvirt.creation import LibvirtCreation
     from kvmtui.backend.libvirt.lane import Lane, Session
+    from kvmtui.backend.libvirt.migration import LibvirtMigration
     from kvmtui.core.inventory import Host, Vm
     from kvmtui.core.metrics import Sample
 
@@ -71,6 +75,26 @@ class LibvirtBackend:
     @property
     def guest(self) -> LibvirtGuest:
         return self._guest
+
+    # What not every start needs is loaded when it is first asked for.
+
+    @cached_property
+    def console(self) -> LibvirtConsole:
+        from kvmtui.backend.libvirt.console import LibvirtConsole  # noqa: PLC0415 - not every start needs it
+
+        return LibvirtConsole(self._lanes)
+
+    @cached_property
+    def creation(self) -> LibvirtCreation:
+        from kvmtui.backend.libvirt.creation import LibvirtCreation  # noqa: PLC0415 - not every start needs it
+
+        return LibvirtCreation(self._lanes)
+
+    @cached_property
+    def migration(self) -> LibvirtMigration:
+        from kvmtui.backend.libvirt.migration import LibvirtMigration  # noqa: PLC0415 - not every start needs it
+
+        return LibvirtMigration(self._lanes, self._address, self._reader.touch)
 
     async def connect(self) -> Host:
         """Open the event lane, hear what no reading may miss, and read what the host is."""
