@@ -11,7 +11,7 @@ import pytest
 
 from kvmtui.commands import registry
 from kvmtui.commands.base import Command, Level, Target
-from kvmtui.core.errors import BackendError, Conflict, Refused
+from kvmtui.core.errors import Aborted, BackendError, Conflict, Refused
 from kvmtui.core.inventory import Guard, Reason, TaskPhase, VmState
 from tests.fleet_lab import Lab, running, virtual
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kvmtui.commands.base import Answers
+    from kvmtui.commands.base import Answers, Context
     from kvmtui.core.inventory import TaskView
 
 WEBS = ("web-frontend-prod-01", "web-frontend-prod-02", "web-1", "web-2", "web-3", "app-1", "app-2", "app-3")
@@ -353,6 +353,40 @@ async def test_waiting_for_a_guest_can_be_given_up(tmp_path: Path) -> None:
         assert "may still happen" in view.message
         assert ref in lab.engine.fleet.stopping
         assert not lab.engine.cancel(ids[0])
+
+
+@virtual
+async def test_what_can_be_ended_half_way_is_ended_and_says_what_is_so_then(tmp_path: Path) -> None:
+    stopped = asyncio.Event()
+
+    async def copy(context: Context, chosen: Target, _answers: Answers) -> str:
+        context.progress("copying", 40.0)
+        with context.stoppable(stopped.set):
+            await stopped.wait()
+        raise Aborted(f"The copy of {chosen.name} was given up and removed.")
+
+    async with running(tmp_path) as lab:
+        row = replace(command("vm.nmi"), run=copy)
+        ids = lab.engine.submit(row, [target(lab, "web-1")], {})
+        await lab.until(lambda: lab.engine.fleet.tasks[0].percent == 40.0)
+        assert lab.engine.cancel(ids[0])
+        (view,) = await lab.engine.wait(ids)
+        assert view.phase is TaskPhase.CANCELLED
+        assert view.message == "The copy of web-1 was given up and removed."
+        assert journal(lab)[-1]["result"] == "cancelled"
+
+
+@virtual
+async def test_what_others_ended_has_failed(tmp_path: Path) -> None:
+    async def copy(_context: Context, _target: Target, _answers: Answers) -> str:
+        raise Aborted("The copy was ended, not by kvmtui.")
+
+    async with running(tmp_path) as lab:
+        (view,) = await lab.engine.wait(
+            lab.engine.submit(replace(command("vm.nmi"), run=copy), [target(lab, "web-1")], {})
+        )
+        assert view.phase is TaskPhase.FAILED
+        assert "not by kvmtui" in view.message
 
 
 @virtual

@@ -48,7 +48,7 @@ class TasksPage(Page):
     help_text = (
         "Each task with its outcome; it is kept in the journal on disk, also of other runs and of the command line.",
         "unknown means that the answer never came, or that the program ended before it: look at the VM itself.",
-        "! c cancels a task that waits. What a host has begun is not stopped by it.",
+        "! c cancels a task that waits, a move and an upload; what else a host has begun is not stopped by it.",
     )
 
     table = getters.query_one(ResourceTable)
