@@ -208,6 +208,30 @@ Run = Callable[[Context, Target, Answers], Awaitable[str]]
 """Does it and returns what was done, one sentence; raises KvmtuiError."""
 
 
+class Preview(NamedTuple):
+    """What would be done with some answers: raw text, made safe where it is shown."""
+
+    lines: tuple[str, ...]  # sentences for the review: what is made, and what to know
+    commands: tuple[str, ...]  # the shell lines that do the same, in order
+    document: str = ""  # the definition that would be stored
+
+
+class Interview(Protocol):
+    """The questions of something that is to be made: asked anew as answers come, each host read once."""
+
+    async def questions(self, scene: Scene, target: Target, answers: Answers) -> tuple[Question, ...]:
+        """Return what is asked once these answers were given; a first answer is what goes without saying."""
+        ...
+
+    def target(self, scene: Scene, target: Target, answers: Answers) -> Target:
+        """Return what a task would act on: the host that the answers name, and what would be made there."""
+        ...
+
+    async def preview(self, scene: Scene, target: Target, answers: Answers) -> Preview:
+        """Return what would be done, having changed nothing; raises KvmtuiError when it would be refused."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One thing a person can do to an item."""
@@ -234,6 +258,9 @@ class Command:
     level: Level = Level.ORDINARY  # the usual one; `judge` says the one that holds now
     narrow: Callable[[Scene, Target, tuple[Question, ...]], tuple[Question, ...]] | None = None
     """Blocks, of the questions that `ask` read from the host, what other hosts forbid. Pure."""
+    interview: Callable[[Reach], Interview] | None = None
+    """Asks in place of `ask` and `survey`: for a command whose questions hang on the answers."""
+    title: str = ""  # of its form, where "label target" does not say it
 
     @property
     def verb(self) -> str:

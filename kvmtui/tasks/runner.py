@@ -228,7 +228,7 @@ class TaskRunner:
 
     def _first_view(self, command: Command, target: Target, answers: Answers) -> TaskView:
         self._count += 1
-        is_vm = command.noun is Noun.VM
+        is_vm = command.noun is not Noun.TASK and bool(target.uuid)  # also one that a host is to have
         return TaskView(
             id=f"{self._token}-{self._count}",
             command=command.id,
