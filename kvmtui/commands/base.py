@@ -171,6 +171,14 @@ class Context(Protocol):
         """Say how far it is."""
         ...
 
+    def written(self, virsh: str) -> None:
+        """Say which virsh line does what is really done, where that shows only now."""
+        ...
+
+    async def look(self, host: str) -> Vm | None:
+        """Read the target VM anew on this or another host; None: it is not there. What is read is shown at once."""
+        ...
+
     @property
     def shutdown_wait(self) -> float:
         """How many seconds a guest has to shut down, by the settings."""
@@ -250,6 +258,14 @@ class Command:
     """The same questions with the choices and first answers of this target, read from the host."""
     survey: Callable[[Scene, Reach, Target], Awaitable[tuple[Question, ...]]] | None = None
     """Like `ask`, for a command that reads more hosts than its target's."""
+    survey_all: Callable[[Scene, Reach, tuple[Target, ...]], Awaitable[tuple[Question, ...]]] | None = None
+    """The same for several targets together; without it the first one stands for all."""
+    review: Callable[[Scene, Reach, tuple[Target, ...], Answers], Awaitable[tuple[str, ...]]] | None = None
+    """Reads again and returns what to know before it is done, and the lines that do the same; raises KvmtuiError.
+
+    Without it the form shows the virsh line alone.
+    """
+    toward: str = ""  # the question that names a second host, on which it works too
     proof: Callable[[Vm | None], bool] | None = None
     """Whether what is read afterwards shows that it was done; used when the outcome is unknown."""
     many: bool = True  # may be run on all marked
@@ -272,9 +288,11 @@ class Command:
         """The questions that a form shows before it runs."""
         return tuple(question for question in self.questions if not question.option)
 
-    async def asked(self, scene: Scene, reach: Reach, target: Target) -> tuple[Question, ...]:
-        """Return the questions with the choices and first answers of this target."""
-        if self.survey is not None:
+    async def asked(self, scene: Scene, reach: Reach, target: Target, *others: Target) -> tuple[Question, ...]:
+        """Return the questions with the choices and first answers of this target, or of several together."""
+        if others and self.survey_all is not None:
+            questions = await self.survey_all(scene, reach, (target, *others))
+        elif self.survey is not None:
             questions = await self.survey(scene, reach, target)
         else:
             questions = self.questions if self.ask is None else await self.ask(reach(target.host), target)

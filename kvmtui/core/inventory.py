@@ -256,6 +256,7 @@ class HostState:
     load: HostRates | None = None
     networks: tuple[Network, ...] = ()
     pools: tuple[Pool, ...] = ()
+    listed: float = 0.0  # when all of its VMs were last read together
 
 
 class ConditionKind(StrEnum):
@@ -364,6 +365,15 @@ class TaskView:
     percent: float | None = None
     virsh: str = ""
     ours: bool = True  # of this process
+    to: str = ""  # the fleet's name of the host that the VM is moved to, "" for any other task
+
+
+class Moving(NamedTuple):
+    """How far a task of ours is with moving a VM, as seen from one of the two hosts."""
+
+    host: str  # the other one
+    leaving: bool  # it goes to that host; else it comes from there
+    percent: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +385,7 @@ class Fleet:
     tasks: tuple[TaskView, ...] = ()  # newest first, bounded
     events: tuple[Event, ...] = ()  # newest first, bounded
     stopping: Mapping[VmRef, float] = field(default_factory=dict)  # asked to shut down at, and still on
+    moving: Mapping[VmRef, Moving] = field(default_factory=dict)  # under both addresses while a task moves it
     demo: bool = False
     read_only: bool = False
     label: str = ""  # what the configuration calls this fleet, e.g. "prod"

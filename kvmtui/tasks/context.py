@@ -67,6 +67,12 @@ class Running:
     def progress(self, message: str, percent: float | None = None) -> None:
         self._runner.progress(self._task, message, percent)
 
+    def written(self, virsh: str) -> None:
+        self._runner.written(self._task, virsh)
+
+    async def look(self, host: str) -> Vm | None:
+        return await self._hosts.monitor(host).read(self._task.target.uuid)
+
     async def wait_for(self, test: Callable[[Vm | None], bool], seconds: float) -> bool:
         """Return True when the VM passes, False when time is up; raises when it could not be read to the end."""
         self._task.waits = True

@@ -226,6 +226,11 @@ class TaskRunner:
         if not task.view.phase.is_final:
             self._set(task, message=message, percent=percent)
 
+    def written(self, task: Task, virsh: str) -> None:
+        """Note the virsh line of what is really done."""
+        task.view = replace(task.view, virsh=virsh)
+        self._news(urgent=False)
+
     def _first_view(self, command: Command, target: Target, answers: Answers) -> TaskView:
         self._count += 1
         is_vm = command.noun is not Noun.TASK and bool(target.uuid)  # also one that a host is to have
@@ -241,6 +246,7 @@ class TaskRunner:
             phase=TaskPhase.WAITING,
             started=self._clock.now(),
             virsh=command.virsh(target, answers),
+            to=str(answers.get(command.toward, "")) if command.toward else "",
         )
 
     def _end_cancelled(self, task: Task) -> None:
