@@ -257,8 +257,8 @@ class Console(Protocol):
         """
         ...
 
-    async def displays(self, uuid: str) -> tuple[Display, ...]:
-        """Return the displays of a running VM; a VM that is off has none."""
+    async def displays(self, uuid: str, *, secret: bool = False) -> tuple[Display, ...]:
+        """Return the displays of a running VM; a VM that is off has none. Passwords come only with `secret`."""
         ...
 
 
@@ -276,6 +276,8 @@ class Offers:
     cpu_modes: tuple[str, ...]  # "host-model", "host-passthrough", "maximum", "custom"
     cpu_model: str  # the best custom model this host can give, "" unknown
     rng: bool = True
+    graphics: tuple[str, ...] = ()  # "vnc", "spice", ...
+    videos: tuple[str, ...] = ()  # "vga", "virtio", ...
     bridges: tuple[str, ...] = ()  # the host's own bridges that a VM can be plugged into
 
 
@@ -299,7 +301,7 @@ class Creation(Protocol):
 
 
 class Migration(Protocol):
-    """Moving VMs. `subject`, `move` and `abort` are asked of the source host, `room` of the target."""
+    """Moving VMs. `subject`, `move` and `abort` are asked of the source, `room` and `tidy` of the target."""
 
     async def subject(self, uuid: str) -> Subject:
         """Read what moving this VM depends on."""
@@ -322,6 +324,14 @@ class Migration(Protocol):
 
     async def abort(self, uuid: str) -> None:
         """Ask the source to cancel the move; `move` then raises."""
+        ...
+
+    async def tidy(self, subject: Subject, room: Room, copied: tuple[str, ...]) -> tuple[str, ...]:
+        """Delete what a copy that came to nothing has left on this host, the target; returns the paths.
+
+        `room` is what this host said before the move: only what was not there then is deleted, and nothing
+        while a VM with the subject's UUID is on this host (Conflict).
+        """
         ...
 
 

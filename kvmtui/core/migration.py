@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
-from kvmtui.core.inventory import VmState
+from kvmtui.core.inventory import Reason, VmState
+from kvmtui.core.text import safe
 
 
 class CpuFit(Enum):
@@ -35,7 +37,23 @@ class MoveDisk:
     capacity: int | None  # what the guest sees; None: not known
     allocation: int | None
     backing: tuple[str, ...] = ()  # what it builds upon, nearest first
-    inode: str = ""  # "dev:inode"-like proof of sameness when the host offers one, "" mostly
+    device: str = "disk"  # "disk", "cdrom", "floppy", "lun"
+    optional: bool = False  # the VM may start without it (startupPolicy)
+    stamp: int | None = None  # as of `Copy`
+    origin: str = ""  # as of `Copy`
+
+
+class Copy(NamedTuple):
+    """A source of the VM's disks as the other host has it: the same thing, or another at the same path.
+
+    `stamp` is when its inode was last changed, in nanoseconds since the epoch: no program can set that, so two
+    equal ones tell of one file, and two that lie far apart of two files. `origin` names the server and the
+    directory that its pool is mounted from: two equal ones tell of one file as well.
+    """
+
+    capacity: int | None = None
+    stamp: int | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,11 @@ class Subject:
     blockers: tuple[str, ...]  # devices and settings that cannot be moved live, one clause each
     saved: bool
     hypervisor_version: tuple[int, int, int] = (0, 0, 0)
+    reason: Reason = Reason.NONE
+    job: str = ""  # what holds it now, "" for nothing
+    host_cpu: str = ""  # the host's own CPU, to be compared with another's as a whole
+    kept: tuple[str, ...] = ()  # what lies on its host beside the disks: "firmware settings (NVRAM)", "TPM state"
+    notes: tuple[str, ...] = ()  # what its definition asks of a host and nobody can check from here, one clause each
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +106,10 @@ class Room:
     cpus: int
     networks: Mapping[str, bool]  # name -> active
     bridges: frozenset[str] | None  # None: could not be asked
-    paths: Mapping[str, int | None]  # those of the VM's sources that exist there -> capacity (None: not known)
+    paths: Mapping[str, Copy]  # those of the VM's sources that exist there
     pools: Mapping[str, tuple[str, int]]  # folder -> name of the active pool on it, bytes available
     hypervisor_version: tuple[int, int, int] = (0, 0, 0)
+    unread: tuple[str, ...] = ()  # pools that did not answer: what they hold is not known
 
 
 class StorageWay(StrEnum):
@@ -140,3 +164,23 @@ class Verdict:
     storage: StorageWay
     copied: tuple[str, ...] = ()
     unsafe: str = ""  # why libvirt calls it unsafe, to be read and agreed to; "" when it does not
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A move that is thought of: the facts of both sides, and what the two hosts are called."""
+
+    subject: Subject
+    room: Room
+    source: str  # safe to show
+    target: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the VM goes on while it is moved."""
+        return self.subject.state.is_active
+
+    @property
+    def name(self) -> str:
+        """The VM's name, safe to show."""
+        return safe(self.subject.name)
