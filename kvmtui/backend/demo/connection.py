@@ -38,9 +38,29 @@ class Connection:
         self._why = "it was never opened"
         self._leave: list[Callable[[], None]] = []
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it carries no changes."""
+        return self._read_only
+
     def listen(self, wake: Callable[[Wake], None]) -> None:
         """Name who is woken."""
         self._wake = wake
+
+    def on_end(self, ended: Callable[[str], None]) -> Callable[[], None]:
+        """Have `ended` called with the reason when this opening of the connection ends; return what takes it back."""
+        future = self._ended
+        if future is None:
+            raise self._gone(change=False)
+
+        def tell(done: asyncio.Future[str]) -> None:
+            ended(done.result())
+
+        def leave() -> None:
+            future.remove_done_callback(tell)
+
+        future.add_done_callback(tell)
+        return leave
 
     async def open(self) -> None:
         """Connect; raises Unreachable, Denied or TimedOut."""

@@ -8,6 +8,7 @@ from kvmtui.core.metrics import DiskCounters, MemoryReading, NicCounters, VmCoun
 
 if TYPE_CHECKING:
     from kvmtui.backend.demo.roles import Role
+    from kvmtui.backend.demo.tty import Tty
     from kvmtui.core.inventory import Address, Vm
 
 GIB = 1 << 30
@@ -73,6 +74,7 @@ class Guest:
         "started",
         "talks",
         "touchy",
+        "tty",
         "tx",
         "vm",
     )
@@ -91,6 +93,7 @@ class Guest:
         self.hung = False  # its monitor does not answer
         self.pending: tuple[int, int] | None = None  # vCPUs and memory that the next start brings
         self.address: Address | None = None
+        self.tty: Tty | None = None  # its serial line, once somebody has looked
         self.leased = True  # its address comes from the host's own DHCP
         self.disks: list[GuestDisk] = []
         self.epoch = 0  # counts changes of state; a timer of an older one is void
