@@ -220,6 +220,7 @@ class Volume:
     capacity: int  # what a guest sees
     allocation: int  # what it occupies
     backing: str = ""  # path of the image it builds upon
+    block: bool = False  # its path is a block device
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,6 @@ class HostState:
     load: HostRates | None = None
     networks: tuple[Network, ...] = ()
     pools: tuple[Pool, ...] = ()
-    listed: float = 0.0  # when all of its VMs were last read together
 
 
 class ConditionKind(StrEnum):
