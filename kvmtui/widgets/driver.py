@@ -39,6 +39,12 @@ def read_of(event: events.Event) -> Read | None:
     return read if isinstance(read, Read) else None
 
 
+def raw_of(event: events.Key) -> str | None:
+    """Return what the terminal sent for a key: "" when it came with the one before; None when no terminal sent it."""
+    raw = getattr(event, "raw", None)
+    return raw if isinstance(raw, str) else None
+
+
 class Decoder:
     """Text as it was read, with its cuts, becomes Textual's events, each with its read. Knows no terminal."""
 
@@ -48,6 +54,15 @@ class Decoder:
         self._clock = clock
         self._framer = Framer(escape_delay)
         self._parser = XTermParser()
+
+    @property
+    def literal(self) -> bool:
+        """Whether keys go to a guest: then nothing that was typed is lost because it looks like a broken sequence."""
+        return self._framer.literal
+
+    @literal.setter
+    def literal(self, literal: bool) -> None:
+        self._framer.literal = literal
 
     def feed(self, text: str) -> list[Message]:
         """Take what one read brought."""
@@ -73,6 +88,9 @@ class Decoder:
         keys: list[str] = []
         for token in tokens:
             found, names = self._decode(token)
+            for index, message in enumerate(found):
+                if isinstance(message, events.Key):
+                    message.raw = "" if index else token.text  # type: ignore[attr-defined] # an event carries what it is given
             messages += found
             keys += names
         if self._framer.open:
@@ -90,6 +108,8 @@ class Decoder:
                 return [events.Key("escape", ESC)], ["escape"]
             case Kind.PASTE:
                 return [events.Paste(token.text.replace("\x00", ""))], [PASTE]
+            case Kind.TAIL if self.literal:
+                return [events.Key(TAIL, None)], [TAIL]
             case Kind.TAIL | Kind.REPLY:
                 return [], [TAIL if token.kind is Kind.TAIL else REPLY]
             case Kind.KEY | Kind.SEQUENCE:
@@ -125,6 +145,8 @@ class Decoder:
             if len(text) == 2 and text[1].isprintable():
                 name = text[1] if text[1].isalnum() else _character_to_key(text[1])
                 found = [events.Key(f"alt+shift+{name.lower()}" if name.isupper() else f"alt+{name}", text[1])]
+            elif self.literal:
+                found = [events.Key(TAIL, None)]
         return found
 
     def _renew(self) -> None:
@@ -135,6 +157,9 @@ class Decoder:
 
 class ReadDriver(LinuxDriver):
     """Sends the events of a `Decoder`; asks the terminal only for what the program uses."""
+
+    literal = False
+    """Whether keys go to a guest."""
 
     def run_input_thread(self) -> None:
         """Read until told to end."""
@@ -153,6 +178,7 @@ class ReadDriver(LinuxDriver):
                     if not data:  # the terminal is gone
                         self._loop.call_soon_threadsafe(self._app.exit)
                         return
+                    decoder.literal = self.literal
                     for message in decoder.feed(decode(data)):
                         self.process_message(message)
                 for message in decoder.tick():

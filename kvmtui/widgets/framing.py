@@ -71,11 +71,16 @@ INTRODUCERS = {
     "^": State.STRING,
 }
 
+STRINGS = frozenset("]P_^")
+"""The introducers of what only a terminal's answer is; after escape they are letters that a person types, too."""
+
 
 class Framer:
     """Cuts text into tokens; knows no terminal, and no clock but the `now` (seconds, monotonic) that it is given."""
 
     def __init__(self, escape_delay: float = 0.1) -> None:
+        self.literal = False
+        """Whether keys go to a guest: what comes late or is no sequence of a key is then what was typed."""
         self._escape_delay = escape_delay
         self._state = State.GROUND
         self._buffer: list[str] = []
@@ -110,7 +115,7 @@ class Framer:
         text = "".join(self._buffer)
         if self._state is State.ESCAPED:
             self._emit(Kind.ESCAPE, ESC)
-            self._state, self._last = State.AFTER, now
+            self._state, self._last = State.GROUND if self.literal else State.AFTER, now
             return self._take()
         if self._state is State.PASTE:
             self._emit(Kind.PASTE, text)
@@ -168,7 +173,7 @@ class Framer:
             if state is State.ESCAPED:
                 self._emit(Kind.ESCAPE, ESC)
             self._begin()
-        elif state is not State.GROUND and character in INTRODUCERS:
+        elif state is not State.GROUND and character in INTRODUCERS and not (self.literal and character in STRINGS):
             self._buffer[:] = [ESC, character]
             self._broken = state is State.AFTER
             self._state = INTRODUCERS[character]
