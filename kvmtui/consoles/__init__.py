@@ -1,0 +1,8 @@
+"""Open consoles: sessions that outlive the page that shows them, and follow their VM."""
+
+from __future__ import annotations
+
+from kvmtui.consoles.consoles import Consoles
+from kvmtui.consoles.session import ConsoleSession, Phase
+
+__all__ = ["ConsoleSession", "Consoles", "Phase"]
