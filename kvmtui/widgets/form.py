@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.message import Message
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -17,129 +18,29 @@ from kvmtui.commands.base import Answer, Answers, FieldKind, Question
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.text import safe
 from kvmtui.widgets.confirm import GUARD
-from kvmtui.widgets.driver import read_of
+from kvmtui.widgets.fields import Choices, FieldRow, Knob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from rich.console import RenderableType
     from textual import events
     from textual.app import ComposeResult
 
+PAUSE = 0.15  # seconds without a key after which the questions are asked anew for a text
+LEAST_FIELDS = 4  # lines that the fields keep, however long a review is
 
-class Choices(Widget, can_focus=True):
-    """The answers to a question of kind flag, one or some: the arrows move, space chooses."""
-
-    DEFAULT_CSS = """
-    Choices { height: auto; }
-    Choices:focus { background: $boost; }
-    """
-
-    class Changed(Message):
-        """Something else is chosen."""
-
-    def __init__(self, question: Question) -> None:
-        super().__init__()
-        self._question = question
-        initial = question.initial
-        self._flag = initial is True
-        self._chosen: set[str] = {initial} if isinstance(initial, str) else set()
-        if isinstance(initial, tuple):
-            self._chosen = set(initial)
-        self._chosen -= {choice.value for choice in question.choices if choice.blocked}
-        self._at = next((at for at, choice in enumerate(question.choices) if choice.value in self._chosen), 0)
-
-    @property
-    def answer(self) -> Answer:
-        """What is chosen now."""
-        if self._question.kind is FieldKind.FLAG:
-            return self._flag
-        chosen = tuple(choice.value for choice in self._question.choices if choice.value in self._chosen)
-        return chosen if self._question.kind is FieldKind.SOME else "".join(chosen[:1])
-
-    def on_key(self, event: events.Key) -> None:
-        """Move and choose; everything else is for the form."""
-        if event.key in {"up", "down"} and self._question.choices:
-            step = 1 if event.key == "down" else -1
-            self._at = max(0, min(len(self._question.choices) - 1, self._at + step))
-        elif event.key == "space":
-            self._choose()
-        else:
-            return
-        event.stop()
-        self.refresh()
-
-    def on_click(self, event: events.Click) -> None:
-        """Choose the line under the mouse."""
-        if self._question.choices:
-            self._at = min(event.y, len(self._question.choices) - 1)
-        self._choose()
-        self.refresh()
-
-    def _choose(self) -> None:
-        self.post_message(self.Changed())
-        if self._question.kind is FieldKind.FLAG:
-            self._flag = not self._flag
-            return
-        if not self._question.choices or self._question.choices[self._at].blocked:
-            return
-        value = self._question.choices[self._at].value
-        if self._question.kind is FieldKind.ONE:
-            self._chosen = {value}
-        else:
-            self._chosen ^= {value}
-
-    def render(self) -> RenderableType:
-        """Draw a line for each answer."""
-        if self._question.kind is FieldKind.FLAG:
-            return Text(f"[{'x' if self._flag else ' '}] {safe(self._question.label)}")
-        ends = "()" if self._question.kind is FieldKind.ONE else "[]"
-        lines = []
-        for at, choice in enumerate(self._question.choices):
-            sign = "x" if choice.value in self._chosen else " "
-            here = ">" if at == self._at and self.has_focus else " "
-            said = choice.blocked or choice.note
-            line = Text(f"{here}{ends[0]}{sign}{ends[1]} {safe(choice.label)}", style="dim" if choice.blocked else "")
-            if said:
-                line.append(f"  {safe(said)}", style="dim")
-            lines.append(line)
-        return Text("\n").join(lines) if lines else Text("  there is nothing to choose from", style="dim")
+Review = Callable[[Answers], Sequence[str] | Awaitable[Sequence[str]]]
 
 
-class TextField(Input):
-    """A line of text. What must not reach a terminal stands as a dot; the text itself stays as it is."""
+class Live(NamedTuple):
+    """How a form asks anew while it is filled in."""
 
-    @property
-    def _value(self) -> Text:
-        shown = "".join(character if character.isprintable() else "·" for character in self.value)
-        return Text(shown, no_wrap=True, overflow="ignore", end="")
-
-
-class Knob(Static, can_focus=True):
-    """Something to press with enter or space, or the mouse."""
-
-    DEFAULT_CSS = """
-    Knob { width: auto; height: 1; margin-right: 2; }
-    Knob:focus { text-style: reverse bold; }
-    """
-
-    class Pressed(Message):
-        """It was pressed."""
-
-        def __init__(self, knob: Knob) -> None:
-            super().__init__()
-            self.knob = knob
-
-    def on_key(self, event: events.Key) -> None:
-        """Say so, unless the key came in one read with others: a line end in a paste presses nothing."""
-        read = read_of(event)
-        if event.key in {"enter", "space"} and (read is None or len(read.keys) == 1):
-            event.stop()
-            self.post_message(self.Pressed(self))
-
-    def on_click(self) -> None:
-        """Say so."""
-        self.post_message(self.Pressed(self))
+    revise: Callable[[Answers], Awaitable[Sequence[Question]]]
+    """Gives the questions once a person gave these answers; raises KvmtuiError when that cannot be read."""
+    given: Answers = {}  # noqa: RUF012 - never changed: what a person answered before
+    keep: Callable[[Answers], None] = lambda _answers: None
+    """Told what a person had answered, when the form is left without doing it."""
+    look: Callable[[Answers], Awaitable[Screen[None]]] | None = None
+    """Makes the screen of a third knob, which shows what would be done in every detail."""
+    look_label: str = "[Details]"
 
 
 class Form(ModalScreen[Answers | None]):
@@ -154,13 +55,13 @@ class Form(ModalScreen[Answers | None]):
         align: left bottom;
         background: transparent;
         & > #form { width: 100%; height: auto; max-height: 100%; background: $panel; padding: 0 1; }
-        & #title { text-style: bold; }
-        & .label { color: $text-muted; }
-        & Input { height: 1; border: none; padding: 0 1; background: $boost; }
-        & Input:focus { border: none; }
+        & #title { text-style: bold; height: auto; }
+        & #fields { height: auto; scrollbar-size-vertical: 1; }
+        & #help { height: auto; color: $text-muted; }
         & #said { height: auto; }
         & #said.-wrong { color: $text-error; }
         & #knobs { layout: horizontal; height: 1; }
+        & #keys { height: 1; color: $text-muted; }
     }
     """
     AUTO_FOCUS: ClassVar[str | None] = "Input, Choices"
@@ -175,51 +76,67 @@ class Form(ModalScreen[Answers | None]):
         title: str,
         questions: Sequence[Question],
         *,
-        review: Callable[[Answers], Sequence[str]],
+        review: Review,
+        live: Live | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._heading = title
-        self._questions = tuple(questions)
         self._review = review
+        self._live = live
         self._clock = clock
-        self._fields: dict[str, Input | Choices] = {}
+        self._left: dict[str, Answer] = dict(live.given) if live else {}  # of fields that are not asked just now
+        self._first = tuple(questions)
+        self._rows: dict[str, FieldRow] = {}
         self._reviewed: Answers | None = None
         self._ready_at: float | None = None  # when [Do it] was painted
 
     def compose(self) -> ComposeResult:
-        """Compose the fields and the two knobs."""
-        with VerticalScroll(id="form", can_focus=False):
+        """Compose the fields and the knobs."""
+        self._rows = {question.name: FieldRow(question, self._left.get(question.name)) for question in self._first}
+        with Widget(id="form"):
             yield Static(Text(safe(self._heading, limit=1000)), id="title")
-            for question in self._questions:
-                if question.kind is not FieldKind.FLAG:
-                    need = " (needed)" if question.required else ""
-                    yield Static(Text(f"{safe(question.label)}{need}: {safe(question.help)}"), classes="label")
-                field = Choices(question) if question.kind is not FieldKind.TEXT else _text_field(question)
-                self._fields[question.name] = field
-                yield field
+            with VerticalScroll(id="fields", can_focus=False):
+                yield from self._rows.values()
+            yield Static(id="help", markup=False)
             yield Static(id="said", markup=False)
             with Widget(id="knobs"):
                 yield Knob("[Review]", id="review", markup=False)
                 yield Knob("[Do it]", id="do", markup=False)
-            yield Static(Text("tab next field   esc back", style="dim"))
+                if self._live is not None and self._live.look is not None:
+                    yield Knob(self._live.look_label, id="look", markup=False)
+            yield Static("tab next field   space chooses   esc back", id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with what can be reviewed."""
         self.query_one("#do").display = False
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Keep the knobs and what is said in sight, whatever the fields need."""
+        self._fit()
+
+    # -- what it says now
 
     @property
     def answers(self) -> Answers:
         """What the fields say now, by the questions' names."""
-        return {name: field.value if isinstance(field, Input) else field.answer for name, field in self._fields.items()}
+        return {name: row.answer for name, row in self._rows.items()}
 
-    def on_input_changed(self) -> None:
-        """Ask for another review of what was changed."""
-        self._unreview()
+    @property
+    def given(self) -> Answers:
+        """What a person answered, also in fields that are not asked just now."""
+        return self._left | {name: row.answer for name, row in self._rows.items() if row.is_given}
 
-    def on_choices_changed(self) -> None:
+    # -- keys and changes
+
+    def on_input_changed(self, event: Input.Changed) -> None:
         """Ask for another review of what was changed."""
-        self._unreview()
+        self._changed(event.input.name or "", PAUSE)
+
+    def on_choices_changed(self, event: Choices.Changed) -> None:
+        """Ask for another review of what was changed."""
+        self._changed(event.choices.name or "", 0)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in a field goes on to the next one."""
@@ -230,16 +147,23 @@ class Form(ModalScreen[Answers | None]):
         """Take enter in choices as the next field."""
         if isinstance(self.focused, Choices) and event.key == "enter":
             event.stop()
+            self.focused.settle()
             self.focus_next()
 
+    def on_descendant_focus(self) -> None:
+        """Say what the field is for."""
+        self._explain()
+
     def on_knob_pressed(self, event: Knob.Pressed) -> None:
-        """Review, or be done."""
+        """Review, look closer, or be done."""
         event.stop()
         if event.knob.id == "review":
-            self._show_review()
+            self._begin_review()
+        elif event.knob.id == "look":
+            self.run_worker(self._look_closer(), group="review", exclusive=True)
         elif self._reviewed is not None and self._ready_at is not None:
             if self._reviewed != self.answers:
-                self._show_review()
+                self._begin_review()
             elif self._clock() - self._ready_at >= GUARD:
                 _ = self.dismiss(self._reviewed)  # a screen cannot await its own end
 
@@ -248,25 +172,134 @@ class Form(ModalScreen[Answers | None]):
         if self._reviewed is not None:
             self._unreview()
             self.query_one("#review").focus()
-        else:
-            _ = self.dismiss(None)
-
-    def _show_review(self) -> None:
-        said = self.query_one("#said", Static)
-        answers = dict(self.answers)
-        missing = [question.label for question in self._questions if question.required and not answers[question.name]]
-        try:
-            if missing:
-                said.update(f"{safe(missing[0])} is needed.")
-                said.add_class("-wrong")
-                return
-            lines = self._review(answers)
-        except KvmtuiError as error:
-            said.update(safe(str(error), limit=1000))
-            said.add_class("-wrong")
             return
-        said.remove_class("-wrong")
-        said.update("\n".join(safe(line, limit=1000) for line in lines))
+        if self._live is not None:
+            self._live.keep(self.given)
+        _ = self.dismiss(None)
+
+    def _changed(self, name: str, pause: float) -> None:
+        self._unreview()
+        row = self._rows.get(name)
+        if row is None:
+            return
+        row.check()
+        if self._live is not None:
+            self.workers.cancel_group(self, "review")
+            self.run_worker(self._renew(pause), group="revise", exclusive=True)
+
+    # -- asking anew
+
+    async def _renew(self, pause: float) -> None:
+        """Ask the questions for what is answered now."""
+        await asyncio.sleep(pause)
+        try:
+            await self._revised()
+        except KvmtuiError as error:
+            self._say([str(error)], wrong=True)
+
+    async def _revised(self) -> None:
+        if self._live is None:
+            return
+        given = self.given
+        slow = self.set_timer(0.4, lambda: self._say(["Reading the host: esc leaves it."]))
+        try:
+            questions = await self._live.revise(given)
+        finally:
+            slow.stop()
+        self._say([])
+        await self._ask(questions)
+
+    async def _ask(self, questions: Sequence[Question]) -> None:
+        """Show these questions, in their order; what a person answered in others is kept until they are back."""
+        self._left = dict(self.given)
+        wanted = {question.name: question for question in questions}
+        for name in [name for name in self._rows if name not in wanted or not self._same_kind(wanted[name])]:
+            await self._rows.pop(name).remove()
+        fields = self.query_one("#fields")
+        before: FieldRow | None = None
+        rows: dict[str, FieldRow] = {}
+        for name, question in wanted.items():
+            row = self._rows.get(name)
+            if row is None:
+                row = FieldRow(question, self._left.get(name))
+                await fields.mount(row, **({"after": before} if before is not None else {"before": 0}))
+                row.check()
+            else:
+                row.renew(question)
+            rows[name] = before = row
+        self._rows = rows
+        self._explain()
+        self._fit()
+
+    def _same_kind(self, question: Question) -> bool:
+        return self._rows[question.name].question.kind is question.kind
+
+    # -- the review
+
+    def _begin_review(self) -> None:
+        """Show what would be done: at once where that needs no reading."""
+        if self._live is not None:
+            self.run_worker(self._review_now(), group="review", exclusive=True)
+            return
+        answers = self._checked()
+        if answers is None:
+            return
+        try:
+            found = self._review(answers)
+        except KvmtuiError as error:
+            self._say([str(error)], wrong=True)
+            return
+        if isinstance(found, Awaitable):
+            self.run_worker(self._review_read(answers, found), group="review", exclusive=True)
+        else:
+            self._show_review(answers, found)
+
+    async def _review_now(self) -> None:
+        try:
+            await self._revised()
+            answers = self._checked()
+            if answers is not None:
+                found = self._review(answers)
+                await self._review_read(answers, found if isinstance(found, Awaitable) else _given(found))
+        except KvmtuiError as error:
+            self._say([str(error)], wrong=True)
+
+    async def _review_read(self, answers: Answers, found: Awaitable[Sequence[str]]) -> None:
+        slow = self.set_timer(0.4, lambda: self._say(["Reading the host: esc leaves it."]))
+        try:
+            lines = await found
+        except KvmtuiError as error:
+            self._say([str(error)], wrong=True)
+            return
+        finally:
+            slow.stop()
+        if answers == self.answers:
+            self._show_review(answers, lines)
+
+    async def _look_closer(self) -> None:
+        """Show every detail of what would be done."""
+        if self._live is None or self._live.look is None:
+            return
+        try:
+            await self._revised()
+            answers = self._checked()
+            if answers is not None:
+                self.app.push_screen(await self._live.look(answers))
+        except KvmtuiError as error:
+            self._say([str(error)], wrong=True)
+
+    def _checked(self) -> Answers | None:
+        """Return the answers when none is wrong; else say what is, beside each field and once more below."""
+        faults = [(row, fault) for row in self._rows.values() if (fault := row.check(all_of_it=True))]
+        if not faults:
+            return dict(self.answers)
+        many = f" {len(faults)} fields need a look." if len(faults) > 1 else ""
+        self._say([f"{faults[0][1]}{many}"], wrong=True)
+        faults[0][0].scroll_visible(animate=False)
+        return None
+
+    def _show_review(self, answers: Answers, lines: Sequence[str]) -> None:
+        self._say(lines)
         self._reviewed, self._ready_at = answers, None
         do = self.query_one("#do", Knob)
         do.display = True
@@ -280,9 +313,41 @@ class Form(ModalScreen[Answers | None]):
         if self._reviewed is not None:
             self._reviewed = None
             self.query_one("#do").display = False
-            self.query_one("#said", Static).update("")
+            self._say([])
+
+    # -- what stands below the fields
+
+    def _say(self, lines: Sequence[str], *, wrong: bool = False) -> None:
+        said = self.query_one("#said", Static)
+        said.set_class(wrong, "-wrong")
+        said.update("\n".join(safe(line, limit=1000) for line in lines))
+        said.display = bool(lines)
+        self._fit()
+
+    def _explain(self) -> None:
+        """Show what the focused field is for."""
+        focused = self.focused
+        row = next((row for row in self._rows.values() if row.field is focused), None)
+        shown = row is not None and row.question.kind is not FieldKind.FLAG
+        self.query_one("#help", Static).update(Text(safe(row.question.help, limit=400)) if row and shown else "")
+
+    def _fit(self) -> None:
+        self.call_after_refresh(self._fit_now)
+
+    def _fit_now(self) -> None:
+        """Give the fields the lines that all else leaves."""
+        if not self.is_mounted:
+            return
+        parts = map(self.query_one, ("#title", "#help", "#said", "#knobs", "#keys"))
+        others = sum(part.size.height for part in parts if part.display)
+        fields = self.query_one("#fields")
+        room = max(LEAST_FIELDS, self.size.height - others)
+        limit = fields.styles.max_height
+        if limit is None or limit.value != room:
+            fields.styles.max_height = room
+            if self.focused is not None:
+                self.call_after_refresh(self.focused.scroll_visible, animate=False)
 
 
-def _text_field(question: Question) -> Input:
-    initial = question.initial if isinstance(question.initial, str) else ""
-    return TextField(initial, select_on_focus=False, compact=True)
+async def _given(lines: Sequence[str]) -> Sequence[str]:
+    return lines
