@@ -1,0 +1,201 @@
+"""What a new VM is made from: image files as their first bytes tell them, seeds, sizes. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree as ET
+
+from kvmtui.core import naming
+from kvmtui.core.errors import KvmtuiError, Refused
+from kvmtui.core.text import safe
+from kvmtui.core.units import parse_size, size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kvmtui.core.specs import SeedSpec
+
+HEAD = 36_864
+"""How many of a file's first bytes tell what it is."""
+
+MIB = 1 << 20
+LEAST_MEMORY = 16 * MIB
+MOST_MEMORY = 64 << 40
+LEAST_DISK = MIB
+MOST_DISK = 1 << 60
+MOST_VCPUS = 4096
+SECTOR = 512
+SEED_LABEL = "cidata"
+
+_QCOW2 = b"QFI\xfb"
+_EXTERNAL_DATA = 1 << 2  # bit of a qcow2's incompatible features: its data is in another file
+_ISO_AT = 32_769
+_PACKED = {
+    b"\xfd7zXZ\x00": "xz",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}
+_FOREIGN = {
+    b"KDMV": "VMDK",
+    b"# Disk Descriptor": "VMDK",
+    b"conectix": "VHD",
+    b"vhdxfile": "VHDX",
+    b"<<< ": "VDI",
+    b"QED\0": "QED",
+}
+_NOT_IN_HOSTNAMES = re.compile(r"[^A-Za-z0-9-]+")
+_DECLARED = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+_HOST_PARTS = frozenset({"emulator"})
+
+
+class ImageFile(NamedTuple):
+    """What a file of this machine is."""
+
+    kind: str  # "qcow2", "raw" or "iso"
+    capacity: int  # bytes that a guest sees
+
+
+def image_file(name: str, head: bytes, length: int) -> ImageFile:
+    """Say what a file is by its first `HEAD` bytes; raises Refused for one that no VM can start from."""
+    what = safe(name)
+    if not length:
+        raise Refused(f"{what} is empty.")
+    for magic, kind in _PACKED.items():
+        if head.startswith(magic):
+            raise Refused(f"{what} is packed ({kind}).", hint="Unpack it first.")
+    for magic, kind in _FOREIGN.items():
+        if head.startswith(magic):
+            raise Refused(f"{what} is a {kind} image.", hint="Turn it into qcow2 first: qemu-img convert -O qcow2.")
+    if head.startswith(_QCOW2):
+        return ImageFile("qcow2", _qcow2_capacity(what, head))
+    if head[_ISO_AT : _ISO_AT + 5] == b"CD001":
+        return ImageFile("iso", length)
+    if length % SECTOR:
+        raise Refused(f"{what} is no disk image: its length is no multiple of {SECTOR} bytes.")
+    return ImageFile("raw", length)
+
+
+def _qcow2_capacity(what: str, head: bytes) -> int:
+    """Return the size of a qcow2's disk; refuse one that would make the host open another file."""
+
+    def number(at: int, width: int) -> int:
+        return int.from_bytes(head[at : at + width], "big")
+
+    if len(head) < 80 or number(4, 4) not in (2, 3):
+        raise Refused(f"{what} is a qcow2 image that cannot be read.")
+    outside = number(8, 8) or (number(4, 4) == 3 and number(72, 8) & _EXTERNAL_DATA)
+    if outside:
+        raise Refused(
+            f"{what} is not whole: it builds upon another file.",
+            hint="Make one of it first: qemu-img convert -O qcow2.",
+        )
+    return number(24, 8)
+
+
+def said_by(check: Callable[[str], None]) -> Callable[[str], str]:
+    """Turn a rule that raises into one that returns what is wrong, "" when nothing is."""
+
+    def fault(text: str) -> str:
+        try:
+            check(text)
+        except KvmtuiError as error:
+            return str(error)
+        return ""
+
+    return fault
+
+
+def vcpus_fault(text: str, most: int = MOST_VCPUS) -> str:
+    """Return what is wrong with a number of virtual CPUs."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 6 or not int(text):
+        return "A number of CPUs, such as 2, is needed."
+    return f"At most {most} CPUs can be given here." if int(text) > most else ""
+
+
+def memory_fault(text: str) -> str:
+    """Return what is wrong with an amount of memory."""
+    return _amount_fault(text, "2G", LEAST_MEMORY, MOST_MEMORY)
+
+
+def disk_fault(text: str) -> str:
+    """Return what is wrong with a disk's size."""
+    return _amount_fault(text, "20G", LEAST_DISK, MOST_DISK)
+
+
+def _amount_fault(text: str, example: str, least: int, most: int) -> str:
+    try:
+        amount = parse_size(text)
+    except (ValueError, OverflowError):
+        return f"A size such as {example} is needed."
+    if amount < least:
+        return f"That is less than {size(least)}: write it with its unit, such as {example}."
+    return f"That is more than {size(most)}." if amount > most else ""
+
+
+def hostname_for(name: str) -> str:
+    """Return what a guest of this name calls itself."""
+    label = _NOT_IN_HOSTNAMES.sub("-", name)[:63].strip("-").lower()
+    return label or "vm"
+
+
+def user_data(seed: SeedSpec) -> str:
+    """Return the user-data of a NoCloud seed: JSON, which is YAML that no name or key can break out of."""
+    user = {
+        "name": seed.user,
+        "ssh_authorized_keys": list(seed.keys),
+        "lock_passwd": True,
+        "shell": "/bin/bash",
+        "sudo": "ALL=(ALL) NOPASSWD:ALL",
+    }
+    config = {"users": [user], "ssh_pwauth": False, "hostname": seed.hostname}
+    return f"#cloud-config\n{json.dumps(config, indent=1, ensure_ascii=False)}\n"
+
+
+def meta_data(seed: SeedSpec, instance: str) -> str:
+    """Return the meta-data of a NoCloud seed; a guest heeds its user-data once for each instance."""
+    return json.dumps({"instance-id": instance, "local-hostname": seed.hostname}, indent=1) + "\n"
+
+
+def key_lines(text: str) -> tuple[str, ...]:
+    """Return the public keys of a `.pub` or `authorized_keys` file; raises Refused."""
+    lines = [line.strip() for line in text.splitlines()]
+    keys = tuple(line for line in lines if line and not line.startswith("#"))
+    if not keys:
+        raise Refused("It holds no key.")
+    for line in keys:
+        naming.public_key(line)
+    return keys
+
+
+def with_devices(document: str, fragment: str) -> str:
+    """Return a definition with further elements among its devices; raises Refused for text that is no XML."""
+    if not fragment.strip():
+        return document
+    if _DECLARED.search(fragment):
+        raise Refused("The devices' XML declares a document type, which is not taken.")
+    try:
+        added = ET.fromstring(f"<devices>{fragment}</devices>")
+    except ET.ParseError as error:
+        raise Refused(f"The devices' XML cannot be read: {error}.") from error
+    if (added.text or "").strip() or any((each.tail or "").strip() for each in added):
+        raise Refused("The devices' XML has text outside its elements.")
+    if any(each.tag in _HOST_PARTS for each in added):
+        raise Refused("The devices' XML names an emulator, which is the host's to choose.")
+    root = ET.fromstring(document)
+    devices = root.find("devices")
+    if devices is None:
+        devices = ET.SubElement(root, "devices")
+    devices.extend(list(added))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def listed(words: Sequence[str], most: int = 3) -> str:
+    """Return "a, b and 3 more"."""
+    shown = ", ".join(safe(word) for word in words[:most])
+    return f"{shown} and {len(words) - most} more" if len(words) > most else shown
