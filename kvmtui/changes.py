@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.core.inventory import Condition, ConditionKind, Event, HostState, Reason, Severity, Vm, VmRef, VmState
+from kvmtui.core.inventory import (
+    Condition,
+    ConditionKind,
+    Event,
+    HostState,
+    Moving,
+    Reason,
+    Severity,
+    Vm,
+    VmRef,
+    VmState,
+)
 from kvmtui.core.text import safe
 from kvmtui.core.units import hhmmss
 
@@ -14,15 +25,21 @@ if TYPE_CHECKING:
 _POOL_FULL = 0.95
 
 
-def vm_event(host: str, change: Change, by: str) -> Event | None:
-    """Return what a change of a VM means to a person; None for one that only its columns show."""
+def vm_event(host: str, change: Change, by: str, moving: Moving | None = None) -> Event | None:
+    """Return what a change of a VM means to a person; None for one that only its columns show.
+
+    `moving` is how a task of ours moves it, or has moved it just now.
+    """
     vm = change.after or change.before
     if vm is None:
         return None
     severity, verb = _happening(change.before, change.after)
+    detail = "" if change.seen else f"found at {hhmmss(change.at)}"
+    if moving is not None and _is_move(change, moving):
+        verb = _move_words(change, moving)
+        detail = f"{'to' if moving.leaving else 'from'} {safe(moving.host)}"
     if not verb:
         return None
-    detail = "" if change.seen else f"found at {hhmmss(change.at)}"
     if severity is Severity.BAD and change.after is not None and change.after.reason:
         detail = change.after.reason.value
     return Event(
@@ -34,6 +51,32 @@ def vm_event(host: str, change: Change, by: str) -> Event | None:
         detail=detail,
         by=by,
     )
+
+
+def _is_move(change: Change, moving: Moving) -> bool:
+    """Tell whether what happened to a VM that we move is a step of that move."""
+    before, after = change.before, change.after
+    if after is None:
+        return moving.leaving or _is_on_the_way(before)
+    if before is None:
+        return not moving.leaving
+    return after.reason is Reason.MIGRATED and before.state is not after.state
+
+
+def _move_words(change: Change, moving: Moving) -> str:
+    """Return the words for a step of our own move, "" for one that tells nothing new."""
+    before, after = change.before, change.after
+    if moving.leaving:
+        again = before is not None and before.reason is Reason.MIGRATED and not before.is_active
+        return "" if again else "moved away from"
+    if after is None:
+        return "did not arrive on"
+    return "" if _is_on_the_way(after) else "moved to"
+
+
+def _is_on_the_way(vm: Vm | None) -> bool:
+    """Tell whether a VM is paused only until it goes on, on this host or another."""
+    return vm is not None and vm.state is VmState.PAUSED and vm.reason in _PASSING
 
 
 def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:

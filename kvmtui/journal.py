@@ -233,6 +233,7 @@ def _record(task: TaskView) -> dict[str, object]:
         "user": task.user,
         "started": round(task.started, 3),
         "virsh": _without_secrets(task.virsh),
+        **({"to": task.to} if task.to else {}),
     }
 
 
@@ -281,6 +282,7 @@ def _view(record: Mapping[str, object]) -> TaskView | None:
         message=text("message"),
         virsh=text("virsh"),
         ours=False,
+        to=text("to"),
     )
 
 

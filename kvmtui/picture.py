@@ -54,6 +54,8 @@ class Picture:
         """UUIDs of the VMs that have a hypervisor process."""
         self.committed = 0
         """Bytes of memory that the active VMs may come to use."""
+        self.listed = 0.0
+        """When all VMs were last read together."""
         self._ours = ours
         self._tickets = 0
         self._shown: dict[str, int] = {}  # the ticket of the newest reading of one VM that is shown
@@ -112,6 +114,7 @@ class Picture:
         pools = state.pools if state.pools == inventory.pools else inventory.pools
         if not same_order or networks is not state.networks or pools is not state.pools:
             self._set(replace(state, at=now, vms=state.vms if same_order else vms, networks=networks, pools=pools))
+        self.listed = now
         return tuple(changes)
 
     def one(self, uuid: str, reading: Vm | None, now: float, ticket: int, wake: Wake | None = None) -> Change | None:

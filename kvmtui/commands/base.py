@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -129,6 +129,8 @@ class Scene:
     fleet: Fleet
     policy: Policy
     now: float  # epoch seconds
+    listed: Mapping[str, float] = field(default_factory=dict)  # when all VMs of a host were last read, by its name
+    moves: tuple[TaskView, ...] = ()  # moves that the journal tells of, also those of other programs and runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +262,8 @@ class Command:
     """Like `ask`, for a command that reads more hosts than its target's."""
     survey_all: Callable[[Scene, Reach, tuple[Target, ...]], Awaitable[tuple[Question, ...]]] | None = None
     """The same for several targets together; without it the first one stands for all."""
-    review: Callable[[Scene, Reach, tuple[Target, ...], Answers], Awaitable[tuple[str, ...]]] | None = None
-    """Reads again and returns what to know before it is done, and the lines that do the same; raises KvmtuiError.
-
-    Without it the form shows the virsh line alone.
-    """
+    review: Callable[[Scene, Reach, tuple[Target, ...], Answers], Awaitable[Preview]] | None = None
+    """Reads again and returns what would be done; raises KvmtuiError. Without it only the virsh line is shown."""
     toward: str = ""  # the question that names a second host, on which it works too
     proof: Callable[[Vm | None], bool] | None = None
     """Whether what is read afterwards shows that it was done; used when the outcome is unknown."""

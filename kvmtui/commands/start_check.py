@@ -14,12 +14,11 @@ from kvmtui.core.units import hhmm, hhmmss, size
 
 if TYPE_CHECKING:
     from kvmtui.commands.base import Scene
-    from kvmtui.core.inventory import HostEntry, Vm
+    from kvmtui.core.inventory import HostEntry, TaskView, Vm
 
 SAVED_DAYS = 7
 """A saved state older than this is asked about: the guest would go on with an old clock and old connections."""
 _DAY = 86_400.0
-_MOVES = frozenset({"vm.migrate", "vm.move"})
 
 
 def start_check(scene: Scene, entry: HostEntry, vm: Vm) -> Finding:
@@ -27,21 +26,51 @@ def start_check(scene: Scene, entry: HostEntry, vm: Vm) -> Finding:
     name = safe(vm.name)
     if vm.template:
         return Finding(f"{name} is a template.", "Clone it, and start the clone.")
-    for finding in (_last_move(scene, vm), _copies(scene, entry, vm), _disks(scene, entry, vm)):
+    for finding in (_being_moved(scene, vm), _copies(scene, entry, vm), _disks(scene, entry, vm)):
         if finding.refusal:
             return finding
     warnings = (*_memory(scene, entry, vm), *_saved(scene, vm))
     return Finding(level=Level.ORDINARY, warnings=warnings) if warnings else FINE
 
 
-def _last_move(scene: Scene, vm: Vm) -> Finding:
+def _being_moved(scene: Scene, vm: Vm) -> Finding:
+    """Refuse while a VM is being moved, and while it is not known where its last move left it."""
+    move = _newest_move(scene, vm)
+    if move is not None and move.phase is TaskPhase.RUNNING:
+        text = f"{safe(vm.name)} is being moved from {safe(move.host)} to {safe(move.to)}."
+        return Finding(text, "Wait until it has arrived, or cancel that task.")
+    return move_known(scene, None, vm)
+
+
+def move_known(scene: Scene, _entry: HostEntry | None, vm: Vm) -> Finding:
     """Refuse while it is not known on which host the last move left the VM."""
-    moves = [task for task in scene.fleet.tasks if task.vm_uuid == vm.uuid and task.command in _MOVES]
-    newest = max(moves, key=lambda task: task.started, default=None)
-    if newest is None or newest.phase is not TaskPhase.UNKNOWN:
+    move = _newest_move(scene, vm)
+    if move is None or move.phase is not TaskPhase.UNKNOWN or _both_read_since(scene, move):
         return FINE
-    at = hhmm(newest.started)
-    return Finding(f"How the move of {safe(vm.name)} at {at} ended is not known.", "Look for it on both hosts first.")
+    here, there = safe(move.host), safe(move.to)
+    text = f"How the move of {safe(vm.name)} from {here} to {there} at {hhmm(move.started)} ended is not known."
+    return Finding(text, f"It is known once {here} and {there} are both connected and answer; r reads a host again.")
+
+
+def _newest_move(scene: Scene, vm: Vm) -> TaskView | None:
+    """Return the last move of a VM, of this or, as far as the journal tells, of any other program."""
+    ours = [task for task in scene.fleet.tasks if task.vm_uuid == vm.uuid and task.to]
+    known = {task.id for task in ours}
+    others = [task for task in scene.moves if task.vm_uuid == vm.uuid and task.id not in known]
+    return max((*ours, *others), key=lambda task: task.started, default=None)
+
+
+def _both_read_since(scene: Scene, move: TaskView) -> bool:
+    """Tell whether both hosts of a move answer, and all of their VMs were read after it ended.
+
+    What they list is then how it ended: a VM that runs, or is defined, twice is refused for that.
+    """
+    ended = move.started if move.ended is None else move.ended
+    for name in (move.host, move.to):
+        entry = scene.fleet.host(name)
+        if entry is None or not entry.condition.is_answering or scene.listed.get(name, 0.0) <= ended:
+            return False
+    return True
 
 
 def _where(owner: Owner) -> str:

@@ -217,14 +217,15 @@ def unknown_outcomes(fleet: Fleet, now: float) -> Mapping[VmRef, Problem]:
     for task in fleet.tasks:  # newest first
         if not task.vm_uuid:
             continue
-        ref = VmRef(task.host, task.vm_uuid)
-        if ref in newest:
-            continue
-        newest.add(ref)
-        ended = task.started if task.ended is None else task.ended
-        if task.phase is TaskPhase.UNKNOWN and now - ended < OUTCOME_KEPT:
-            text = f"{safe(task.label, limit=40)}: outcome unknown since {units.day_or_time(ended, now)}"
-            found[ref] = Problem(Severity.BAD, ProblemKind.UNKNOWN_OUTCOME, task.host, ref, text)
+        for host in (task.host, task.to) if task.to else (task.host,):
+            ref = VmRef(host, task.vm_uuid)
+            if ref in newest:
+                continue
+            newest.add(ref)
+            ended = task.started if task.ended is None else task.ended
+            if task.phase is TaskPhase.UNKNOWN and now - ended < OUTCOME_KEPT:
+                text = f"{safe(task.label, limit=40)}: outcome unknown since {units.day_or_time(ended, now)}"
+                found[ref] = Problem(Severity.BAD, ProblemKind.UNKNOWN_OUTCOME, host, ref, text)
     return found
 
 
@@ -278,6 +279,8 @@ def doubles(fleet: Fleet) -> Mapping[VmRef, Problem]:
     found: dict[VmRef, Problem] = {}
     for claim in sorted(twice):
         holders = [(entry, claims[claim]) for entry, claims in by_host if claim in claims]
+        if fleet.moving and any(VmRef(entry.name, uuid) in fleet.moving for entry, uuid in holders):
+            continue  # while it moves, a VM stands on two hosts
         for ref, problem in _of_double(claim[0], claim[1:], holders):
             if ref not in found or problem.rank < found[ref].rank:
                 found[ref] = problem
@@ -288,7 +291,7 @@ def _of_double(sign: str, value: str, holders: list[tuple[HostEntry, str]]) -> I
     vms = [entry.state.vms[uuid] for entry, uuid in holders if entry.state is not None]
     active = [vm for vm in vms if vm.is_active]
     if any(vm.job is not None or vm.reason in (Reason.MIGRATING, Reason.POSTCOPY) for vm in active):
-        return  # while it moves, a VM stands on two hosts
+        return  # the same, when another program moves it
     hosts = " and ".join(safe(entry.name, limit=40) for entry, _ in holders)
     kind, severity = ProblemKind.DOUBLE, Severity.WARN
     if sign == _UUID and len(active) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvmtui.core.inventory import Fleet, HostEntry, Vm, VmRef, VmState
+from kvmtui.core.inventory import Fleet, HostEntry, Moving, Vm, VmRef, VmState
 
 if TYPE_CHECKING:
     from kvmtui.core.metrics import VmRates
@@ -20,6 +20,7 @@ class VmRow(NamedTuple):
     rates: VmRates | None
     stopping: float | None  # asked to shut down at, and still on
     now: float
+    moving: Moving | None = None  # a task of ours moves it
 
     @property
     def key(self) -> VmRef:
@@ -60,7 +61,7 @@ class HostRow(NamedTuple):
 
 def vm_rows(fleet: Fleet, now: float) -> list[VmRow]:
     """Return a row for every VM of the fleet, host by host."""
-    stopping = fleet.stopping
+    stopping, moving = fleet.stopping, fleet.moving
     rows: list[VmRow] = []
     for entry in fleet.hosts:
         state = entry.state
@@ -68,7 +69,10 @@ def vm_rows(fleet: Fleet, now: float) -> list[VmRow]:
             continue
         rates = state.rates
         asked = {ref.uuid: at for ref, at in stopping.items() if ref.host == entry.name} if stopping else {}
-        rows.extend([VmRow(entry, vm, rates.get(uuid), asked.get(uuid), now) for uuid, vm in state.vms.items()])
+        moved = {ref.uuid: how for ref, how in moving.items() if ref.host == entry.name} if moving else {}
+        rows.extend(
+            [VmRow(entry, vm, rates.get(uuid), asked.get(uuid), now, moved.get(uuid)) for uuid, vm in state.vms.items()]
+        )
     return rows
 
 
@@ -80,7 +84,7 @@ def vm_row(fleet: Fleet, ref: VmRef, now: float) -> VmRow | None:
     vm = entry.state.vms.get(ref.uuid)
     if vm is None:
         return None
-    return VmRow(entry, vm, entry.state.rates.get(ref.uuid), fleet.stopping.get(ref), now)
+    return VmRow(entry, vm, entry.state.rates.get(ref.uuid), fleet.stopping.get(ref), now, fleet.moving.get(ref))
 
 
 def host_rows(fleet: Fleet, now: float) -> list[HostRow]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from kvmtui.backend import backend_for
 from kvmtui.commands.base import Answers, Command, Judgement, Level, Scene, Target
 from kvmtui.core.errors import NotFound
-from kvmtui.core.inventory import Event, Fleet, Host, Severity, TaskView, Vm, VmRef
+from kvmtui.core.inventory import Event, Fleet, Host, Moving, Severity, TaskView, Vm, VmRef
 from kvmtui.core.text import safe
 from kvmtui.engine.clock import SystemClock
 from kvmtui.engine.histories import Histories
@@ -63,6 +63,8 @@ class Engine:
         self._identities = Identities()
         self._fault: asyncio.Future[NoReturn] | None = None
         self._looked_at: VmRef | None = None
+        self._moves_of: tuple[TaskView, ...] = ()
+        self._moves: tuple[TaskView, ...] = ()
         self._fleet = self._composed()
 
     # --- life --------------------------------------------------------------------------------
@@ -134,7 +136,16 @@ class Engine:
 
     def scene(self) -> Scene:
         """Return what is known at this instant, for a judgement."""
-        return Scene(self._composed(), self.settings.policy, self._clock.now())
+        listed = {name: monitor.picture.listed for name, monitor in self._monitors.items()}
+        return Scene(self._composed(), self.settings.policy, self._clock.now(), listed, self._journaled_moves())
+
+    def _journaled_moves(self) -> tuple[TaskView, ...]:
+        """Return the moves of the journal's last part."""
+        recent = self.journal.recent()
+        if recent is not self._moves_of:
+            self._moves_of = recent
+            self._moves = tuple(task for task in recent if task.to)
+        return self._moves
 
     def history(self, ref: VmRef) -> History | None:
         """Return what is kept of a VM's past figures."""
@@ -150,6 +161,7 @@ class Engine:
             tasks=self._tasks.views,
             events=self._events_shown,
             stopping=self._tasks.stopping(self._vm),
+            moving=self._tasks.moving,
             demo=self.settings.demo,
             read_only=self.settings.read_only,
             label=self.settings.label,
@@ -270,6 +282,10 @@ class Engine:
         """Tell whether a task of this program is at work on a VM, or was just now."""
         return self._tasks.explains(ref)
 
+    def moving(self, ref: VmRef) -> Moving | None:
+        """Return how a task of this program moves a VM, or has moved it just now."""
+        return self._tasks.moves(ref)
+
     def explain(self, ref: VmRef) -> str:
         """Return who did what just happened to a VM."""
         if self.is_ours(ref):
@@ -277,7 +293,7 @@ class Engine:
         monitor, now = self._monitors[ref.host], self._clock.now()
         host_uuid = monitor.picture.host.uuid
         for task in self.journal.recent():
-            same = (task.host_uuid, task.vm_uuid) == (host_uuid, ref.uuid)
+            same = (task.host_uuid, task.vm_uuid) == (host_uuid, ref.uuid) or (task.to, task.vm_uuid) == ref
             if same and not task.ours and now - (task.ended or now) < EXPLAINS:
                 return f"kvmtui, user {safe(task.user)}"
         return "not by kvmtui"

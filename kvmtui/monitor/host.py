@@ -205,7 +205,8 @@ class Monitor:
         """Pass on what a reading changed."""
         sink = self.means.sink
         for change in changes:
-            event = vm_event(self.name, change, sink.explain(VmRef(self.name, change.uuid)))
+            ref = VmRef(self.name, change.uuid)
+            event = vm_event(self.name, change, sink.explain(ref), sink.moving(ref))
             if event is not None:
                 sink.happened(event)
         if before is not None and self.picture.state is not None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.base import Backend
     from kvmtui.config import Settings
     from kvmtui.core.clock import Clock
-    from kvmtui.core.inventory import Event, Host, VmRef
+    from kvmtui.core.inventory import Event, Host, Moving, VmRef
     from kvmtui.core.metrics import VmRates
 
 
@@ -33,6 +33,10 @@ class Sink(Protocol):
 
     def is_ours(self, ref: VmRef) -> bool:
         """Tell whether a task of this program is at work on a VM, or was just now."""
+        ...
+
+    def moving(self, ref: VmRef) -> Moving | None:
+        """Return how a task of this program moves a VM, or has moved it just now."""
         ...
 
     def explain(self, ref: VmRef) -> str:

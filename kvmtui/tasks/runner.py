@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Answers, Command, Level, Noun, Target
 from kvmtui.core.errors import Aborted, BackendError, KvmtuiError, Refused, TimedOut
-from kvmtui.core.inventory import TaskPhase, TaskView, Vm, VmRef
+from kvmtui.core.inventory import Moving, TaskPhase, TaskView, Vm, VmRef
 from kvmtui.core.text import safe
 from kvmtui.journal import Journal, user
 from kvmtui.tasks.check import check_again
@@ -19,7 +19,7 @@ from kvmtui.tasks.context import Running
 from kvmtui.tasks.task import Batch, Hosts, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kvmtui.config import Settings
     from kvmtui.core.clock import Clock
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _SHOWN = 200  # tasks in the fleet
 _KEPT = 10_000  # tasks that can still be waited for
 EXPLAINS = 10.0  # seconds after its end during which a task explains what happened to its VM
+MOVES_AT_ONCE = 2
+"""How many moves a host takes part in at once, as their source or their target."""
 _PROOF = 20.0  # seconds within which a change whose answer did not come must show
 _COUNTED = (TaskPhase.FAILED, TaskPhase.UNKNOWN)
 SHUTDOWN = "vm.shutdown"
@@ -42,12 +44,14 @@ class TaskRunner:
         self._hosts = hosts
         self._journal = journal
         self._slots: dict[str, asyncio.Semaphore] = {}
+        self._docks: dict[str, asyncio.Semaphore] = {}  # for what two hosts are at work on
         self._tasks: dict[str, Task] = {}
         self._acting: list[Task] = []  # those that may explain what happens
         self._token = secrets.token_hex(3)
         self._count = 0
         self._stopping: dict[VmRef, tuple[float, int | None]] = {}
         self._views: tuple[TaskView, ...] | None = ()
+        self._moving: dict[VmRef, Moving] = {}
         self._user = user()
 
     # --- what others see ---------------------------------------------------------------------
@@ -59,7 +63,29 @@ class TaskRunner:
             newest = [task.view for task in reversed(self._tasks.values())]
             older = (view for view in newest[_SHOWN:] if not view.phase.is_final)
             self._views = (*newest[:_SHOWN], *older)
+            self._moving = dict(self._moves_of(self._views))
         return self._views
+
+    @property
+    def moving(self) -> Mapping[VmRef, Moving]:
+        """The VMs that tasks move now, under both addresses; the same object while nothing changed."""
+        _ = self.views
+        return self._moving
+
+    def _moves_of(self, views: Iterable[TaskView]) -> Iterator[tuple[VmRef, Moving]]:
+        for view in views:
+            if view.to and view.phase is TaskPhase.RUNNING:
+                yield from _both_ends(view)
+
+    def moves(self, ref: VmRef) -> Moving | None:
+        """Return how a task moves a VM, or has moved it just now."""
+        self._drop_old()
+        for task in self._acting:
+            if task.view.to and task.view.phase in (TaskPhase.RUNNING, TaskPhase.DONE):
+                for end, moving in _both_ends(task.view):
+                    if end == ref:
+                        return moving
+        return None
 
     def stopping(self, vm_at: Callable[[VmRef], Vm | None]) -> dict[VmRef, float]:
         """Return when each VM that is still on was asked to shut down."""
@@ -71,9 +97,13 @@ class TaskRunner:
 
     def explains(self, ref: VmRef) -> bool:
         """Tell whether one of our tasks did what just happened to a VM."""
+        self._drop_old()
+        return ref in self._stopping or any(ref in _refs(task) for task in self._acting)
+
+    def _drop_old(self) -> None:
+        """Forget the tasks that explain nothing any more."""
         now = self._clock.now()
         self._acting = [task for task in self._acting if now - (task.view.ended or now) < EXPLAINS]
-        return ref in self._stopping or any(task.target.ref == ref for task in self._acting)
 
     # --- what others ask for -----------------------------------------------------------------
 
@@ -134,10 +164,10 @@ class TaskRunner:
 
     async def _work(self, task: Task) -> None:
         """Wait for a slot, check, run, and write down how it ended."""
-        # Letting go of a host, or of a task, must not queue behind what hangs there.
-        slot = nullcontext() if task.command.noun is not Noun.VM else self._slot(task.target.host)
         try:
-            async with slot:
+            async with AsyncExitStack() as slots:
+                for slot in self._slots_for(task):
+                    await slots.enter_async_context(slot)
                 if task.batch.failures >= self._settings.stop_after:
                     text = f"Skipped: {task.batch.failures} before it failed; nothing was done."
                     self._end(task, TaskPhase.CANCELLED, text)
@@ -169,8 +199,15 @@ class TaskRunner:
         except KvmtuiError as error:
             self._end(task, TaskPhase.FAILED, str(error))
 
-    def _slot(self, host: str) -> asyncio.Semaphore:
-        return self._slots.setdefault(host, asyncio.Semaphore(self._settings.parallel_per_host))
+    def _slots_for(self, task: Task) -> Iterator[asyncio.Semaphore]:
+        """Yield what a task waits for before it acts, in an order in which no two wait for each other."""
+        if task.command.noun is not Noun.VM:
+            return  # letting go of a host, or of a task, must not queue behind what hangs there
+        if task.view.to:
+            for host in sorted({task.view.host, task.view.to}):
+                yield self._docks.setdefault(host, asyncio.Semaphore(MOVES_AT_ONCE))
+        host = task.target.host
+        yield self._slots.setdefault(host, asyncio.Semaphore(self._settings.parallel_per_host))
 
     async def _run(self, task: Task) -> str:
         """Run the command; a guest that is asked to shut down counts as stopping from here on."""
@@ -306,3 +343,17 @@ class TaskRunner:
         spare = len(self._tasks) - _KEPT
         for id_ in [id_ for id_, task in self._tasks.items() if task.view.phase.is_final][: max(0, spare)]:
             del self._tasks[id_]
+
+
+def _refs(task: Task) -> tuple[VmRef, ...]:
+    """Return where the VM of a task stands, also the host that it is moved to."""
+    here = task.target.ref
+    return (here, VmRef(task.view.to, here.uuid)) if task.view.to else (here,)
+
+
+def _both_ends(view: TaskView) -> tuple[tuple[VmRef, Moving], tuple[VmRef, Moving]]:
+    """Return what a move is as seen from its source, and from its target."""
+    return (
+        (VmRef(view.host, view.vm_uuid), Moving(view.to, leaving=True, percent=view.percent)),
+        (VmRef(view.to, view.vm_uuid), Moving(view.host, leaving=False, percent=view.percent)),
+    )

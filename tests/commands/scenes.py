@@ -22,7 +22,7 @@ from kvmtui.core.inventory import (
 from kvmtui.core.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 NOW = 1_763_820_000.0
 GIB = 1 << 30
@@ -70,9 +70,14 @@ def entry(
 
 
 def scene(
-    *entries: HostEntry, policy: Policy | None = None, read_only: bool = False, tasks: tuple[TaskView, ...] = ()
+    *entries: HostEntry,
+    policy: Policy | None = None,
+    read_only: bool = False,
+    tasks: tuple[TaskView, ...] = (),
+    moves: tuple[TaskView, ...] = (),
+    listed: Mapping[str, float] | None = None,
 ) -> Scene:
-    return Scene(Fleet(NOW, entries, tasks, read_only=read_only), policy or Policy(), NOW)
+    return Scene(Fleet(NOW, entries, tasks, read_only=read_only), policy or Policy(), NOW, listed or {}, moves)
 
 
 def target(host: HostEntry, noun: Noun = Noun.VM, uuid: str = UUID) -> Target:

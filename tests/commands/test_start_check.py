@@ -90,15 +90,39 @@ def test_a_template_is_not_started() -> None:
     assert judged(entry(vms=[a_vm(template=True)])).refusal == "web-1 is a template."
 
 
-def test_a_vm_whose_last_move_ended_unknown() -> None:
-    def move(phase: TaskPhase, at: float, command: str = "vm.migrate") -> TaskView:
-        return TaskView(str(at), command, "migrate", "hv1", "", "web-1", UUID, "ann", phase, at)
+def move(phase: TaskPhase, at: float, **more: object) -> TaskView:
+    """A move of web-1 from hv1 to hv2 that ended five seconds after `at`."""
+    task = TaskView(str(at), "vm.migrate", "move", "hv1", "", "web-1", UUID, "ann", phase, at, at + 5.0, to="hv2")
+    return replace(task, **more)  # type: ignore[arg-type]
 
+
+def test_a_vm_whose_last_move_ended_unknown() -> None:
     here = entry(vms=[a_vm()])
     lost, good = move(TaskPhase.UNKNOWN, NOW - 100), move(TaskPhase.DONE, NOW - 50)
     assert "is not known" in judged(here, tasks=(lost,)).refusal
     assert judged(here, tasks=(good, lost)).allowed
-    assert judged(here, tasks=(move(TaskPhase.UNKNOWN, NOW - 10, "vm.reboot"),)).allowed
+    assert judged(here, tasks=(move(TaskPhase.UNKNOWN, NOW - 10, command="vm.reboot", to=""),)).allowed
+
+
+def test_either_copy_is_refused_until_both_hosts_were_read_after_the_move() -> None:
+    lost = move(TaskPhase.UNKNOWN, NOW - 100)
+    here, there = entry(vms=[a_vm()]), entry("hv2")
+    before, after = NOW - 96, NOW - 10
+    for listed in ({}, {"hv1": after}, {"hv1": after, "hv2": before}):
+        refused = judged(here, there, moves=(lost,), listed=listed)
+        assert refused.refusal.startswith("How the move of web-1 from hv1 to hv2 at ")
+        assert refused.hint.startswith("It is known once hv1 and hv2 are both connected and answer")
+    read = {"hv1": after, "hv2": after}
+    assert judged(here, there, moves=(lost,), listed=read).allowed
+    silent = entry("hv2", kind=ConditionKind.SILENT)
+    assert not judged(here, silent, moves=(lost,), listed=read).allowed
+    arrived = entry("hv2", [a_vm()])
+    assert judged(here, arrived, moves=(lost,), listed=read).refusal == "web-1 is defined on hv1 and hv2."
+
+
+def test_a_vm_that_another_program_moves_is_not_started() -> None:
+    moving = move(TaskPhase.RUNNING, NOW - 10, ours=False, ended=None)
+    assert judged(entry(vms=[a_vm()]), moves=(moving,)).refusal == "web-1 is being moved from hv1 to hv2."
 
 
 @pytest.mark.parametrize("guard", [Guard.ASK, Guard.FREE])

@@ -149,6 +149,7 @@ TASK_FIELDS: tuple[Field[TaskView], ...] = (
     replace(
         text_field("uuid", "UUID", "The UUID of the VM it was asked for", 36, lambda task: task.vm_uuid), word=True
     ),
+    replace(text_field("to", "TO", "The host that the VM is moved to", 6, lambda task: task.to), word=True),
     text_field("host_uuid", "HOST UUID", "The UUID of the host it was asked for", 36, lambda task: task.host_uuid),
     text_field("id", "ID", "Its number", 12, lambda task: task.id),
     yes_field("ours", "OURS", "Whether this process runs it", 4, lambda task: task.ours),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.core import units
 from kvmtui.core.fields.field import Tone
-from kvmtui.core.inventory import Reason, Vm, VmState
+from kvmtui.core.inventory import Job, Moving, Reason, Vm, VmState
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ HUNG_AFTER = 10.0  # seconds without an answer of its monitor: a busy one answer
 
 def should_be_on(vm: Vm) -> bool:
     """Whether the host would start it at boot, and it is off."""
-    return vm.autostart and vm.state is VmState.OFF and not vm.template and vm.job is None
+    stays_off = vm.template or vm.job is not None or vm.reason is Reason.MIGRATED
+    return vm.autostart and vm.state is VmState.OFF and not stays_off
 
 
 def is_hung(row: VmRow) -> bool:
@@ -47,14 +48,22 @@ def state_text(row: VmRow) -> str:
         if vm.state is VmState.UNKNOWN or row.entry.state is None:
             return "unknown"
         return f"{_WORDS[vm.state]} at {_moment(row.entry.state.at, row.now)}"
-    if vm.job is not None:
-        done = "" if vm.job.percent is None else f", {vm.job.percent:.0f} %"
-        return safe(vm.job.kind, limit=40) + done
+    if row.moving is not None or vm.job is not None:
+        return _held_text(row.moving, vm.job)
     if row.stopping is not None and vm.is_active:
         return f"stopping since {units.day_or_time(row.stopping, row.now)}"
     if vm.state is VmState.OFF:
         return _off_text(row)
     return f"{_active_text(vm)}, no answer" if is_hung(row) else _active_text(vm)
+
+
+def _held_text(moving: Moving | None, job: Job | None) -> str:
+    """Return where a task of ours moves it, else what job holds it, and how far that is."""
+    if moving is not None:
+        what, percent = f"{'to' if moving.leaving else 'from'} {safe(moving.host, limit=40)}", moving.percent
+    else:
+        what, percent = ("", None) if job is None else (safe(job.kind, limit=40), job.percent)
+    return what if percent is None else f"{what}, {percent:.0f} %"
 
 
 def _active_text(vm: Vm) -> str:
@@ -97,7 +106,7 @@ def state_words(row: VmRow) -> tuple[str, ...]:
         words.append("stopping")
     if vm.saved:
         words.append("saved")
-    if vm.job is not None and "migrat" in vm.job.kind:
+    if row.moving is not None or (vm.job is not None and "migrat" in vm.job.kind):
         words.append("migrating")
     if not row.live:
         words.append("stale")
@@ -111,6 +120,8 @@ def state_tone(row: VmRow) -> Tone:
         return Tone.MUTED
     if vm.state is VmState.CRASHED or vm.reason in _TROUBLE or vm.reason in _FAILURES or is_hung(row):
         return Tone.BAD
+    if row.moving is not None:
+        return Tone.ACCENT
     if row.stopping is not None or should_be_on(vm) or vm.state in (VmState.PAUSED, VmState.SUSPENDED):
         return Tone.WARN
     if vm.job is not None:
