@@ -110,6 +110,8 @@ iproute2 ip
 dnsmasq-base dnsmasq
 iptables iptables
 cpio cpio
+syslinux syslinux
+mtools mformat
 openssh-server sshd
 openssh-client ssh
 tmux tmux

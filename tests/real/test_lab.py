@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pycdlib
 import pytest
 
 from tests.real.lab import Guest, GuestSpec, Host, Lab, LabError, until
@@ -94,6 +96,97 @@ def test_a_loaded_guest_burns_its_share(hv2: Host, make_guest: MakeGuest) -> Non
     until(lambda: ticks()[0] > total + 200, "two seconds of the guest's CPU have passed", pause=0.5)
     new_total, new_idle = ticks()
     assert 0.3 < 1 - (new_idle - idle) / (new_total - total) < 0.8
+
+
+def seed(file: Path) -> Path:
+    """Make a seed as an ISO image of the label that cloud-init looks for."""
+    user = '#cloud-config\n{"users": [{"name": "admin", "ssh_authorized_keys": ["ssh-ed25519 QUJD a"]}]}'
+    image = pycdlib.PyCdlib()
+    image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
+    for name, text in (("user-data", user), ("meta-data", '{"instance-id": "i-1", "local-hostname": "web"}')):
+        data = text.encode()
+        iso_path = f"/{name.replace('-', '').upper()}.;1"
+        image.add_fp(io.BytesIO(data), len(data), iso_path, rr_name=name, joliet_path=f"/{name}")
+    image.write(str(file))
+    image.close()
+    return file
+
+
+@pytest.mark.parametrize(
+    "drive",
+    [
+        ("disk", "<target dev='vdb' bus='virtio'/>", ""),
+        ("cdrom", "<target dev='sda' bus='scsi'/>", "<controller type='scsi' model='virtio-scsi'/>"),
+    ],
+    ids=["virtio", "virtio-scsi"],
+)
+def test_a_cloud_image_obeys_its_seed(
+    hv2: Host, make_guest: MakeGuest, tmp_path: Path, drive: tuple[str, str, str]
+) -> None:
+    """The disk boots by itself, finds the label, and lets in who is named there."""
+    device, target, more = drive
+    file = seed(tmp_path / "seed.iso")
+    devices = (
+        f"<disk type='file' device='{device}'><driver name='qemu' type='raw'/><source file='{file}'/>{target}"
+        f"<readonly/></disk>{more}"
+    )
+    guest = make_guest(hv2, GuestSpec("web", cloud=True, nic=False, devices=devices)).start().wait_booted()
+    assert "seed: hostname=web user=admin key=ssh-ed25519 QUJD" in guest.console_log.read_text()
+    with guest.hold_console() as console:
+        console.keys("enter")
+        console.wait("^web login:")
+        console.type_text("admin\n")
+        console.wait("^web:.*#")
+        console.type_text("echo $USER from $(pwd)\n")
+        console.wait("^admin from /home/admin$")
+
+
+def test_a_cloud_image_without_a_seed_gives_a_shell(hv2: Host, make_guest: MakeGuest) -> None:
+    guest = make_guest(hv2, GuestSpec("cloud", cloud=True, nic=False)).start().wait_booted()
+    assert "seed: none" in guest.console_log.read_text()
+    with guest.hold_console() as console:
+        console.type_text("echo $((6 * 7))\n")
+        console.wait("^42$")
+
+
+def test_all_hosts_see_the_shared_folder_and_nothing_else(hv1: Host, hv2: Host) -> None:
+    folder = hv1.share()
+    assert hv2.share() == folder
+    image = hv1.add_cloud_image("shared", "seen.qcow2")
+    hv2.virsh("pool-refresh", "shared")
+    assert hv2.virsh("vol-path", "seen.qcow2", "--pool", "shared") == str(image)
+    hv1.add_cloud_image(name="unseen.qcow2")
+    hv2.virsh("pool-refresh", "default")
+    assert "unseen.qcow2" not in hv2.virsh("vol-list", "default")
+    hv1.virsh("vol-delete", "unseen.qcow2", "default")
+    hv1.virsh("vol-delete", "seen.qcow2", "shared")
+
+
+def test_a_guest_counts_on_while_it_moves(hv1: Host, hv2: Host, make_guest: MakeGuest) -> None:
+    """Its console and its own log go on with the next number on the other host."""
+    hv1.share()
+    guest = make_guest(hv1, GuestSpec("counter", disk_mib=16, shared=True, counts=True)).start().wait_booted()
+    guest.moved(hv2)
+    hv1.virsh("migrate", "counter", hv2.uri, "--live", "--p2p", "--persistent", "--undefinesource", "--unsafe")
+    assert guest.state() == "running"
+    before = guest.counted()
+    until(lambda: guest.counted()[-1] > before[-1] + 10, "it counts on")
+    numbers = guest.counted()
+    assert numbers == list(range(1, len(numbers) + 1))
+    shown = [int(line) for line in guest.console_log.read_text().splitlines() if line.isdigit()]
+    assert shown[: len(numbers)] == numbers
+
+
+def test_a_console_has_one_holder(guest: Guest) -> None:
+    with guest.hold_console() as first:
+        first.type_text("uname\n")
+        first.wait("^Linux$")
+        with pytest.raises(AssertionError, match="Active console session exists"):
+            guest.hold_console()
+        with guest.hold_console(force=True) as second:
+            assert first.wait_exit() >= 0
+            second.type_text("uname -m\n")
+            second.wait("^x86_64$")
 
 
 def test_a_crowd_runs_and_idles(lab: Lab, own_host: Host) -> None:

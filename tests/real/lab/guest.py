@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from tests.real.lab.host import IMAGES
 from tests.real.lab.process import LabError, output, until
+from tests.real.lab.terminal import Terminal
 
 if TYPE_CHECKING:
     from tests.real.lab.host import Host
@@ -33,6 +34,12 @@ class GuestSpec:
     """How many percent of one CPU the guest burns."""
     stubborn: bool = False
     """Hears that it should shut down or reboot, and goes on."""
+    counts: bool = False
+    """Counts on its console from the start on, until ctrl-c gives a shell there (guest-count.sh)."""
+    shared: bool = False
+    """Its disk is in the folder that all hosts see, Host.share(), instead of the host's own pool."""
+    cloud: bool = False
+    """Boots the cloud image, of which its disk is a linked copy; its name inside comes from a seed, or is `cloud`."""
     devices: str = ""
     """More device elements, as XML."""
 
@@ -44,8 +51,10 @@ class Guest:
         self.host = host
         self.spec = spec
         self.name = spec.name
+        self._hosts = {host}
         self.console_log = host.folder / f"guests/{spec.name}.log"
-        self.disk = Path(f"/var/lib/libvirt/images/{spec.name}.qcow2")
+        """All that the guest wrote to its serial line, byte for byte, on whatever host it ran."""
+        self.disk = (host.shared if spec.shared else IMAGES) / f"{spec.name}.qcow2"
 
     @property
     def xml(self) -> str:
@@ -64,7 +73,10 @@ class Guest:
 
     def define(self) -> Guest:
         """Make the disk and the definition; the VM is shut off then."""
-        if self.spec.disk_mib:
+        if self.spec.cloud:
+            backing = ["-b", str(self.host.image.cloud), "-F", "qcow2"]
+            self.host.output("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self.disk))
+        elif self.spec.disk_mib:
             self.host.output("qemu-img", "create", "-q", "-f", "qcow2", str(self.disk), f"{self.spec.disk_mib}M")
         output(["virsh", "-q", "-c", self.host.uri, "define", "/dev/stdin"], stdin=self.xml)
         return self
@@ -142,13 +154,42 @@ class Guest:
             raise LabError(f"the agent of {self.name} answered {answer!r} to {command}")
         return answer
 
+    def moved(self, host: Host) -> Guest:
+        """Say that the VM is on another host now, or may be; asks nobody."""
+        self.host = host
+        self._hosts.add(host)
+        return self
+
+    def counted(self) -> list[int]:
+        """The numbers that a counting guest has kept itself, read by its agent."""
+        return [int(line) for line in self.execute("/bin/cat", "/tmp/count").split()]
+
+    def hold_console(self, *, force: bool = False, size: tuple[int, int] = (80, 24)) -> Terminal:
+        """Open the console as another client, `virsh console`, in a terminal; close it to let go, or press ctrl+].
+
+        AssertionError says what virsh printed when it is not given the console.
+        """
+        words = ["--force"] if force else []
+        terminal = Terminal(["virsh", "-c", self.host.uri, "console", self.name, *words], *size)
+        try:
+            terminal.wait("Escape character is")
+        except AssertionError:
+            terminal.close()
+            raise
+        return terminal
+
     def remove(self) -> None:
-        """Force the VM off and delete its definition, saved state and disk, so that the name is free again."""
-        if self.state() in {"running", "paused", "in shutdown"}:
-            self.host.virsh("destroy", self.name)
-        if self.state() != "gone":
-            self.host.virsh("undefine", self.name, "--managed-save", "--snapshots-metadata")
-        self.host.output("rm", "-f", str(self.disk))
+        """Force the VM off and delete its definition, saved state and disk, so that the name is free again.
+
+        On every host that it was on, as moved() says.
+        """
+        for host in self._hosts:
+            self.host = host
+            if self.state() in {"running", "paused", "in shutdown"}:
+                host.virsh("destroy", self.name)
+            if self.state() != "gone":
+                host.virsh("undefine", self.name, "--managed-save", "--snapshots-metadata")
+            host.output("rm", "-f", str(self.disk))
         self.console_log.unlink(missing_ok=True)
 
 
@@ -174,12 +215,12 @@ def crowd(host: Host, count: int, prefix: str = "crowd") -> list[Guest]:
 def _booting_xml(guest: Guest) -> str:
     spec = guest.spec
     words = ["console=ttyS0", "quiet", f"lab.name={spec.name}", f"lab.load={spec.load}"]
-    if spec.stubborn:
-        words.append("lab.stubborn")
+    words += ["lab.stubborn"] * spec.stubborn + ["lab.count"] * spec.counts
     image = guest.host.image
-    system = (
-        f"<kernel>{image.kernel}</kernel><initrd>{image.initramfs}</initrd><cmdline>{escape(' '.join(words))}</cmdline>"
-    )
+    system = "<boot dev='hd'/>"
+    if not spec.cloud:
+        cmdline = f"<cmdline>{escape(' '.join(words))}</cmdline>"
+        system = f"<kernel>{image.kernel}</kernel><initrd>{image.initramfs}</initrd>{cmdline}"
     console = (
         f"<serial type='pty'><log file={quoteattr(str(guest.console_log))} append='on'/></serial>"
         "<memballoon model='virtio'><stats period='2'/></memballoon>"
@@ -188,7 +229,7 @@ def _booting_xml(guest: Guest) -> str:
         f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{guest.disk}'/>{VDA}</disk>"
     )
     channel = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
-    parts = [console, disk if spec.disk_mib else "", channel if spec.agent else "", spec.devices]
+    parts = [console, disk if spec.disk_mib or spec.cloud else "", channel if spec.agent else "", spec.devices]
     return _domain_xml(spec, system, "".join(parts))
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LIBVIRT_TCP_PORT = 16509
+IMAGES = Path("/var/lib/libvirt/images")
+"""The folder of the pool that every host has for itself."""
 
 PRIVATE = {
     "etc": "/etc/libvirt",
@@ -44,7 +46,8 @@ exec sleep infinity
 class Place:
     """Where a host stands: its name, its address on the lab's network, its folder, what guests boot, what QEMU can.
 
-    `probed` is libvirt's cache of what it found out about QEMU (1.4 s), kept from host to host.
+    `probed` is libvirt's cache of what it found out about QEMU (1.4 s), kept from host to host. `shared` is a folder
+    that all hosts see at the same path, which libvirt cannot know.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Place:
     folder: Path
     image: Image
     probed: Path
+    shared: Path
 
     @property
     def nat_prefix(self) -> str:
@@ -67,6 +71,7 @@ class Host:
         self.address = place.address
         self.folder = place.folder
         self.image = place.image
+        self.shared = place.shared
         self.uri = f"qemu+tcp://{place.address}/system"
         self.ssh_uri = f"qemu+ssh://root@{place.address}/system?keyfile={ssh_key}"
         self.uuid = str(uuid.uuid4())
@@ -169,6 +174,26 @@ class Host:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    # --- storage
+
+    def share(self) -> Path:
+        """Give the host a running pool `shared` on the folder that all hosts see, once; returns the folder."""
+        if "shared" not in self.virsh("pool-list", "--all", "--name").split():
+            self.virsh("pool-define-as", "shared", "dir", "--target", str(self.shared))
+            self.virsh("pool-start", "shared")
+        return self.shared
+
+    def add_cloud_image(self, pool: str = "default", name: str = "cloud.qcow2") -> Path:
+        """Put the bootable image into a pool of the host, `default` or `shared`; returns its path there.
+
+        A VM that boots it prints what the seed labelled cidata says, as "seed: hostname=H user=U key=K" or
+        "seed: none", then "lab: H is up"; it lets in the seed's user by name, and gives a shell without a seed.
+        """
+        path = (self.share() if pool == "shared" else IMAGES) / name
+        self.output("cp", str(self.image.cloud), str(path))
+        self.virsh("pool-refresh", pool)
+        return path
 
     def qemu_pid(self, name: str) -> int:
         """The process id of the QEMU of a running VM."""

@@ -29,6 +29,19 @@ MODULES = (
 )
 """What the cloud kernel needs beyond itself, in the order of loading."""
 
+SEED_MODULES = (
+    "drivers/scsi/scsi_common",
+    "drivers/scsi/scsi_mod",
+    "drivers/scsi/virtio_scsi",
+    "drivers/cdrom/cdrom",
+    "drivers/scsi/sr_mod",
+    "fs/isofs/isofs",
+)
+"""What a cloud image needs besides to read a CD: as a disk on virtio, or as a drive on virtio-scsi."""
+
+CLOUD_MIB = 48
+CLOUD_WORDS = "console=ttyS0 quiet lab.name=cloud lab.cloud"
+
 # cli; hlt; jmp back to the hlt: interrupts are off, so the virtual CPU never wakes and costs nothing.
 HALT = b"\xfa\xf4\xeb\xfd"
 
@@ -40,6 +53,14 @@ class Image:
     kernel: Path
     initramfs: Path
     halt_disk: Path
+
+    @property
+    def cloud(self) -> Path:
+        """A bootable qcow2 that stands for a cloud image; made when it is asked for first (0.5 s)."""
+        file = self.initramfs.with_name("cloud.qcow2")
+        if not file.exists():
+            _pack_disk(self, file)
+        return file
 
 
 def build_image(folder: Path) -> Image:
@@ -55,6 +76,23 @@ def build_image(folder: Path) -> Image:
         _pack(tree, image.initramfs)
         shutil.rmtree(tree)
     return image
+
+
+def _pack_disk(image: Image, disk: Path) -> None:
+    """Make a disk that a BIOS boots, without a mount: a FAT with a boot loader, the kernel and the initramfs."""
+    raw = disk.with_suffix(".raw")
+    config = disk.with_suffix(".cfg")
+    config.write_text(f"DEFAULT lab\nLABEL lab\nLINUX /vmlinuz\nINITRD /initrd\nAPPEND {CLOUD_WORDS}\n")
+    with raw.open("wb") as file:
+        file.truncate(CLOUD_MIB << 20)
+    # In this geometry a cylinder is a MiB.
+    output(["mformat", "-i", str(raw), "-h", "64", "-s", "32", "-t", str(CLOUD_MIB), "-v", "CLOUD", "::"])
+    for source, name in ((image.kernel, "vmlinuz"), (image.initramfs, "initrd"), (config, "syslinux.cfg")):
+        output(["mcopy", "-i", str(raw), str(source), f"::{name}"])
+    output(["syslinux", "--install", str(raw)])
+    output(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), f"{disk}.part"])
+    Path(f"{disk}.part").rename(disk)
+    raw.unlink()
 
 
 def newest_kernel() -> Path:
@@ -83,9 +121,10 @@ def _fill(tree: Path, modules: Path) -> None:
         (tree / name).mkdir(parents=True)
     shutil.copy(_program("busybox"), tree / "bin/busybox")
     (tree / "bin/sh").symlink_to("busybox")
-    for module in MODULES:
-        shutil.copy(modules / f"{module}.ko", tree / "lib/modules")
-    (tree / "lib/modules/order").write_text("\n".join(Path(module).name for module in MODULES) + "\n")
+    for order, names in (("order", MODULES), ("order-seed", SEED_MODULES)):
+        for module in names:
+            shutil.copy(modules / f"{module}.ko", tree / "lib/modules")
+        (tree / "lib/modules" / order).write_text("\n".join(Path(module).name for module in names) + "\n")
     agent = _program("qemu-ga")
     shutil.copy(agent, tree / "usr/sbin/qemu-ga")
     for library in sorted(set(re.findall(r"/\S+\.so\S*", output(["ldd", agent])))):
@@ -97,6 +136,8 @@ def _fill(tree: Path, modules: Path) -> None:
         ("guest-power.sh", "sbin/shutdown"),
         ("guest-power.sh", "etc/acpi/PWRF/00000080"),
         ("guest-udhcpc.sh", "etc/udhcpc.sh"),
+        ("guest-seed.sh", "etc/seed.sh"),
+        ("guest-count.sh", "bin/count"),
     ):
         shutil.copy(HERE / script, tree / place)
         (tree / place).chmod(0o755)

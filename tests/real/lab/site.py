@@ -31,6 +31,8 @@ class Lab:
         self.hosts: dict[str, Host] = {}
         self._next = FIRST_HOST
         self._image = build_image(self.folder / "image")
+        self.shared = self.folder / "shared"
+        self.shared.mkdir(exist_ok=True)
         output(
             ["ip", "-batch", "-"],
             stdin=f"link add {BRIDGE} type bridge\naddr add {PREFIX}.1/24 dev {BRIDGE}\nlink set {BRIDGE} up\n",
@@ -50,9 +52,10 @@ class Lab:
         self._next += 1
         with Path("/etc/hosts").open("a") as names:
             names.write(f"{address} {name}\n")
-        host = Host(
-            Place(name, address, self.folder / "hosts" / name, self._image, self.folder / "probed"), BRIDGE, self._key
+        place = Place(
+            name, address, self.folder / "hosts" / name, self._image, self.folder / "probed", shared=self.shared
         )
+        host = Host(place, BRIDGE, self._key)
         kind, key, _ = (host.folder / "ssh_host_key.pub").read_text().split(maxsplit=2)
         with self._known_hosts.open("a") as known:
             known.write(f"{name},{address} {kind} {key}\n")
