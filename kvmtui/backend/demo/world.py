@@ -13,6 +13,7 @@ from kvmtui.backend.demo.address import FleetAddress
 from kvmtui.backend.demo.definitions import Definitions
 from kvmtui.backend.demo.faults import Faults
 from kvmtui.backend.demo.lifecycle import Lifecycle
+from kvmtui.backend.demo.moves import Moves
 from kvmtui.backend.demo.noise import table
 from kvmtui.backend.demo.plan import begin, build_host
 from kvmtui.backend.demo.roles import ROLES
@@ -69,6 +70,7 @@ class World:
         self.faults = Faults(self)
         self.life = Lifecycle(self)
         self.definitions = Definitions(self)
+        self.moves = Moves(self)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
         self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
