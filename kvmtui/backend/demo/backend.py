@@ -10,8 +10,9 @@ from kvmtui.backend.base import HostDetails, Inventory, NumaCell
 from kvmtui.backend.demo.address import parse
 from kvmtui.backend.demo.connection import BULK, PING, Connection
 from kvmtui.backend.demo.document import FEATURES, capabilities
-from kvmtui.backend.demo.facets import DemoDefinition, DemoGuest, DemoPower, DemoStorage
+from kvmtui.backend.demo.facets import DemoDefinition, DemoGuest, DemoPower
 from kvmtui.backend.demo.guest import GIB
+from kvmtui.backend.demo.storage import DemoStorage
 from kvmtui.backend.demo.world import world_of
 from kvmtui.core.errors import ConfigError
 
@@ -64,7 +65,7 @@ class DemoBackend:
 
     @property
     def storage(self) -> DemoStorage:
-        """What deleting a VM needs of storage."""
+        """The volumes of its pools."""
         return self._storage
 
     @property

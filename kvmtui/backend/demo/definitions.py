@@ -83,7 +83,8 @@ class Definitions:
             users = tuple(
                 other.vm.name
                 for other in host.guests.values()
-                if other.vm.uuid != uuid and any(theirs.source == disk.source for theirs in other.vm.disks)
+                if other.vm.uuid != uuid
+                and any(disk.source in _chain(host, theirs.source) for theirs in other.vm.disks)
             )
             held = "" if disk.source in host.deleted or host.pool(pool) is None else pool
             found.append(DiskUse(disk.target, disk.source, held, size if held else None, users))
@@ -91,10 +92,18 @@ class Definitions:
 
     def delete_disk(self, host: SimHost, source: str) -> None:
         pool = next((pool for pool in host.pools if pool.active and source.startswith(f"{pool.path}/")), None)
-        size = host.volumes.get(source)
-        if pool is None or size is None or source in host.deleted:
+        volume = host.volumes.get(source)
+        if pool is None or volume is None:
             raise NotFound(f"No active pool of {host.name} holds {source}.")
+        del host.volumes[source]
         host.deleted.add(source)
+        size = volume.allocation
         freed = replace(pool, allocation=pool.allocation - size, available=pool.available + size)
         host.pools = tuple(freed if old is pool else old for old in host.pools)
         self._world.tell(host.name, Wake(WakeKind.POOL))
+
+
+def _chain(host: SimHost, source: str) -> tuple[str, ...]:
+    """Return a disk's source and what it builds upon."""
+    volume = host.volumes.get(source)
+    return (source, volume.backing) if volume is not None and volume.backing else (source,)

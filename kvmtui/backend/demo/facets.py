@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.backend.base import DiskUse, ShutdownMode
+from kvmtui.backend.base import ShutdownMode
 from kvmtui.backend.demo.document import definition
 from kvmtui.core.errors import NotSupported, TimedOut
 from kvmtui.core.inventory import Address, AddressSource, AgentState, VmState
@@ -130,22 +130,6 @@ class DemoDefinition:
     async def xml(self, uuid: str, *, inactive: bool = False) -> str:
         host = self._to.host
         return await self._to.read("xml", lambda: definition(host.guest(uuid), inactive=inactive), uuid=uuid)
-
-
-class DemoStorage:
-    """What deleting a VM needs of storage."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Act through `connection`."""
-        self._to = connection
-
-    async def disk_uses(self, uuid: str) -> tuple[DiskUse, ...]:
-        to = self._to
-        return await to.read("disk_uses", lambda: to.world.definitions.disk_uses(to.host, uuid), uuid=uuid)
-
-    async def delete_disk(self, source: str) -> None:
-        to = self._to
-        await to.change("delete_disk", "", lambda: to.world.definitions.delete_disk(to.host, source), args=(source,))
 
 
 class DemoGuest:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kvmtui.backend.demo.guest import GIB, MEMORY_PERIOD, Guest
 from kvmtui.backend.demo.noise import MASK, smooth
 from kvmtui.core.errors import NotFound
-from kvmtui.core.inventory import Host, Network, Pool, VmState
+from kvmtui.core.inventory import Host, Network, Pool, VmState, Volume
 from kvmtui.core.metrics import CpuTimes, HostMemory, Sample
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class SimHost:
         self.guests: dict[str, Guest] = {}
         self.pools: tuple[Pool, ...] = ()
         self.networks: tuple[Network, ...] = ()
-        self.volumes: dict[str, int] = {}  # what the pools hold: source, bytes in use
+        self.volumes: dict[str, Volume] = {}  # what the pools hold, by path or source
+        self.systems: dict[str, str] = {}  # what is installed on a volume, by its path
         self.deleted: set[str] = set()  # sources of volumes that are gone
         self.iowait = 0.004  # the usual share of time
         self.at: float | None = None  # monotonic; None before the first advance

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import ShutdownMode, Wake, WakeKind
 from kvmtui.backend.demo.guest import GIB, MIB
-from kvmtui.core.errors import BackendError, Busy, Conflict, NotSupported
+from kvmtui.core.errors import BackendError, Busy, Conflict, NotFound, NotSupported
 from kvmtui.core.inventory import AgentState, Job, Reason, VmState
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Lifecycle:
                     f"{vm.name} cannot start on {host.name}: its disk {disk.source} is not there.",
                     hint="Restore the disk, or take it out of the definition.",
                 )
+        networks = {network.name for network in host.networks}
+        for nic in vm.nics:
+            if nic.kind == "network" and nic.source not in networks:
+                raise NotFound(f"{vm.name} cannot start on {host.name}: there is no network {nic.source}.")
         guest.clear()
         guest.started = self._world.advance(host)[0]
         restored = vm.saved

@@ -9,7 +9,7 @@ from kvmtui.backend.base import Wake, WakeKind
 from kvmtui.backend.demo.guest import Guest
 from kvmtui.backend.demo.lifecycle import BOOT
 from kvmtui.backend.demo.noise import mix
-from kvmtui.backend.demo.plan import build_guest
+from kvmtui.backend.demo.plan import build_guest, volumes_of
 from kvmtui.core.inventory import AgentState, Job, Reason, VmState
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class VmFaults:
         guest = build_guest(plan, where, world.address.seed, mix(0xADD, self._made))
         guest.started, wall = world.advance(where)
         where.guests[guest.vm.uuid] = guest
-        where.volumes.update((disk.source, disk.allocation) for disk in guest.disks)
+        where.volumes.update((volume.path, volume) for volume in volumes_of(guest))
         where.regroup()
         if guest.vm.agent is AgentState.CONNECTED:
             guest.vm = replace(guest.vm, agent=AgentState.DISCONNECTED)

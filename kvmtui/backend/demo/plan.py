@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from kvmtui.backend.demo.guest import GIB, MIB, Guest, GuestDisk
 from kvmtui.backend.demo.host import SimHost
+from kvmtui.backend.demo.images import stock
 from kvmtui.backend.demo.noise import fraction, mix, uuid_of
 from kvmtui.backend.demo.roles import Role
 from kvmtui.core.inventory import (
@@ -20,6 +21,7 @@ from kvmtui.core.inventory import (
     Reason,
     Vm,
     VmState,
+    Volume,
 )
 
 LATENCY = {"nvme": 0.9e6, "ssd": 1.6e6, "hdd": 7.5e6, "ceph": 3.2e6}  # ns a request
@@ -109,10 +111,27 @@ def build_host(plan: HostPlan, index: int, seed: int, knots: tuple[float, ...]) 
     for number, vm in enumerate(plan.vms):
         guest = build_guest(vm, host, seed, mix(index, number))
         host.guests[guest.vm.uuid] = guest
-        host.volumes.update((disk.source, disk.allocation) for disk in guest.disks)
+        host.volumes.update((volume.path, volume) for volume in volumes_of(guest))
+    stock(host)
     if plan.target is not None:
         _load_to(host, plan.target)
     return host
+
+
+def volumes_of(guest: Guest) -> list[Volume]:
+    """Return the volumes that a guest's disks are."""
+    formats = {disk.source: disk.format for disk in guest.vm.disks}
+    return [
+        Volume(
+            pool=disk.pool,
+            name=disk.source.rpartition("/")[2],
+            path=disk.source,
+            format=formats.get(disk.source, "raw"),
+            capacity=disk.capacity,
+            allocation=disk.allocation,
+        )
+        for disk in guest.disks
+    ]
 
 
 def _pool(seed: int, index: int, name: str, gib: int, share: float) -> Pool:
@@ -158,7 +177,7 @@ def build_guest(plan: VmPlan, host: SimHost, seed: int, number: int) -> Guest:
         for disk in guest.disks[1:]:
             disk.share = 0.85 / (len(guest.disks) - 1)
     if vm.nics and plan.os:
-        guest.address = _address(vm.nics[0], seed, number)
+        guest.address = address_of(vm.nics[0], seed, number)
         guest.leased = vm.nics[0].kind == "network"
     return guest
 
@@ -244,7 +263,8 @@ def _nic(name: str, at: int, host: SimHost, seed: int, number: int, *, active: b
     )
 
 
-def _address(nic: Nic, seed: int, number: int) -> Address:
+def address_of(nic: Nic, seed: int, number: int) -> Address:
+    """Return the address that a guest gets on a card."""
     tail = mix(seed, number, 0x1B)
     source = AddressSource.LEASE if nic.kind == "network" else AddressSource.AGENT
     ip = f"10.{seed % 200}.{tail >> 8 & 63}.{2 + tail % 250}"
