@@ -181,7 +181,7 @@ def test_a_console_has_one_holder(guest: Guest) -> None:
     with guest.hold_console() as first:
         first.type_text("uname\n")
         first.wait("^Linux$")
-        with pytest.raises(AssertionError, match="Active console session exists"):
+        with pytest.raises(LabError, match="Active console session exists"):
             guest.hold_console()
         with guest.hold_console(force=True) as second:
             assert first.wait_exit() >= 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -167,15 +169,16 @@ class Guest:
     def hold_console(self, *, force: bool = False, size: tuple[int, int] = (80, 24)) -> Terminal:
         """Open the console as another client, `virsh console`, in a terminal; close it to let go, or press ctrl+].
 
-        AssertionError says what virsh printed when it is not given the console.
+        LabError holds what virsh printed when it is not given the console.
         """
         words = ["--force"] if force else []
         terminal = Terminal(["virsh", "-c", self.host.uri, "console", self.name, *words], *size)
-        try:
-            terminal.wait("Escape character is")
-        except AssertionError:
+        terminal.wait("Escape character is")
+        # virsh says this before it has the console; when it is refused it ends.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            terminal.process.wait(0.4)
             terminal.close()
-            raise
+            raise LabError(f"virsh console {self.name} ended: {terminal.text()}")
         return terminal
 
     def remove(self) -> None:
