@@ -222,6 +222,11 @@ class Guest(Protocol):
 class ConsoleLine(Protocol):
     """An open serial console. All of it belongs to the loop; nothing here waits for the host except `read`."""
 
+    @property
+    def skipped(self) -> int:
+        """How many bytes of output have been thrown away, because they came faster than they were read."""
+        ...
+
     async def read(self) -> bytes:
         """Return the next output, at most 64 KiB; b"" when the guest's end is closed; raises BackendError when lost."""
         ...

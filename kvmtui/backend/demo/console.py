@@ -72,6 +72,7 @@ class DemoLine:
         self._world, self._host = connection.world, connection.host.name
         self._output: deque[bytes] = deque()
         self._kept = 0
+        self.skipped = 0
         self._typed = b""
         self._ready = asyncio.Event()
         self._is_over = False
@@ -146,7 +147,9 @@ class DemoLine:
         self._output.append(data)
         self._kept += len(data)
         while self._kept > _MOST_KEPT:
-            self._kept -= len(self._output.popleft())
+            gone = len(self._output.popleft())
+            self._kept -= gone
+            self.skipped += gone
         self._ready.set()
 
     def _heard(self, wake: Wake) -> None:

@@ -81,7 +81,7 @@ class Guest:
 
     def __init__(self, vm: Vm, role: Role, phase: float) -> None:
         """Make a guest that has done nothing yet; `phase` is its own place in the noise, 0 to 1."""
-        self.vm = vm
+        self.vm: Vm = vm
         self.role = role
         self.phase = phase * 4096.0
         self.mean = role.share * vm.vcpus  # cores wanted on an ordinary hour

@@ -35,6 +35,7 @@ class Session:
         self.conn = conn
         self.host_uuid = uuid
         self.domains: dict[str, api.Domain] = {}  # as a bulk reading returned them
+        self.stream: api.Stream | None = None  # of a lane that carries one
         self.at_end: list[Callable[[], object]] = []
 
     def domain(self, uuid: str) -> api.Domain:
@@ -83,6 +84,7 @@ class Lane:
         self._is_cut = False
         self.is_late = False  # the call in flight has missed its deadline
         self.is_gone = False
+        self.on_over: Callable[[], None] | None = None  # told once, when it takes no more calls
         self.host_uuid = ""
 
     @property
@@ -163,6 +165,8 @@ class Lane:
             self._is_over = True
             self._jobs.put(None)
             self._on_end(self)
+            if self.on_over is not None:
+                self.on_over()
 
     async def _take_turn(self, seconds: float | None) -> None:
         try:

@@ -20,6 +20,7 @@ T = TypeVar("T")
 READ_LANES = 2
 CHANGE_LANES = 3
 LONG_LANES = 3
+CONSOLE_LANES = 8  # those that the connection does not take any more, ssh opens beside it
 MOST_LINGERING = 8
 OPEN_SECONDS = 10.0
 OPEN_SSH_SECONDS = 20.0
@@ -39,6 +40,7 @@ class Lanes:
         self._reads = asyncio.Semaphore(READ_LANES)
         self._changes = asyncio.Semaphore(CHANGE_LANES)
         self._longs = asyncio.Semaphore(LONG_LANES)
+        self._consoles = asyncio.Semaphore(CONSOLE_LANES)
         self._open: set[Lane] = set()
         self._idle: list[Lane] = []
         self._event: Lane | None = None
@@ -46,6 +48,11 @@ class Lanes:
         self._is_dropped = False
         # The test driver keeps a world of its own per connection.
         self.is_single = address.driver == "test"
+
+    @property
+    def label(self) -> str:
+        """What a sentence calls this host."""
+        return self._address.label
 
     @property
     def host_uuid(self) -> str:
@@ -100,6 +107,29 @@ class Lanes:
                 return await lane.call(work, None, change=change)
             finally:
                 self._close_when_free(lane)
+
+    async def console(self, ended: Callable[[], None]) -> Lane:
+        """Open a lane that its caller closes; `ended` is told when it takes no more calls.
+
+        Raises Busy when there are as many as there may be.
+        """
+        if self._consoles.locked():
+            raise Busy(
+                f"{CONSOLE_LANES} consoles of {self._address.label} are open already.", hint="Close one of them first."
+            )
+        await self._consoles.acquire()
+        try:
+            lane = await self._new()
+        except BaseException:
+            self._consoles.release()
+            raise
+
+        def over() -> None:
+            self._consoles.release()
+            ended()
+
+        lane.on_over = over
+        return lane
 
     def drop(self) -> None:
         """Let go of everything at once."""
