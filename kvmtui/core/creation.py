@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from kvmtui.core import naming
 from kvmtui.core.errors import KvmtuiError, Refused
+from kvmtui.core.specs import LEAST_DISK, LEAST_MEMORY, MOST_DISK, MOST_MEMORY, MOST_VCPUS
 from kvmtui.core.text import safe
 from kvmtui.core.units import parse_size, size
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 HEAD = 36_864
 """How many of a file's first bytes tell what it is."""
 
-MIB = 1 << 20
-LEAST_MEMORY = 16 * MIB
-MOST_MEMORY = 64 << 40
-LEAST_DISK = MIB
-MOST_DISK = 1 << 60
-MOST_VCPUS = 4096
 SECTOR = 512
 SEED_LABEL = "cidata"
 

@@ -1,0 +1,78 @@
+"""The shell lines that make the same VM by hand: to read, to learn from, to put into a script. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from kvmtui.commands.making_plan import EXTENSIONS, Reader
+from kvmtui.commands.making_questions import NO
+from kvmtui.commands.making_stock import FILE
+from kvmtui.commands.virsh import line
+from kvmtui.core.specs import DiskOrigin
+
+if TYPE_CHECKING:
+    from kvmtui.commands.base import Answers, Target
+
+_MADE = (DiskOrigin.NEW, DiskOrigin.LINKED, DiskOrigin.COPY)
+
+
+def shell_lines(target: Target, answers: Answers, image_format: str = "") -> tuple[str, ...]:
+    """Return the lines that do the same; `image_format` is the image's, where it is known."""
+    reader = Reader(answers)
+    name, pool = reader.text("name") or "NAME", reader.text("pool") or "POOL"
+    origin = DiskOrigin(reader.text("disk") or DiskOrigin.NEW)
+    lines: list[str] = []
+    if FILE in (reader.text("iso"), reader.text("image")):
+        lines += upload_lines(target, reader.text("file"), pool)
+    if origin in _MADE:
+        lines += _disk_lines(target, reader, origin, image_format)
+    if reader.text("seed") not in ("", NO):
+        seed = f"{name}-seed.iso"
+        made = shlex.join(
+            ["xorriso", "-as", "mkisofs", "-V", "cidata", "-J", "-r", "-o", seed, "user-data", "meta-data"]
+        )
+        lines += [made, *upload_lines(target, seed, pool)]
+    lines.append(line(target, "define", "--validate", f"{name}.xml"))
+    if reader.on("start"):
+        lines.append(line(target, "start", name))
+    return tuple(lines)
+
+
+def upload_lines(target: Target, file: str, pool: str, name: str = "") -> tuple[str, str]:
+    """Return the two calls that bring a file into a pool."""
+    volume = name or file.rpartition("/")[2]
+    length = f'"$(stat -c %s {shlex.quote(file)})"'
+    made = line(target, "vol-create-as", pool, volume, "SIZE", "--format", _format_of(volume))
+    return made.replace(" SIZE ", f" {length} "), line(target, "vol-upload", "--pool", pool, volume, file)
+
+
+def _format_of(name: str) -> str:
+    return "qcow2" if name.lower().endswith((".qcow2", ".qcow")) else "raw"
+
+
+def _disk_lines(target: Target, reader: Reader, origin: DiskOrigin, image_format: str) -> list[str]:
+    name, pool = reader.text("name") or "NAME", reader.text("pool") or "POOL"
+    kind = "qcow2" if origin is DiskOrigin.LINKED else reader.text("format") or "qcow2"
+    volume = f"{name}{EXTENSIONS.get(kind, '')}"
+    amount = reader.text("size")
+    if origin is DiskOrigin.NEW:
+        return [line(target, "vol-create-as", pool, volume, amount or "20G", "--format", kind)]
+    image_pool, _, image = reader.text("image").partition("/")
+    if reader.text("image") == FILE:
+        image_pool, image = pool, reader.text("file").rpartition("/")[2]
+    if origin is DiskOrigin.COPY:
+        made = [line(target, "vol-clone", "--pool", pool, image, volume)]
+        if image_pool != pool:
+            xml = (
+                f"<volume><name>{volume}</name><capacity>0</capacity><target><format type='{kind}'/></target></volume>"
+            )
+            create = line(target, "vol-create-from", pool, "/dev/stdin", image, "--inputpool", image_pool)
+            made = [f"echo {shlex.quote(xml)} | {create}"]
+        return [*made, line(target, "vol-resize", "--pool", pool, volume, amount)] if amount else made
+    # A backing volume of another pool has to be given by its path.
+    backing = image if image_pool == pool else f"$({line(target, 'vol-path', '--pool', image_pool, image)})"
+    create = line(target, "vol-create-as", pool, volume, amount or "0", "--format", kind, "--backing-vol", "IMAGE")
+    known = image_format or _format_of(image)
+    quoted = shlex.quote(backing) if image_pool == pool else f'"{backing}"'
+    return [f"{create.replace(' IMAGE', f' {quoted}')} --backing-vol-format {known}"]
