@@ -163,8 +163,9 @@ def _add_question(parser: argparse.ArgumentParser, question: Question) -> None:
     if question.kind is FieldKind.FLAG:
         parser.add_argument(flag, dest=dest, action="store_true", default=argparse.SUPPRESS, help=text)
     elif question.kind is FieldKind.ONE:
-        choices = [choice.value for choice in question.choices]
-        parser.add_argument(flag, dest=dest, choices=choices, default=argparse.SUPPRESS, help=text)
+        choices = [choice.value for choice in question.choices] or None  # None: a host says them
+        name = None if choices else question.name.upper()
+        parser.add_argument(flag, dest=dest, choices=choices, metavar=name, default=argparse.SUPPRESS, help=text)
     else:
         name = "A,B" if question.kind is FieldKind.SOME else "TEXT"
         parser.add_argument(flag, dest=dest, metavar=name, default=argparse.SUPPRESS, help=text)

@@ -260,10 +260,6 @@ class Command:
     """The same questions with the choices and first answers of this target, read from the host."""
     survey: Callable[[Scene, Reach, Target], Awaitable[tuple[Question, ...]]] | None = None
     """Like `ask`, for a command that reads more hosts than its target's."""
-    survey_all: Callable[[Scene, Reach, tuple[Target, ...]], Awaitable[tuple[Question, ...]]] | None = None
-    """The same for several targets together; without it the first one stands for all."""
-    review: Callable[[Scene, Reach, tuple[Target, ...], Answers], Awaitable[Preview]] | None = None
-    """Reads again and returns what would be done; raises KvmtuiError. Without it only the virsh line is shown."""
     toward: str = ""  # the question that names a second host, on which it works too
     proof: Callable[[Vm | None], bool] | None = None
     """Whether what is read afterwards shows that it was done; used when the outcome is unknown."""
@@ -275,6 +271,8 @@ class Command:
     """Blocks, of the questions that `ask` read from the host, what other hosts forbid. Pure."""
     interview: Callable[[Reach], Interview] | None = None
     """Asks in place of `ask` and `survey`: for a command whose questions hang on the answers."""
+    interview_all: Callable[[Reach, tuple[Target, ...]], Interview] | None = None
+    """The same for a command on several targets together."""
     title: str = ""  # of its form, where "label target" does not say it
 
     @property
@@ -287,11 +285,9 @@ class Command:
         """The questions that a form shows before it runs."""
         return tuple(question for question in self.questions if not question.option)
 
-    async def asked(self, scene: Scene, reach: Reach, target: Target, *others: Target) -> tuple[Question, ...]:
-        """Return the questions with the choices and first answers of this target, or of several together."""
-        if others and self.survey_all is not None:
-            questions = await self.survey_all(scene, reach, (target, *others))
-        elif self.survey is not None:
+    async def asked(self, scene: Scene, reach: Reach, target: Target) -> tuple[Question, ...]:
+        """Return the questions with the choices and first answers of this target."""
+        if self.survey is not None:
             questions = await self.survey(scene, reach, target)
         else:
             questions = self.questions if self.ask is None else await self.ask(reach(target.host), target)
