@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.commands import definition, deletion, power
+from kvmtui.commands import definition, deletion, migrate, power
 from kvmtui.commands.base import Command, Level, Noun
 from kvmtui.commands.judge import ACTIVE, ANY, FINE, INACTIVE, Finding, VmJudge, resumable, transient
 from kvmtui.commands.keycodes import chords_in
-from kvmtui.commands.start_check import start_check
+from kvmtui.commands.start_check import move_known, start_check
 from kvmtui.commands.virsh import vm_line
 from kvmtui.core.inventory import VmState
 from kvmtui.core.text import safe
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RUNNING = frozenset({VmState.RUNNING})
 SHOWN = ACTIVE - {VmState.STOPPING}
+MOVED = frozenset({VmState.RUNNING, VmState.PAUSED, VmState.OFF})
 
 
 def _says(verb: str, *options: str) -> Callable[[Target, Answers], str]:
@@ -332,4 +333,24 @@ DEFINITION = (
     ),
 )
 
-VM = (*POWER, *DEFINITION)
+MOVE = (
+    Command(
+        "vm.migrate",
+        Noun.VM,
+        None,
+        "move",
+        "Move the VM to another host: while it goes on, or its definition when it is off. "
+        "Both hosts are asked first whether it can go there, and at the end whether it has arrived.",
+        VmJudge(Level.ORDINARY, MOVED, "moved", checks=(move_known, migrate.movable)),
+        migrate.move,
+        migrate.virsh_line,
+        aliases=("move",),
+        questions=migrate.QUESTIONS,
+        survey=migrate.survey,
+        interview_all=migrate.MoveInterview,
+        toward=migrate.TO.name,
+        key="m",
+    ),
+)
+
+VM = (*POWER, *MOVE, *DEFINITION)
