@@ -116,7 +116,6 @@ RESERVED = {
     "s": "ssh to the guest or host",
     "e": "the hardware form",
     "E": "editing XML",
-    "m": "moving a VM",
     "b": "snapshots and backups",
     "n": "making a VM",
     "F": "saved views",
