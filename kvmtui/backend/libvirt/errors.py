@@ -42,6 +42,7 @@ NO_CONNECT = 5
 INVALID_CONN = 6
 SYSTEM_ERROR = 38
 NO_DOMAIN = 42
+NO_STORAGE_VOLUME = 50
 OPERATION_INVALID = 55
 AUTH_CANCELLED = 79
 AGENT_UNRESPONSIVE = 86
@@ -53,7 +54,7 @@ _KINDS: dict[int, type[BackendError]] = {
     43: NotFound,  # NO_NETWORK
     45: Denied,  # AUTH_FAILED
     49: NotFound,  # NO_STORAGE_POOL
-    50: NotFound,  # NO_STORAGE_VOL
+    NO_STORAGE_VOLUME: NotFound,
     OPERATION_INVALID: Conflict,
     67: NotSupported,  # CONFIG_UNSUPPORTED
     68: Busy,  # OPERATION_TIMEOUT
@@ -65,9 +66,11 @@ _KINDS: dict[int, type[BackendError]] = {
     AGENT_UNRESPONSIVE: TimedOut,
     87: Busy,  # RESOURCE_BUSY
     88: Denied,  # ACCESS_DENIED
+    90: Conflict,  # STORAGE_VOL_EXIST
     94: Denied,  # AUTH_UNAVAILABLE
     NO_SUPPORT: NotSupported,
 }
+REFUSALS = frozenset({29, 88})  # OPERATION_DENIED, ACCESS_DENIED
 _LOGIN = frozenset({45, AUTH_CANCELLED, 94})
 _LOST = frozenset({INTERNAL_ERROR, NO_CONNECT, INVALID_CONN, SYSTEM_ERROR})
 

@@ -97,13 +97,18 @@ class Lanes:
         finally:
             slots.release()
 
-    async def alone(self, work: Work[T], *, change: bool = True) -> T:
-        """Run something long on a lane of its own, without a deadline; waits while several others do."""
+    async def alone(self, work: Work[T], *, change: bool = True, on_lane: Callable[[Lane], None] | None = None) -> T:
+        """Run something long on a lane of its own, without a deadline; waits while several others do.
+
+        `on_lane` is given the lane just before, so that its caller can give it up.
+        """
         if self.is_single and self._event is not None:
             return await self._event.call(work, None, change=change)
         async with self._longs:
             lane = await self._new()
             try:
+                if on_lane is not None:
+                    on_lane(lane)
                 return await lane.call(work, None, change=change)
             finally:
                 self._close_when_free(lane)

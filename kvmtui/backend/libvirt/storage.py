@@ -1,23 +1,28 @@
-"""Who uses a disk image of a VM, and deleting it."""
+"""The volumes of a host's pools: what there is, who uses it, making, filling and deleting it."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import DiskUse
-from kvmtui.backend.libvirt import api, errors
+from kvmtui.backend.libvirt import api, errors, upload, volumes
 from kvmtui.backend.libvirt.xml import resources
 from kvmtui.backend.libvirt.xml import vm as vm_xml
 
 if TYPE_CHECKING:
+    from kvmtui.backend.base import Upload
     from kvmtui.backend.libvirt.lane import Session
     from kvmtui.backend.libvirt.lanes import Lanes
-    from kvmtui.core.inventory import Disk
+    from kvmtui.core.inventory import Disk, Volume
+    from kvmtui.core.specs import NewVolume
 
 READ_SECONDS = 30.0  # for all definitions, and for each pool's volumes
+CREATE_SECONDS = 60.0
 DELETE_SECONDS = 60.0
 
 
@@ -26,6 +31,46 @@ class LibvirtStorage:
 
     def __init__(self, lanes: Callable[[], Lanes]) -> None:
         self._lanes = lanes
+        self._ending: set[asyncio.Task[Volume]] = set()  # uploads that nobody waits for any more
+
+    async def volumes(self, pool: str) -> tuple[Volume, ...]:
+        return await self._lanes().detail(lambda session: volumes.listed(session, pool), READ_SECONDS)
+
+    async def create_volume(self, wanted: NewVolume) -> Volume:
+        """Make a volume; a copy runs without a deadline, and one that is given up is deleted when it is done."""
+        origin = wanted.copy_of
+        if origin is None:
+            return await self._lanes().detail(
+                lambda session: volumes.create(session, wanted), CREATE_SECONDS, change=True
+            )
+        given_up = threading.Event()
+        try:
+            return await self._lanes().alone(lambda session: volumes.copy(session, wanted, origin, given_up))
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    async def upload(
+        self, pool: str, name: str, source: Upload, *, kind: str, progress: Callable[[int], None]
+    ) -> Volume:
+        """Make a volume and fill it; a cancelled one ends by itself soon, and cleans up."""
+        sending = upload.Sending(pool, name, kind, source)
+        running = asyncio.ensure_future(upload.run(self._lanes, sending, progress))
+        self._ending.add(running)
+        running.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            sending.is_given_up = True
+            raise
+
+    def _ended(self, running: asyncio.Task[Volume]) -> None:
+        self._ending.discard(running)
+        if not running.cancelled():
+            running.exception()
+
+    async def delete_volume(self, pool: str, name: str) -> None:
+        await self._lanes().detail(lambda session: volumes.delete(session, pool, name), DELETE_SECONDS, change=True)
 
     async def disk_uses(self, uuid: str) -> tuple[DiskUse, ...]:
         """Return each writable disk of the VM with its other users.
