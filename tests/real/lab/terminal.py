@@ -71,6 +71,7 @@ class Terminal:
     ) -> None:
         self.received = 0
         """How many bytes the program has written to the terminal so far."""
+        self._recordings: list[bytearray] = []
         self._master, slave = pty.openpty()
         self._slave = slave
         self.resize_window(cols, rows)
@@ -133,6 +134,12 @@ class Terminal:
             while self._changed.wait(seconds):
                 if time.monotonic() > deadline:
                     raise AssertionError(f"the program was not quiet for {seconds:g} s within {timeout:g} s")
+
+    def record(self) -> bytearray:
+        """What the program writes to the terminal from now on, byte for byte: it grows as it comes."""
+        with self._changed:
+            self._recordings.append(bytearray())
+            return self._recordings[-1]
 
     def is_restored(self) -> bool:
         """Whether the terminal is as the program found it: line modes, screen, cursor, mouse and paste modes."""
@@ -225,6 +232,8 @@ class Terminal:
                 if self._master in readable:
                     data = os.read(self._master, 65536)
                     self.received += len(data)
+                    for recording in self._recordings:
+                        recording.extend(data)
                     self._emulator.feed(data)
                 else:
                     # The program has ended, and nothing is left of what it wrote.
