@@ -124,7 +124,8 @@ class _Teller:
             running = task.id in self._ids and task.phase is TaskPhase.RUNNING and task.message
             if running and self._told.get(task.id) != task.message:
                 self._told[task.id] = task.message
-                self._output.note(f"{task.vm}: {task.message}")
+                percent = "" if task.percent is None else f"{task.percent:.0f} %  "
+                self._output.note(f"{task.vm}: {percent}{task.message}")
 
 
 def _tell(command: Command, done: Sequence[TaskView], refused: Sequence[Refusal], output: Output) -> None:

@@ -152,13 +152,15 @@ class VmPane(Vertical):
     def _how(self, ref: VmRef) -> str:
         """Return how a VM vanished, as far as an event tells."""
         fleet = cast("Fleet", self._fleet)
+        event = next((event for event in fleet.events if event.vm == ref), None)
+        by = f", {event.by}" if event is not None and event.by else ""
         for entry in fleet.hosts:
             if entry.state is not None and ref.uuid in entry.state.vms:
-                return f"it is on {safe(entry.name)} now"
-        for event in fleet.events:
-            if event.vm == ref:
-                return f"{event.detail or event.subject}, {event.by}" if event.by else event.detail or event.subject
-        return "not listed by its host any more"
+                moved = any((task.host, task.vm_uuid, task.to) == (*ref, entry.name) for task in fleet.tasks)
+                return f"moved to {safe(entry.name)}{by}" if moved else f"it is on {safe(entry.name)} now"
+        if event is None:
+            return "not listed by its host any more"
+        return f"{event.detail or event.subject}{by}"
 
     # -- the cursor and what commands act on
 
