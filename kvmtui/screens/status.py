@@ -26,6 +26,7 @@ UNUSUAL = {
     VmState.CRASHED: "crashed",
     VmState.UNKNOWN: "unknown",
 }
+WIDE = 120  # columns from which more is said
 OUTCOME_TONES = {
     TaskPhase.DONE: Tone.GOOD,
     TaskPhase.FAILED: Tone.BAD,
@@ -105,6 +106,15 @@ def task_words(task: TaskView) -> str:
     return f"{task.label} {safe(task.vm or task.host)}"
 
 
+def running_words(task: TaskView, width: int) -> str:
+    """Return a task and how far it is: of a move where it goes, and on a narrow screen only what matters most."""
+    percent = "" if task.percent is None else f"  {task.percent:.0f} %"
+    if not task.to:
+        return f"{task_words(task)}  {safe(task.message)}{percent}"
+    message = safe(task.message) if width >= WIDE else safe(task.message).partition("; ")[0]
+    return f"{safe(task.vm)} {safe(task.host)} to {safe(task.to)}{percent}  {message}"
+
+
 def task_line(fleet: Fleet, width: int, tones: Mapping[Tone, Style]) -> Text:
     """Return the line about what runs now and what ended last."""
     text = Text(no_wrap=True)
@@ -121,9 +131,8 @@ def task_line(fleet: Fleet, width: int, tones: Mapping[Tone, Style]) -> Text:
     if running:
         first = running[-1]
         more = f"  + {len(running) - 1} more" if len(running) > 1 else ""
-        percent = "" if first.percent is None else f"  {first.percent:.0f} %"
         text.append("> ", tones[Tone.ACCENT])
-        text.append(shorten(f"{task_words(first)}  {safe(first.message)}{percent}{more}", max(10, room - 2)))
+        text.append(shorten(f"{running_words(first, width)}{more}", max(10, room - 2)))
     if last:
         text.pad_right(max(0, width - text.cell_len - last.cell_len))
         text.append_text(last)
