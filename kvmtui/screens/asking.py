@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from kvmtui.commands.base import Level, Noun
 from kvmtui.core.errors import KvmtuiError, Refused
 from kvmtui.core.text import safe
 from kvmtui.widgets.confirm import Confirmation, ConfirmScreen
-from kvmtui.widgets.form import Form
+from kvmtui.widgets.form import Form, Live
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from textual.app import App
     from textual.screen import Screen
     from textual.worker import Worker
 
     from kvmtui.backend.base import Backend
-    from kvmtui.commands.base import Answers, Command, Judgement, Question, Scene, Target
+    from kvmtui.commands.base import Answers, Command, Interview, Judgement, Question, Scene, Target
     from kvmtui.core.inventory import TaskView
     from kvmtui.screens.marks import Marks
 
@@ -92,14 +94,16 @@ class Asking:
             self._tell(refused[0] if refused else "Nothing is selected.")
             return
         everything = (*able, *able_hidden)
-        given = await self._answers(command, everything[0][0], len(everything), answers)
+        given = await self._answers(command, tuple(target for target, _ in everything), answers)
         if given is None:
             return
         level = max(judgement.level for _, judgement in everything)
         chosen = [target for target, _ in able]
         reviewed = bool(command.form) and answers is None and len(everything) == 1
         if level > Level.ORDINARY or (level == Level.ORDINARY and not reviewed) or able_hidden:
-            confirmed = await self._show(ConfirmScreen(self._question(command, able, able_hidden, refused, given)))
+            question = self._question(command, able, able_hidden, refused, given)
+            question = await self._previewed(command, [target for target, _ in everything], answers and given, question)
+            confirmed = await self._show(ConfirmScreen(question))
             if confirmed is None:
                 return
             if confirmed.hidden:
@@ -123,24 +127,24 @@ class Asking:
                 refused.append(f"{judgement.refusal} {judgement.hint}".strip())
         return able, refused
 
-    async def _answers(self, command: Command, target: Target, several: int, answers: Answers | None) -> Answers | None:
+    async def _answers(self, command: Command, targets: Sequence[Target], answers: Answers | None) -> Answers | None:
         """Return the validated answers; None when the form was left. Raises Refused for one that will not do."""
         if answers is None and not command.form:
             return command.validate({})
-        slow = self._app.set_timer(
-            SLOW, lambda: self._tell(f"Reading {safe(target.name)} on {safe(target.host)}: esc leaves it.")
-        )
-        try:
+        target, several = targets[0], len(targets)
+        if answers is None and command.interview_all is not None:
+            return await self._interviewed(
+                command, command.interview_all(self._engine.backend, tuple(targets)), targets
+            )
+        with self._said_when_slow(target):
             questions = await command.asked(self._engine.scene(), self._engine.backend, target)
-        finally:
-            slow.stop()
         if answers is not None:
             return self._given(command, questions, several, answers)
         # What is read from one VM, its disks above all, is no answer for another.
         shown = tuple(one for one in questions if not one.option and not (one.alone and several > 1))
         if not shown:
             return command.validate({question.name: question.initial for question in questions})
-        title = f"{command.label} {target.name} on {target.host}" if several == 1 else f"{command.label} {several} VMs"
+        title = _title(command, targets)
 
         def review(answers: Answers) -> list[str]:
             full = command.validate(answers)
@@ -151,6 +155,45 @@ class Asking:
 
         given = await self._show(Form(title, shown, review=review))
         return None if given is None else command.validate(given)
+
+    async def _interviewed(self, command: Command, interview: Interview, targets: Sequence[Target]) -> Answers | None:
+        """Return the answers of a form whose questions hang on the answers; None when it was left."""
+        target = targets[0]
+
+        async def asked(answers: Answers) -> tuple[Question, ...]:
+            questions = await interview.questions(self._engine.scene(), target, answers)
+            return tuple(one for one in questions if not one.option and not (one.alone and len(targets) > 1))
+
+        async def review(answers: Answers) -> list[str]:
+            preview = await interview.preview(self._engine.scene(), target, command.validate(answers))
+            return [*preview.lines, "Would run:", *preview.commands]
+
+        with self._said_when_slow(target):
+            questions = await asked({})
+        given = await self._show(Form(_title(command, targets), questions, review=review, live=Live(asked)))
+        return None if given is None else command.validate(given)
+
+    async def _previewed(
+        self, command: Command, targets: Sequence[Target], answers: Answers | None, question: Confirmation
+    ) -> Confirmation:
+        """Return the question with what would be done, for answers that came without a form."""
+        if answers is None or command.interview_all is None:
+            return question
+        with self._said_when_slow(targets[0]):
+            interview = command.interview_all(self._engine.backend, tuple(targets))
+            preview = await interview.preview(self._engine.scene(), targets[0], answers)
+        return replace(question, lines=(*question.lines, *preview.lines), virsh="\n".join(preview.commands))
+
+    @contextmanager
+    def _said_when_slow(self, target: Target) -> Iterator[None]:
+        """Say that a host is being read when that takes longer than a moment."""
+        slow = self._app.set_timer(
+            SLOW, lambda: self._tell(f"Reading {safe(target.name)} on {safe(target.host)}: esc leaves it.")
+        )
+        try:
+            yield
+        finally:
+            slow.stop()
 
     def _given(self, command: Command, questions: Sequence[Question], several: int, answers: Answers) -> Answers:
         """Return the answers that `:` gave, with what the target has now for the others."""
@@ -224,3 +267,10 @@ class Asking:
 
     def _tell(self, text: str) -> None:
         self._app.notify(safe(text, limit=400), severity="warning", timeout=8, markup=False)
+
+
+def _title(command: Command, targets: Sequence[Target]) -> str:
+    """Return what a form is called."""
+    if len(targets) > 1:
+        return f"{command.label} {len(targets)} VMs"
+    return f"{command.label} {targets[0].name} on {targets[0].host}"
