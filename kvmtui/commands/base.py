@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -292,6 +292,18 @@ class Command:
         else:
             questions = self.questions if self.ask is None else await self.ask(reach(target.host), target)
         return questions if self.narrow is None else self.narrow(scene, target, questions)
+
+    def complete(self, questions: Sequence[Question], answers: Answers) -> Answers:
+        """Return the answers to what is asked now, with what goes without saying; raises Refused for a wrong one."""
+        asked = {question.name: question for question in questions}
+        for name in answers:
+            if name not in asked:
+                raise Refused(f"{name} does not go with the other answers.")
+        full = {name: answers.get(name, question.initial) for name, question in asked.items()}
+        for name, question in asked.items():
+            if fault := question.fault(full[name]):
+                raise Refused(fault)
+        return {question.name: question.initial for question in self.questions} | full
 
     def validate(self, answers: Answers) -> Answers:
         """Return the answers with what was not given filled in; raises Refused for one that will not do."""

@@ -18,7 +18,7 @@ from kvmtui.core.text import safe
 from kvmtui.core.units import pair, parse_size, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from kvmtui.commands.base import Answer, Answers, Scene
     from kvmtui.commands.making_stock import View
@@ -206,7 +206,7 @@ def _host_choice(scene: Scene, entry: HostEntry) -> Choice:
         return Choice(entry.name, entry.name, blocked=silence(entry).partition(":")[0])
     host = state.host
     free = max(0, host.memory - scene.policy.host_reserve - census(state).promised)
-    said = [f"{pair(free, host.memory)} of memory not promised", f"{host.cpus} CPUs"]
+    said = [f"{pair(free, host.memory)} of memory free", f"{host.cpus} CPUs"]
     if state.load is not None and state.load.cpu is not None:
         said[-1] += f" at {state.load.cpu:.0f} %"
     refusal = host_finding(scene, entry, Target.of_host(entry)).refusal
@@ -359,7 +359,7 @@ class Sheet:
         self, question: Question, offered: Callable[[], Iterator[Choice]], *, local: bool = False
     ) -> Question:
         """Offer volumes, those that can be chosen first; the only one goes without saying."""
-        found = sorted(offered(), key=lambda choice: bool(choice.blocked))
+        found = sorted(offered(), key=lambda choice: (bool(choice.blocked), ", the disk of " in choice.note))
         able = [choice.value for choice in found if not choice.blocked]
         first = able[0] if len(able) == 1 else ""
         if local:
@@ -386,7 +386,8 @@ class Sheet:
                 blocked = f"{_named(owners)} would write to it"
             elif any(owner.vm.is_active for owner in owners):
                 blocked = f"{_named(tuple(owner for owner in owners if owner.vm.is_active))} writes to it"
-            yield _choice(volume, blocked)
+            taken = "" if blocked or not owners else f", the disk of {_named(owners)}"
+            yield _choice(volume, blocked, taken)
 
     def _existing(self) -> Iterator[Choice]:
         backings = {volume.backing for volume in self._volumes() if volume.backing}
@@ -420,8 +421,7 @@ class Sheet:
         return replace(FILE_HERE, check=lambda text: wrong if text == written else "")
 
     def _pool(self) -> Question:
-        choices = tuple(_pool_choice(pool) for pool in self._view.state.pools)
-        return replace(POOL, choices=choices, initial=self._usual_pool())
+        return replace(POOL, choices=pool_choices(self._view.state.pools), initial=self._usual_pool())
 
     def _usual_pool(self) -> str:
         able = [pool for pool in self._view.state.pools if pool.active and pool.name in self._view.stock.volumes]
@@ -509,9 +509,14 @@ def _named(owners: tuple[Owner, ...]) -> str:
     return listed([f"{owner.vm.name} on {owner.entry.name}" for owner in owners], 2)
 
 
-def _choice(volume: Volume, blocked: str = "") -> Choice:
+def _choice(volume: Volume, blocked: str = "", more: str = "") -> Choice:
     name = f"{volume.pool}/{volume.name}"
-    return Choice(name, name, f"{volume.format}, {size(volume.capacity)}", blocked)
+    return Choice(name, name, f"{volume.format}, {size(volume.capacity)}{more}", blocked)
+
+
+def pool_choices(pools: Iterable[Pool]) -> tuple[Choice, ...]:
+    """Return the pools of a host, with the room in each."""
+    return tuple(_pool_choice(pool) for pool in pools)
 
 
 def _pool_choice(pool: Pool) -> Choice:

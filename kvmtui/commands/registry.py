@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from kvmtui.commands.base import Command, Level, Noun
+from kvmtui.commands.create import CREATE
 from kvmtui.commands.host import HOST
 from kvmtui.commands.task import TASK
 from kvmtui.commands.vm import VM
 from kvmtui.core.errors import ConfigError
 
-ALL: tuple[Command, ...] = (*VM, *HOST, *TASK)
+ALL: tuple[Command, ...] = (*VM, *HOST, *CREATE, *TASK)
 LEADERS = ("x", "!")
 """Neither ends an escape sequence or an answer of a terminal, so no broken one can press a chord."""
 UNBOUND = "none"

@@ -37,7 +37,7 @@ def markdown() -> str:
 def _cells(command: Command) -> tuple[str, ...]:
     keys = DEFAULT.text(command.id)
     answers = {question.name: question.initial for question in command.questions}
-    virsh = command.virsh(_EXAMPLE[command.noun], answers)
+    virsh = "`<br>`".join(command.virsh(_EXAMPLE[command.noun], answers).splitlines())
     return (
         f"`{command.id}`",
         f"`{keys}`" if keys else "",
