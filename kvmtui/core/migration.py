@@ -110,6 +110,7 @@ class Room:
     pools: Mapping[str, tuple[str, int]]  # folder -> name of the active pool on it, bytes available
     hypervisor_version: tuple[int, int, int] = (0, 0, 0)
     unread: tuple[str, ...] = ()  # pools that did not answer: what they hold is not known
+    emulator: bool | None = None  # it has the program that runs the VM at the same path
 
 
 class StorageWay(StrEnum):

@@ -85,8 +85,8 @@ def sameness_of(case: Case, disk: MoveDisk, later: MoveDisk | None = None) -> Sa
     there = case.room.paths.get(disk.source)
     if there is None:
         return Sameness.ABSENT if _is_looked_at(case, disk) else Sameness.UNSEEN
-    if disk.origin and there.origin:
-        return Sameness.SAME if disk.origin == there.origin else Sameness.OTHER
+    if disk.origin and disk.origin == there.origin:
+        return Sameness.SAME
     if disk.capacity is not None and there.capacity is not None and disk.capacity != there.capacity:
         return Sameness.OTHER
     if disk.kind == "block":
@@ -247,25 +247,21 @@ def _say_what_libvirt_sees(case: Case, shown: list[MoveDisk], found: StorageVerd
 
 
 def _weigh(case: Case, copied: list[MoveDisk], found: StorageVerdict) -> None:
-    """Compare what is copied with the space in the target's pools."""
+    """Compare what is copied with the space in the target's pools.
+
+    libvirt writes the empty parts of a disk as well (before 12.2), and a pool that runs full stops all VMs there.
+    """
     if not copied:
         return
     for folder in dict.fromkeys(_folder(disk) for disk in copied):
         pool, free = case.room.pools[folder]
-        disks = [disk for disk in copied if _folder(disk) == folder]
-        whole = sum(disk.capacity or disk.allocation or 0 for disk in disks)
-        now = sum(disk.allocation if disk.allocation is not None else disk.capacity or 0 for disk in disks)
-        if free < now:
+        need = sum(disk.capacity or disk.allocation or 0 for disk in copied if _folder(disk) == folder)
+        if free < need:
             found.obstacles.append(
                 Obstacle(
-                    f"The pool {safe(pool)} of {case.target} has {size(free)} free, and the disks take {size(now)}.",
+                    f"The pool {safe(pool)} of {case.target} has {size(free)} free, and the disks need {size(need)}.",
                     "Make room there.",
                 )
-            )
-        elif free < whole:
-            found.cautions.append(
-                f"The pool {safe(pool)} of {case.target} has {size(free)} free: less than the {size(whole)} that the"
-                " disks may grow to."
             )
     sources = ", ".join(safe(disk.source) for disk in copied)
     found.cautions.append(f"The old {sources} stays on {case.source} until you delete it; nothing keeps it up to date.")

@@ -133,6 +133,11 @@ def _capacity(case: Case) -> Iterator[Obstacle]:
             f"The CPU of {case.target} cannot stand in for the one that {case.name} has{_because(room.cpu_why)}.",
             "Give it a CPU model that both hosts have, and start it anew.",
         )
+    if room.emulator is False:
+        yield Obstacle(
+            f"{case.target} has no {safe(subject.emulator)}, which runs it on {case.source}.",
+            "Make it available there at the same path, or change <emulator> in the definition.",
+        )
     if room.machine is False:
         yield Obstacle(
             f"{case.target} does not know its machine type {safe(subject.machine)} ({safe(subject.arch)}).",
