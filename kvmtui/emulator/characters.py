@@ -10,9 +10,12 @@ import re
 import unicodedata
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core.text import cell_width, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPLACEMENT = "\ufffd"
 MOST_MARKS = 4  # on one cell; `safe` lets no more pass
@@ -33,11 +36,15 @@ class Shape(NamedTuple):
     text: str
 
 
-is_narrow = re.compile(
-    r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u03a3-\u03ff\u0400-\u0481\u2010-\u2027\u2030-\u205e\u20a0-\u20bf"
-    r"\u2190-\u2319\u232b-\u23e8\u2400-\u2426\u2500-\u25fc\u2801-\u28ff\ufffd]*+",
-).fullmatch
-"""Finds text of which every character is shown as it is, in one cell: the common part of it, in one step."""
+NARROW = (
+    r" -~\u00a1-\u00ac\u00ae-\u02ff\u03a3-\u03ff\u0400-\u0481\u2010-\u2027\u2030-\u205e\u20a0-\u20bf"
+    r"\u2190-\u2319\u232b-\u23e8\u2400-\u2426\u2500-\u25fc\u270c-\u2727\u2801-\u28ff\ufffd"
+)
+"""The commonest characters that are shown as they are in one cell, for a set of a regular expression."""
+WIDE = r"\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3\uff01-\uff5e"
+"""The same of those in two cells."""
+is_narrow = re.compile(f"[{NARROW}]*+").fullmatch
+_pieces_of = re.compile(f"([{NARROW}]++)|([{WIDE}]++)|(?s:.)").finditer
 
 _JAMO = range(0x1160, 0x1200)  # vowels and finals, drawn into the syllable before them
 _SKIN = range(0x1F3FB, 0x1F400)  # would change the face before it in some terminals and stand alone in others
@@ -58,6 +65,15 @@ def shape_of(character: str) -> Shape:
     return _substitute(character)
 
 
+def shapes_of(text: str) -> Iterator[Shape]:
+    """Return what a text becomes, piece by piece: many narrow or wide characters, or one mark."""
+    for piece in _pieces_of(text):
+        if piece.lastindex is None:
+            yield shape_of(piece[0])
+        else:
+            yield Shape(_KINDS[piece.lastindex - 1], piece[0])
+
+
 def _substitute(character: str) -> Shape:
     wide = unicodedata.east_asian_width(character) in ("W", "F")
     category = unicodedata.category(character)
@@ -70,6 +86,7 @@ def _substitute(character: str) -> Shape:
     return _NOTHING
 
 
+_KINDS = (Kind.NARROW, Kind.WIDE)
 _NOTHING = Shape(Kind.NARROW, "")
 _TWO_BLANKS = Shape(Kind.NARROW, "  ")
 

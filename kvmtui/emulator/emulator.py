@@ -6,7 +6,8 @@ from kvmtui.core.text import cell_width, safe
 from kvmtui.core.text import cut as shortened
 from kvmtui.emulator.grid import Grid
 from kvmtui.emulator.history import History
-from kvmtui.emulator.looks import PLAIN, SEAM, Run
+from kvmtui.emulator.looks import PLAIN, Run
+from kvmtui.emulator.notes import write_note
 from kvmtui.emulator.parser import Parser
 from kvmtui.emulator.row import BLANK, cut, runs_of
 from kvmtui.emulator.screen import Screen
@@ -127,7 +128,7 @@ class Emulator:
         screen for itself, the line is put over the last row, too, and the cursor stays.
         """
         self._parser.begin()
-        self._screen.note(shortened(safe(text), self.columns), SEAM)
+        write_note(self._screen, shortened(safe(text), self.columns))
 
     def restart(self) -> None:
         """Be ready for another program at the other end: its own modes, the main screen; what is shown stays."""

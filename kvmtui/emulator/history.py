@@ -33,8 +33,7 @@ class History:
         """Keep a line, and let go of the oldest when there are too many."""
         self.pushed += 1
         self._lines.append(line)
-        if line.__class__ is not str:
-            self._runs += len(line)
+        self._runs += _runs_in(line)
         self._trim()
 
     def push_texts(self, texts: Sequence[str]) -> None:

@@ -65,8 +65,11 @@ _BACKGROUNDS = {code + 10: colour for code, colour in _FOREGROUNDS.items()}
 
 
 @lru_cache(maxsize=4096)
-def restyled(look: Look, codes: str) -> Look:
-    """Return `look` after SGR with the parameters `codes`; what is not understood changes nothing."""
+def styled(look: Look, codes: str) -> tuple[Look, Look]:
+    """Return `look` after SGR with the parameters `codes`, and the look of what is erased then.
+
+    What is not understood changes nothing.
+    """
     fields = codes.split(";")
     index = 0
     while index < len(fields):
@@ -86,10 +89,10 @@ def restyled(look: Look, codes: str) -> Look:
             look = look._replace(underline=False)
         else:
             look = _switched(look, code)
-    return PLAIN if look == PLAIN else look
+    return PLAIN if look == PLAIN else look, ground_of(look)
 
 
-def on_ground_of(look: Look) -> Look:
+def ground_of(look: Look) -> Look:
     """Return the look of a cell that is erased while `look` is current: only the background stays."""
     return PLAIN if look.bg is None else Look(bg=look.bg)
 

@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r"|(\r\n)"
     rf"|\x1b\[([0-?]{{0,{MOST_PARAMETERS}}}+)([ -/]{{0,{MOST_BETWEEN}}}+)([@-~])",
 ).match
+_MARKS = frozenset("<=>?")
 _STRING_END = re.compile(r"[\x18\x1a\x1b]").search
 _OSC_END = re.compile(r"[\x07\x18\x1a\x1b]").search
 _FEW_LINES = 4  # are not worth a step of their own
@@ -89,22 +90,22 @@ class Parser:
                         screen.write_lines(lines[0].split("\r\n")[:-1])
                         position = lines.end()
             else:
-                self._carry_out(found[4], found[5], found[6])
+                self._carry_out(*found.group(4, 5, 6))
 
     def _carry_out(self, parameters: str, between: str, final: str) -> None:
-        screen = self._screen
-        if final == "m":
-            if not between and not parameters.startswith(("<", "=", ">", "?")):
-                screen.set_look(parameters)
+        if parameters[:1] in _MARKS:
+            final = parameters[0] + between + final
+            parameters = parameters[1:]
+        elif between:
+            final = between + final
+        elif final == "m":
+            self._screen.set_look(parameters)
             return
-        mark = ""
-        if parameters and parameters[0] in "<=>?":
-            mark, parameters = parameters[0], parameters[1:]
-        action = CONTROLS.get(mark + between + final)
+        action = CONTROLS.get(final)
         if action is not None:
             numbers = numbers_of(parameters)
             if numbers:
-                action(screen, numbers)
+                action(self._screen, numbers)
 
     def _control(self, character: str) -> None:
         """Carry out a control character; ESC begins a sequence."""

@@ -42,12 +42,13 @@ class Row:
             looks = self.looks = [PLAIN] * len(self.chars)
         looks[x:end] = [look] * len(text)
 
-    def put_wide(self, x: int, character: str, look: Look) -> None:
-        """Write one wide character; there are two cells for it."""
-        self.put(x, "  ", look)
+    def put_wide(self, x: int, text: str, look: Look) -> None:
+        """Write wide characters; there are two cells for each."""
+        end = x + 2 * len(text)
+        self.put(x, BLANK * (end - x), look)
         self._wide = True
-        self.chars[x] = character
-        self.chars[x + 1] = ""
+        self.chars[x:end:2] = text
+        self.chars[x + 1 : end : 2] = [""] * len(text)
 
     def add_mark(self, x: int, mark: str) -> None:
         """Set a combining mark on the character that cell `x` belongs to."""
