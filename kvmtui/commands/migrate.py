@@ -220,9 +220,11 @@ def _choice(host: str, cases: Sequence[Case]) -> tuple[float, Choice]:
 def _told(case: Case, host: str, plan: MovePlan, judged: Verdict) -> list[str]:
     """Return what is to be known of a move before it is begun."""
     name, there = safe(case.subject.name), safe(host)
-    how = "while it goes on" if plan.live else "its definition alone, since it is off"
+    what = f"Moves {name} to {there} while it is {WORDS[case.subject.state]}"
+    if not plan.live:
+        what = f"Moves the definition of {name}, which is off, to {there}"
     words = storage_words(case, judged)
-    lines = [f"Moves {name} to {there}, {how}{f'; {words}' if words else ''}."]
+    lines = [f"{what}; {words}." if words else f"{what}."]
     if judged.unsafe:
         lines.append(f"You agree to this: {judged.unsafe}")
     return [*lines, *judged.cautions]
