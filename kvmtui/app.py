@@ -21,6 +21,7 @@ from kvmtui.screens import keymap
 from kvmtui.screens.actions import RESERVED
 from kvmtui.screens.asking import Asking
 from kvmtui.screens.fleet import FleetPage
+from kvmtui.screens.key_taker import KeyTaker
 from kvmtui.screens.marks import Marks
 from kvmtui.screens.page import Page, is_small
 from kvmtui.screens.places import Place, Places
@@ -39,13 +40,16 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Command, Judgement, Target
+    from kvmtui.consoles import Consoles, ConsoleSession
     from kvmtui.core.fields import Tone
     from kvmtui.core.inventory import TaskView
     from kvmtui.core.metrics import History
     from kvmtui.core.problems import Problem
     from kvmtui.engine import Engine
     from kvmtui.engine.garbage import GarbageSearch
+    from kvmtui.screens.console_typist import Typists
 
+MOST_CONSOLES = 9
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")
 CATCH_UP = 0.1  # seconds that a key waits at most for what was clicked before it
@@ -78,10 +82,13 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.chords = Chords()
         self.problems: Sequence[Problem] = ()
         self.tones: Mapping[Tone, Style] = {}
-        self._asking = Asking(self, engine, self.marks)
+        shown_here = {"vm.console": self._open_consoles, "vm.take-console": self._take_console}
+        self._asking = Asking(self, engine, self.marks, shown_here)
         self._runner = Runner(self, self._asking)
         last = memory.get("place")
         self._places = Places(Place(last if isinstance(last, str) and last in BASES else "fleet"))
+        self._consoles: Consoles | None = None
+        self._typists: Typists | None = None
         self._judged_at = 0.0
         self._last_input = time.monotonic()
         self._unhandled = False  # whether a click or paste may not have been handled yet
@@ -116,6 +123,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def on_unmount(self) -> None:
         """Let the engine go on without a screen."""
         self._stop_watching()
+        if self._consoles is not None:
+            self._consoles.close_all()
 
     def _theme_changed(self) -> None:
         self.tones = theme.styles_of(self.theme_variables)
@@ -239,7 +248,74 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
         """Ask what the command asks, and run it."""
+        if command.id == "vm.console" and len(targets) == 1 and not hidden and self._came_back(targets[0].ref):
+            return
         self._asking.begin(command, tuple(targets), tuple(hidden))
+
+    # -- consoles
+
+    @property
+    def consoles(self) -> Consoles:
+        """The open consoles; loaded with the first."""
+        if self._consoles is None:
+            from kvmtui.consoles import Consoles
+
+            self._consoles = Consoles(self.engine.backend, lambda: self.engine.fleet, self.engine.watch)
+        return self._consoles
+
+    @property
+    def typists(self) -> Typists:
+        """What types to the open consoles."""
+        if self._typists is None:
+            from kvmtui.screens.console_typist import Typists
+
+            self._typists = Typists()
+        return self._typists
+
+    @property
+    def open_consoles(self) -> int:
+        """How many consoles are open."""
+        return 0 if self._consoles is None else len(self._consoles.sessions)
+
+    def type_through(self, *, on: bool) -> None:
+        """Have keys read as they were typed, for a guest."""
+        if isinstance(self._driver, ReadDriver):
+            self._driver.literal = on
+
+    def _open_consoles(self, targets: Sequence[Target]) -> None:
+        """Open a console on each target, and show the first."""
+        if self.open_consoles + len(targets) > MOST_CONSOLES:
+            self.tell(f"At most {MOST_CONSOLES} consoles are open at once.", bad=True)
+            return
+        sessions = [self.consoles.open(target.ref, target.name) for target in targets]
+        self._show_console(sessions[0])
+
+    def _came_back(self, ref: VmRef) -> bool:
+        """Show the console of a VM that has one open, however it stands with its host; False when it has none."""
+        found = [session for session in self.consoles.sessions if session.ref == ref] if self.open_consoles else []
+        if found:
+            self._show_console(found[0])
+        return bool(found)
+
+    def _take_console(self, targets: Sequence[Target]) -> None:
+        """Open a console whoever holds it."""
+        self._show_console(self.consoles.open(targets[0].ref, targets[0].name, force=True))
+
+    def _show_console(self, session: ConsoleSession) -> None:
+        from kvmtui.screens.console import ConsoleScreen
+
+        if isinstance(self.screen, ConsoleScreen):
+            self.screen.choose(session)
+        else:
+            self.chords.reset()
+            self.push_screen(ConsoleScreen(session))
+
+    def action_show_consoles(self) -> None:
+        """Show the console that was opened last."""
+        if self.open_consoles:
+            self._show_console(self.consoles.sessions[-1])
+        else:
+            self.tell("No console is open: c on a VM opens one.")
 
     # -- places
 
@@ -405,6 +481,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
                 self._unhandled = True
             elif self._unhandled:
                 await self._catch_up()
+            if self._taken_whole(event):
+                return
             if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):
                 return
         await super().on_event(event)
@@ -452,6 +530,18 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def let_go(self) -> None:
         """Let no leader wait for its letter any more."""
         self.chords.reset()
+
+    def _taken_whole(self, event: events.InputEvent) -> bool:
+        """Hand a key or paste to a screen that takes all of them; return whether there is one on top."""
+        taker = self.screen if self.screen_stack else None
+        if not isinstance(taker, KeyTaker) or self._asking.busy or not isinstance(event, events.Key | events.Paste):
+            return False
+        self.chords.reset()
+        if isinstance(event, events.Key):
+            taker.take_key(event)
+        else:
+            taker.take_paste(event.text)
+        return True
 
     def _took(self, event: events.Key) -> bool:
         """Handle a key that is not Textual's; return whether it was one."""

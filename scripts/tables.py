@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kvmtui.commands.base import Noun
 from kvmtui.commands.registry import DEFAULT, of_noun
 from kvmtui.core.fields import HOST_FIELDS, TASK_FIELDS, VM_FIELDS, Shown
-from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, RESERVED, TABS, XML
+from kvmtui.screens.actions import CONSOLE, GO, GRAPHS, LIST, MARK, PANES, PREFIX, RESERVED, TABS, XML
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 GROUPS = {"going": GO, "lists": LIST, "marks": MARK, "panes": PANES, "tabs": TABS, "graphs": GRAPHS, "xml": XML}
+GROUPS["console"] = (PREFIX, *CONSOLE)
 _SHOWN = {Shown.ALWAYS: "always", Shown.WIDE: "from 120 columns", Shown.OPTIONAL: "when chosen"}
 _PLACE = re.compile(r"(<!-- table: ([a-z ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 

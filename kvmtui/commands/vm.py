@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.commands import definition, deletion, migrate, power
 from kvmtui.commands.base import Command, Level, Noun
+from kvmtui.commands.console import CONSOLE
 from kvmtui.commands.judge import ACTIVE, ANY, FINE, INACTIVE, Finding, VmJudge, resumable, transient
 from kvmtui.commands.keycodes import chords_in
 from kvmtui.commands.start_check import move_known, start_check
@@ -353,4 +354,4 @@ MOVE = (
     ),
 )
 
-VM = (*POWER, *MOVE, *DEFINITION)
+VM = (*POWER, *CONSOLE, *MOVE, *DEFINITION)

@@ -105,13 +105,32 @@ GRAPHS = (
 XML = (Action("xml.stored", "t", "t", "live or stored", "The definition that runs, or the stored one.", "stored"),)
 """Live on the XML of a VM."""
 
+CONSOLE = (
+    Action("console.leave", "d,escape", "d", "leave", "Leave; the console stays open.", "leave"),
+    Action("console.close", "x", "x", "close", "Close this console.", "close_console"),
+    Action("console.take", "exclamation_mark", "!", "take over", "Take it from somebody else; asks first.", "take"),
+    Action("console.retry", "t", "t", "try now", "Try to open it now.", "retry"),
+    Action("console.find", "slash", "/", "find", "Find a text in the scrollback.", "find"),
+    Action("console.scroll", "v", "v", "scroll", "Scroll back; the wheel does so at any time.", "scroll"),
+    Action("console.next", "n", "n", "next", "The next console.", "step(1)"),
+    Action("console.last", "p", "p", "last", "The console before.", "step(-1)"),
+    Action("console.number", "1,2,3,4,5,6,7,8,9", "1-9", "", "The console of that number.", "number"),
+    Action("console.keys", "k", "k", "keys", "Press keys on the VM's keyboard, such as ctrl-alt-del.", "chord"),
+    Action("console.size", "r", "r", "size", "Tell the guest the size: types `stty rows 35 cols 120`.", "tell_size"),
+    Action("console.itself", "right_square_bracket", "]", "itself", "Send the prefix itself to the guest.", "itself"),
+    Action("console.help", "question_mark", "?", "help", "These keys.", "explain"),
+)
+"""What may follow the prefix in a console; all other keys are the guest's."""
+
+PREFIX = Action("console.prefix", "", "ctrl-]", "prefix", "The one key that is not the guest's in a console.", "")
+"""Rebound to another ctrl key in the configuration."""
+
 RESERVED = {
     "3": "the page of top consumers",
     "4": "the storage page",
     "5": "the networks page",
     "6": "the balance page",
     "8": "the alarms page",
-    "c": "the VM's console",
     "v": "the VM's screen",
     "s": "ssh to the guest or host",
     "e": "the hardware form",

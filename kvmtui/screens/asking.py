@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from kvmtui.commands.base import Level, Noun
 from kvmtui.core.errors import KvmtuiError, Refused
 from kvmtui.core.text import safe
+from kvmtui.screens.create import Maker
 from kvmtui.widgets.confirm import Confirmation, ConfirmScreen
 from kvmtui.widgets.form import Form, Live
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from textual.app import App
     from textual.screen import Screen
@@ -43,11 +44,20 @@ class Services(Protocol):
 class Asking:
     """Takes one request at a time from the key to the engine."""
 
-    def __init__(self, app: App[int], engine: Services, marks: Marks) -> None:
+    def __init__(
+        self,
+        app: App[int],
+        engine: Services,
+        marks: Marks,
+        shown_here: Mapping[str, Callable[[Sequence[Target]], None]],
+    ) -> None:
+        """`shown_here` does, by command id, what the screen does by itself, without a task."""
+        self._shown_here = shown_here
         self._app = app
         self._engine = engine
         self._marks = marks
         self._work: Worker[None] | None = None
+        self._maker = Maker(engine, self._show)
         self.busy = False
         """Whether something is about to be asked: keys that come before it is painted are not meant for it."""
 
@@ -87,6 +97,9 @@ class Asking:
         several = len(targets) + len(hidden)
         if several > 1 and not command.many:
             raise Refused(f"{command.label} is for one at a time, and {several} are marked.", hint=". first: this row.")
+        if command.interview is not None:
+            await self._make(command, targets[0], answers or {})
+            return
         able, refused = self._judged(command, targets)
         able_hidden, refused_hidden = self._judged(command, hidden)
         refused = [*refused, *refused_hidden]
@@ -110,10 +123,24 @@ class Asking:
                 chosen = [*(target for target, _ in able_hidden), *chosen]
         elif refused:
             self._tell(f"{len(refused)} skipped: {refused[0]}")
-        if chosen:
+        if chosen and command.id in self._shown_here:
+            self._shown_here[command.id](chosen)
+        elif chosen:
             self._engine.submit(command, chosen, given, agreed=level)
-            if command.noun is Noun.VM:
-                self._marks.drop(target.ref for target in (*targets, *hidden))
+            self._drop_marks(command, (*targets, *hidden))
+
+    async def _make(self, command: Command, target: Target, answers: Answers) -> None:
+        """Ask with a form of its own, which the answers begin to fill in."""
+        judgement = self._engine.judge(command, target)
+        if not judgement.allowed:
+            raise Refused(judgement.refusal, hint=judgement.hint)
+        with self._said_when_slow(target):
+            prepared = await self._maker.prepared(command, target, answers)
+        await self._maker.make(prepared)
+
+    def _drop_marks(self, command: Command, targets: Sequence[Target]) -> None:
+        if command.noun is Noun.VM:
+            self._marks.drop(target.ref for target in targets)
 
     def _judged(self, command: Command, targets: Sequence[Target]) -> tuple[list[tuple[Target, Judgement]], list[str]]:
         """Return the targets that the command may run on, and why the others are refused."""

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Command, Judgement, Target
     from kvmtui.commands.registry import Bindings
+    from kvmtui.consoles import Consoles
     from kvmtui.core.fields import Tone
     from kvmtui.core.inventory import Fleet, TaskView, VmRef
     from kvmtui.core.metrics import History
     from kvmtui.core.problems import Problem
+    from kvmtui.screens.console_typist import Typists
     from kvmtui.screens.keymap import Keys
     from kvmtui.screens.marks import Marks
     from kvmtui.widgets.glyphs import Glyphs
@@ -57,6 +59,25 @@ class Face(Protocol):
     @property
     def notice(self) -> str:
         """Why it is the demo that is shown, and what to install; "" when somebody asked for it."""
+        ...
+
+    @property
+    def consoles(self) -> Consoles:
+        """The open consoles."""
+        ...
+
+    @property
+    def typists(self) -> Typists:
+        """What types to them."""
+        ...
+
+    @property
+    def open_consoles(self) -> int:
+        """How many there are."""
+        ...
+
+    def type_through(self, *, on: bool) -> None:
+        """Have keys read as they were typed, for a guest."""
         ...
 
     def now(self) -> float:

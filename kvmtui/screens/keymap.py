@@ -8,7 +8,8 @@ from textual.keys import _character_to_key
 
 from kvmtui.commands import registry
 from kvmtui.core.errors import ConfigError
-from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS, XML
+from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, PREFIX, TABS, XML
+from kvmtui.widgets.keybytes import prefix_byte
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +38,7 @@ class Keys(NamedTuple):
     bindings: Bindings  # of commands
     textual: Mapping[str, str]  # of rebound actions: id to Textual's name of the key
     shown: Mapping[str, str]  # of all actions: id to the key as a person reads it
+    prefix: str = PREFIX.shown  # of consoles, as a person reads it
 
     def is_rebound(self, key: str) -> bool:
         """Tell whether the configuration gave this key to an action."""
@@ -55,8 +57,19 @@ def bind(keys: Mapping[str, str], *, allow_single: bool = False) -> Keys:
     _refuse_clashes(rebound, shown)
     lists = SCREENS[0]
     taken = {shown[action.id]: action.id for action in lists}
-    commands = registry.bind(keys, allow_single=allow_single, taken=taken, known=frozenset(EVERY))
-    return Keys(commands, {id_: _textual(text) for id_, text in rebound.items()}, shown)
+    commands = registry.bind(keys, allow_single=allow_single, taken=taken, known=frozenset((*EVERY, PREFIX.id)))
+    prefix = _prefix(keys.get(PREFIX.id, PREFIX.shown))
+    return Keys(commands, {id_: _textual(text) for id_, text in rebound.items()}, shown, prefix)
+
+
+def _prefix(text: str) -> str:
+    """Return the prefix of consoles, if it can be one."""
+    wished = text.strip().lower().replace("ctrl+", "ctrl-")
+    if prefix_byte(wished) in (b"", b"\r", b"\t", b"\x1b", b"\x7f"):
+        raise ConfigError(
+            f"{PREFIX.id} cannot be bound to {text}.", hint="It is a ctrl key, and none that enter, tab or escape is."
+        )
+    return wished
 
 
 def _checked(id_: str, text: str) -> str:

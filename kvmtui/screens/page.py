@@ -118,7 +118,8 @@ class Page(Screen[None]):
     def show_fleet(self, fleet: Fleet) -> None:
         """Show the newest fleet: the frame's lines here, the body in each screen."""
         tones, width = self.face.tones, self.size.width
-        self.head.say(header(fleet, self.face.problems, self.face.now(), width, tones))
+        consoles = self.face.open_consoles
+        self.head.say(header(fleet, self.face.problems, self.face.now(), width, tones, consoles=consoles))
         self.doing.say(task_line(fleet, width, tones))
         self.show_foot()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kvmtui.screens.page import Page
 
 PLACES = ("fleet", "vms", "hosts", "tasks", "log")
-OTHERS = ("quit", "help", "theme")
+OTHERS = ("quit", "help", "theme", "consoles")
 COMPLETIONS = 200
 
 
@@ -36,6 +36,7 @@ class Surface(Protocol):
     def action_go(self, name: str) -> None: ...
     def action_leave(self) -> None: ...
     def action_help(self) -> None: ...
+    def action_show_consoles(self) -> None: ...
     def choose_theme(self, name: str) -> None: ...
     def open_host(self, host: str) -> None: ...
     def tell(self, text: str, *, bad: bool = False) -> None: ...
@@ -82,6 +83,8 @@ class Runner:
             surface.action_leave()
         elif name == "help":
             surface.action_help()
+        elif name == "consoles":
+            surface.action_show_consoles()
         elif name == "theme" and len(words) == 2:
             surface.choose_theme(words[1])
         else:

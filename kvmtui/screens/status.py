@@ -53,6 +53,10 @@ def counts(fleet: Fleet) -> dict[str, int]:
             for vm in entry.state.vms.values():
                 if vm.state in UNUSUAL:
                     found[UNUSUAL[vm.state]] += 1
+    for ref, moving in fleet.moving.items():
+        arriving = None if moving.leaving else fleet.vm(ref)
+        if arriving is not None and arriving.state is VmState.PAUSED:
+            found["paused"] -= 1  # it is counted where it still runs
     return found
 
 
@@ -67,7 +71,15 @@ def grave(problems: Sequence[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity.value >= Severity.WARN.value]
 
 
-def header(fleet: Fleet, problems: Sequence[Problem], now: float, width: int, tones: Mapping[Tone, Style]) -> Text:
+def header(
+    fleet: Fleet,
+    problems: Sequence[Problem],
+    now: float,
+    width: int,
+    tones: Mapping[Tone, Style],
+    *,
+    consoles: int = 0,
+) -> Text:
     """Return the status line: which fleet, how many answer, how the VMs stand, what is wrong, the time."""
     text = Text(no_wrap=True)
     name = "DEMO" if fleet.demo else safe(fleet.label, limit=20) or "kvmtui"
@@ -92,6 +104,8 @@ def header(fleet: Fleet, problems: Sequence[Problem], now: float, width: int, to
     running = sum(not task.phase.is_final for task in fleet.tasks)
     if running:
         text.append(f"   {running} task{'s' if running > 1 else ''}", tones[Tone.ACCENT])
+    if consoles:
+        text.append(f"   {consoles} console{'s' if consoles > 1 else ''}", tones[Tone.ACCENT])
     clock = hhmm(now)
     room = width - len(clock)
     if text.cell_len + 1 > room:

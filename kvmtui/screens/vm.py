@@ -183,7 +183,11 @@ class VmPage(TabbedPage):
         """Yield the keys that work now."""
         yield "< >", "tabs"
         if not self.gone:
+            if self.face.bindings.text("vm.console"):
+                yield self.face.bindings.text("vm.console"), "console"
             yield "x", "power"
+            if self.face.bindings.text("vm.migrate"):
+                yield self.face.bindings.text("vm.migrate"), "move"
         if self.shown is not None and self.shown.searched() is not None:
             yield "/", "find"
         yield "r", "read again"

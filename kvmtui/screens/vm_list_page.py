@@ -8,6 +8,7 @@ from rich.text import Text
 from textual import getters, on
 
 from kvmtui.commands import registry
+from kvmtui.commands.base import Noun
 from kvmtui.core.fields import VM_FIELDS, Tone
 from kvmtui.core.inventory import VmRef
 from kvmtui.core.text import safe, shorten
@@ -102,12 +103,16 @@ class VmListPage(Page):
     def key_hints(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that work on the selection now."""
         yield "enter", "look"
+        if self.noun() is Noun.VM and self.face.bindings.text("vm.console"):
+            yield self.face.bindings.text("vm.console"), "console"
         yield "l", "why"
         yield "x", "power" if self.noun().value == "vm" else "host"
-        yield "space", "mark"
+        if self.noun() is Noun.VM and self.face.bindings.text("vm.migrate"):
+            yield self.face.bindings.text("vm.migrate"), "move"
         yield "/", "find"
         yield "f", "faults"
         yield from super().key_hints()
+        yield "space", "mark"
         yield "o", "sort"
         yield "z", "group"
         yield "q", "back" if len(self.app.screen_stack) > 1 else "quit"
