@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Command, Judgement, Level, Noun
-from kvmtui.commands.judge import ACTIVE, WORDS, host_finding
+from kvmtui.commands.judge import ACTIVE, WORDS, host_finding, own_vm, owner
 from kvmtui.commands.virsh import vm_line
 from kvmtui.core.errors import NotSupported
 from kvmtui.core.inventory import VmState
@@ -28,13 +28,14 @@ def _open(scene: Scene, target: Target) -> Judgement:
 def _take(scene: Scene, target: Target) -> Judgement:
     """Let only a VM that is on lose who looks at it."""
     judgement = _open(scene, target)
-    vm = scene.fleet.vm(target.ref)
-    if judgement.refusal or vm is None:
+    entry, vm = scene.fleet.host(target.host), scene.fleet.vm(target.ref)
+    if judgement.refusal or entry is None or vm is None:
         return Judgement(Level.FORCED, judgement.refusal, judgement.hint)
     if vm.state not in ACTIVE:
         hint = "Start it first." if vm.state is VmState.OFF else ""
         return Judgement(Level.FORCED, f"{safe(vm.name)} is {WORDS[vm.state]}: nobody holds its console.", hint)
-    return Judgement(Level.FORCED)
+    theirs, ours = owner(scene, entry, vm), own_vm(scene, entry, vm)
+    return Judgement(max(Level.FORCED, ours.level), theirs.refusal, theirs.hint, ours.warnings)
 
 
 async def _on_the_screen(_context: Context, target: Target, _answers: Answers) -> str:

@@ -56,7 +56,7 @@ def test_the_leader_tells_how_much_a_command_asks(command: Command) -> None:
 
 def test_the_keys_are_those_of_the_guide() -> None:
     assert {letter for letter, _ in DEFAULT.menu(Noun.VM, "x")} == set("sdrpuwhank")
-    assert {letter for letter, _ in DEFAULT.menu(Noun.VM, "!")} == set("frnkd")
+    assert {letter for letter, _ in DEFAULT.menu(Noun.VM, "!")} == set("frnkcd")
     assert {letter for letter, _ in DEFAULT.menu(Noun.HOST, "x")} == set("ro")
     tags = DEFAULT.by_key(Noun.VM, "#")
     assert tags is not None
