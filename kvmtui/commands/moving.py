@@ -86,7 +86,8 @@ async def read_case(scene: Scene, reach: Reach, target: Target, hosts: Iterable[
 async def _asked(scene: Scene, reach: Reach, entry: HostEntry, subject: Subject, uri: str) -> Offer:
     """Ask one host; never longer than it has."""
     if not entry.condition.is_answering:
-        return Offer(entry, refusal=f"{entry.condition.kind.value} since {hhmmss(entry.condition.since)}")
+        why = f": {safe(entry.condition.why)}" if entry.condition.why else ""
+        return Offer(entry, refusal=f"{entry.condition.kind.value} since {hhmmss(entry.condition.since)}{why}")
     locked = guard(scene, entry)
     if locked.refusal:
         return Offer(entry, refusal=f"{locked.refusal} {locked.hint}".strip())
