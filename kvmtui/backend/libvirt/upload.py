@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.backend.libvirt import api, errors, volumes
 from kvmtui.backend.libvirt.xml import volume as volume_xml
-from kvmtui.core.errors import Aborted, BackendError, Conflict, Unreachable
+from kvmtui.core.errors import Aborted, BackendError, Unreachable
 from kvmtui.core.images import HEADER, Image, look
 from kvmtui.core.text import safe
 
@@ -136,7 +136,7 @@ def _carry_out(session: Session, sending: Sending) -> Volume:
     if image.kind != sending.kind:
         raise BackendError(f"The file is {image.kind}, not {safe(sending.kind)}; nothing was sent.")
     pool = volumes.active_pool(session, sending.pool)
-    _need_free_name(pool, sending)
+    volumes.need_free_name(pool, sending.name)
     text = volume_xml.read_pool(pool.XMLDesc(0))
     made = pool.createXML(volume_xml.build(sending.name, sending.source.size, "raw", pool=text), 0)
     sending.is_made = True
@@ -147,16 +147,6 @@ def _carry_out(session: Session, sending: Sending) -> Volume:
         if not (isinstance(error, api.LibvirtError) and errors.is_lost(api.fault(error))):
             _remove(made, sending)
         raise
-
-
-def _need_free_name(pool: api.Pool, sending: Sending) -> None:
-    try:
-        pool.storageVolLookupByName(sending.name)
-    except api.LibvirtError as error:
-        if api.fault(error).code != errors.NO_STORAGE_VOLUME:
-            raise
-        return
-    raise Conflict(f"There is a volume {sending.what} already; nothing was sent.", hint="Choose another name.")
 
 
 def _blocks(sending: Sending) -> Iterator[bytes]:

@@ -57,6 +57,17 @@ def active_pool(session: Session, name: str) -> api.Pool:
     return pool
 
 
+def need_free_name(pool: api.Pool, name: str) -> None:
+    """Refuse a name that is taken; the host's own words for it differ from call to call."""
+    try:
+        pool.storageVolLookupByName(name)
+    except api.LibvirtError as error:
+        if api.fault(error).code != errors.NO_STORAGE_VOLUME:
+            raise
+        return
+    raise Conflict(f"The pool {safe(pool.name())} has a volume {safe(name)} already.", hint="Choose another name.")
+
+
 def find(session: Session, name: VolumeName) -> api.Volume:
     """Look a volume up; a pool in which it is not known, or known only as raw, is read anew first.
 
@@ -86,6 +97,7 @@ def refresh(pool: api.Pool) -> None:
 def create(session: Session, wanted: NewVolume) -> Volume:
     """Make a volume that is empty or builds upon an image."""
     pool = active_pool(session, wanted.pool)
+    need_free_name(pool, wanted.name)
     text = volume_xml.read_pool(pool.XMLDesc(0))
     backing = None
     capacity = wanted.capacity
@@ -101,6 +113,7 @@ def create(session: Session, wanted: NewVolume) -> Volume:
 def copy(session: Session, wanted: NewVolume, origin: VolumeName, given_up: threading.Event) -> Volume:
     """Make a full copy of an image, and give it more room when that is wanted; takes as long as it takes."""
     pool = active_pool(session, wanted.pool)
+    need_free_name(pool, wanted.name)
     source = find(session, origin)
     size = volume_xml.read(source.XMLDesc(0)).capacity
     capacity = _large_enough(wanted.capacity, size, origin)
