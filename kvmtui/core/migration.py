@@ -6,7 +6,7 @@ libvirt has no dry run, so the facts are read from both sides beforehand. Sizes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
@@ -85,6 +85,7 @@ class Subject:
     reason: Reason = Reason.NONE
     job: str = ""  # what holds it now, "" for nothing
     host_cpu: str = ""  # the host's own CPU, to be compared with another's as a whole
+    stamps: Mapping[str, int] = field(default_factory=dict)  # of what its disks build upon, by path, as of `Copy`
     kept: tuple[str, ...] = ()  # what lies on its host beside the disks: "firmware settings (NVRAM)", "TPM state"
     notes: tuple[str, ...] = ()  # what its definition asks of a host and nobody can check from here, one clause each
 

@@ -104,6 +104,8 @@ def _by_stamp(disk: MoveDisk, there: int | None, later: MoveDisk | None) -> Same
     # Between two readings that lie apart a stranger's file may have been written as well.
     if there in (disk.stamp, last) or (disk.stamp < there < last and last - disk.stamp < LAG):
         return Sameness.SAME
+    if later is not None and there > last:
+        return Sameness.OTHER  # its own host, which writes it, saw no such change
     return Sameness.LIKELY if disk.stamp - LAG < there < last + LAG else Sameness.OTHER
 
 
@@ -190,6 +192,12 @@ def _against_sharing(case: Case, disk: MoveDisk, sameness: Sameness, *, is_wante
         if case.is_live:
             return Obstacle(f"{what} is not on {target}.", "Copy it along, or bring the storage to that host.")
         return _against_copying(case, disk, sameness)
+    if sameness is Sameness.LIKELY and not is_wanted:
+        return Obstacle(
+            f"{target} has something at {safe(disk.source)}, and nothing shows that it is {safe(disk.target)} itself.",
+            f"If an earlier move left it there, delete it on {target}, and the disk can be copied. Choose shared"
+            " storage only if you know that both hosts share that folder.",
+        )
     if sameness is Sameness.UNSEEN and not is_wanted:
         return Obstacle(
             f"Whether {what} is on {target} cannot be told: no pool that answers there holds its folder.",
@@ -212,14 +220,18 @@ def _to_agree(case: Case, disk: MoveDisk, sameness: Sameness) -> str:
 
 
 def _chain(case: Case, disk: MoveDisk, found: StorageVerdict) -> None:
-    """Look for what a shared disk builds upon."""
+    """Look for what a shared disk builds upon; nobody writes that, so its stamps must be equal."""
     for path in disk.backing:
-        if path.startswith("/") and path not in case.room.paths:
-            what = f"{safe(path)}, which {safe(disk.target)} builds upon,"
-            if path.rpartition("/")[0] in case.room.pools and not case.room.unread:
-                found.obstacles.append(Obstacle(f"{what} is not on {case.target}.", "It must be on both hosts."))
-            else:
-                found.cautions.append(f"Whether {case.target} has {what} could not be seen.")
+        if not path.startswith("/"):
+            continue
+        what, target = f"{safe(path)}, which {safe(disk.target)} builds upon,", case.target
+        there, here = case.room.paths.get(path), case.subject.stamps.get(path)
+        if there is None and path.rpartition("/")[0] in case.room.pools and not case.room.unread:
+            found.obstacles.append(Obstacle(f"{what} is not on {target}.", "It must be on both hosts."))
+        elif there is None:
+            found.cautions.append(f"Whether {target} has {what} could not be seen.")
+        elif here is not None and there.stamp is not None and here != there.stamp:
+            found.obstacles.append(Obstacle(f"{what} is another one on {target}.", "It must be one for both hosts."))
 
 
 def _is_known_shared(disk: MoveDisk) -> bool:
@@ -263,5 +275,8 @@ def _weigh(case: Case, copied: list[MoveDisk], found: StorageVerdict) -> None:
                     "Make room there.",
                 )
             )
+    alone = [safe(disk.target) for disk in copied if disk.backing]
+    if alone:
+        found.cautions.append(f"The copy of {', '.join(alone)} stands alone: it builds upon no image any more.")
     sources = ", ".join(safe(disk.source) for disk in copied)
     found.cautions.append(f"The old {sources} stays on {case.source} until you delete it; nothing keeps it up to date.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from kvmtui.core.migration import MoveProgress
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 MIGRATION_OUT = 5
 _MOST = 99.0  # libvirt says that nothing is left before the target runs
 _PAGE = 4096
+_WINDOW = 5.0  # seconds: a slow copy goes on by leaps
 
 
 class Gauge:
@@ -21,7 +23,7 @@ class Gauge:
         """`memory`: bytes of the guest's memory, which is sent after its disks and is not in the first readings."""
         self._memory = memory
         self._most = 0.0
-        self._last: tuple[float, int] | None = None
+        self._seen: deque[tuple[float, int]] = deque()  # when, and what was left
 
     def read(self, stats: Mapping[str, int | str], at: float) -> MoveProgress | None:
         """Return how far it is at `at` (monotonic seconds); None while there is no such job."""
@@ -53,13 +55,16 @@ class Gauge:
 
     def _rate(self, stats: Mapping[str, int | str], at: float, left: int) -> int | None:
         """Return bytes a second: as QEMU says, or as what is left tells while disks are copied."""
-        last, self._last = self._last, (at, left)
+        if self._seen and left > self._seen[-1][1]:
+            self._seen.clear()  # the disks have come to it, or the guest writes faster than it is read
+        self._seen.append((at, left))
+        while at - self._seen[0][0] > _WINDOW:
+            self._seen.popleft()
         said = _number(stats, "memory_bps") + _number(stats, "disk_bps")
         if said > 0:
             return said
-        if last is None or at <= last[0]:
-            return None
-        return max(0, int((last[1] - left) / (at - last[0])))
+        since, was = self._seen[0]
+        return int((was - left) / (at - since)) if at > since else None
 
 
 def _number(stats: Mapping[str, int | str], key: str) -> int:

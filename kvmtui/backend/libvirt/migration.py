@@ -186,7 +186,8 @@ def _told(session: Session, uuid: str, plan: MovePlan, fault: Fault, label: str)
         return Aborted("The move was cancelled.", unknown=not stays)
     if fault.code == _UNSAFE:
         return Conflict(
-            f"libvirt on {label} calls this move unsafe: {said}.", hint="Read why, and agree to it if you know better."
+            f"libvirt on {label} calls this move unsafe: {said.removeprefix('Unsafe migration: ')}.",
+            hint="Read why, and agree to it if you know better.",
         )
     if errors.is_lost(fault):
         # Our own connection answers: this is about the one from host to host.

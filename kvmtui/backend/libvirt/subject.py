@@ -32,8 +32,13 @@ class _Disk(NamedTuple):
 async def read_subject(lanes: Lanes, uuid: str) -> Subject:
     """Read what moving a VM depends on; a size or a stamp that does not come in time stays unknown."""
     subject = await lanes.detail(partial(_read, uuid=uuid), READ_SECONDS)
-    found = await look_up(lanes, (disk.source for disk in subject.disks if disk.source and disk.kind != "network"))
+    sources = [disk.source for disk in subject.disks if disk.source and disk.kind != "network"]
+    found = await look_up(lanes, (*sources, *(path for disk in subject.disks for path in disk.backing)))
     disks = tuple(_with_facts(disk, found) for disk in subject.disks)
+    bases = {path for disk in disks for path in disk.backing}
+    if not bases <= found.volumes.keys():
+        # The definition of a VM that is off does not tell of them.
+        found.volumes.update((await look_up(lanes, bases - found.volumes.keys())).volumes)
     unknown = [disk.target for disk in disks if disk.capacity is None and disk.source and not disk.readonly]
     sizes: dict[str, _Disk] = {}
     if unknown:
@@ -41,7 +46,12 @@ async def read_subject(lanes: Lanes, uuid: str) -> Subject:
             sizes = await lanes.detail(partial(_sizes, uuid=uuid, targets=unknown), BLOCK_SECONDS)
         except BackendError:
             sizes = {}  # the VM's monitor does not answer, or its storage does not
-    return replace(subject, disks=tuple(_with_size(disk, sizes.get(disk.target)) for disk in disks))
+    known = {path: volume.stamp for path in bases if (volume := found.volumes.get(path)) is not None}
+    return replace(
+        subject,
+        disks=tuple(_with_size(disk, sizes.get(disk.target)) for disk in disks),
+        stamps={path: stamp for path, stamp in known.items() if stamp is not None},
+    )
 
 
 def _with_facts(disk: MoveDisk, found: Sources) -> MoveDisk:
@@ -52,6 +62,7 @@ def _with_facts(disk: MoveDisk, found: Sources) -> MoveDisk:
         disk,
         capacity=volume.capacity,
         allocation=volume.allocation,
+        backing=disk.backing or ((volume.backing,) if volume.backing else ()),
         stamp=volume.stamp,
         origin=found.origins.get(disk.source, ""),
     )
@@ -67,7 +78,7 @@ def _with_size(disk: MoveDisk, size: _Disk | None) -> MoveDisk:
 def _read(session: Session, uuid: str) -> Subject:
     conn, domain = session.conn, session.domain(uuid)
     state, reason = states.of_state(*domain.state()[:2])
-    known = moving.read(_definition(domain))
+    known = moving.read(domain.XMLDesc(0))
     version = conn.getVersion()
     return Subject(
         uuid=uuid,
@@ -81,7 +92,7 @@ def _read(session: Session, uuid: str) -> Subject:
         machine=known.machine,
         accel=known.accel,
         emulator=known.emulator,
-        cpu_xml=known.cpu_xml,
+        cpu_xml=_cpu(domain) if state.is_active else known.cpu_xml,
         memory_max=known.memory_max,
         vcpus_max=known.vcpus_max,
         disks=known.disks,
@@ -100,15 +111,15 @@ def _read(session: Session, uuid: str) -> Subject:
     )
 
 
-def _definition(domain: api.Domain) -> str:
-    """Return the definition as it would be sent; as it is shown where that is not given out."""
-    if domain.isActive() == 1:
-        try:
-            return domain.XMLDesc(api.XML_MIGRATABLE)
-        except api.LibvirtError as error:
-            if errors.is_lost(api.fault(error)):
-                raise
-    return domain.XMLDesc(0)
+def _cpu(domain: api.Domain) -> str:
+    """Return the <cpu> element as it would be sent; as it is shown where that is not given out."""
+    try:
+        text = domain.XMLDesc(api.XML_MIGRATABLE)
+    except api.LibvirtError as error:
+        if errors.is_lost(api.fault(error)):
+            raise
+        text = domain.XMLDesc(0)
+    return moving.read(text).cpu_xml
 
 
 def _checkpoints(domain: api.Domain) -> int:

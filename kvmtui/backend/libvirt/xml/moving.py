@@ -52,6 +52,7 @@ class VolumeFacts(NamedTuple):
     capacity: int | None
     allocation: int | None
     stamp: int | None
+    backing: str = ""  # the path of what it builds upon
 
 
 def read(text: str) -> Movable:
@@ -107,6 +108,7 @@ def volume(text: str) -> VolumeFacts:
         capacity=size(capacity, "bytes") if capacity is not None else None,
         allocation=size(allocation, "bytes") if allocation is not None else None,
         stamp=_nanoseconds(text_of(root, "target/timestamps/ctime").strip()),
+        backing=text_of(root, "backingStore/path").strip(),
     )
 
 
