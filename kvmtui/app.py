@@ -14,6 +14,8 @@ from textual.app import App
 from textual.reactive import reactive
 
 from kvmtui import theme
+from kvmtui.commands import registry
+from kvmtui.commands.base import Target
 from kvmtui.core.inventory import Fleet, TaskPhase, VmRef
 from kvmtui.core.problems import fleet_problems
 from kvmtui.core.text import safe
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from kvmtui.backend.base import Backend
-    from kvmtui.commands.base import Command, Judgement, Target
+    from kvmtui.commands.base import Command, Judgement
     from kvmtui.consoles import Consoles, ConsoleSession
     from kvmtui.core.fields import Tone
     from kvmtui.core.inventory import TaskView
@@ -251,6 +253,16 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         if command.id == "vm.console" and len(targets) == 1 and not hidden and self._came_back(targets[0].ref):
             return
         self._asking.begin(command, tuple(targets), tuple(hidden))
+
+    def make_vm(self, host: str | None) -> None:
+        """Ask for a new VM, on that host if it can have one, else on the first that can."""
+        command = registry.by_id("vm.create")
+        if command is None:
+            return
+        targets = [Target.of_host(entry) for entry in self.fleet.hosts]
+        targets.sort(key=lambda target: (not self.judge(command, target).allowed, target.host != host))
+        if targets:
+            self.request(command, targets[:1])
 
     # -- consoles
 
@@ -573,8 +585,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def _took_alone(self, page: Page, event: events.Key, key: str) -> bool:
         """Handle a key that is part of no chord."""
-        if page.is_sorting:
-            page.take_sort(key)
+        if page.is_choosing:
+            page.take_letter(key)
         elif key in ("/", ":") and page.open_text(key):
             pass
         elif key == "escape":

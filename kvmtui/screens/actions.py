@@ -38,6 +38,7 @@ GO = (
     Action("go.quit", "Q", "Q", "quit", "Quit; asks while tasks run.", "app.leave"),
     Action("go.palette", "ctrl+p", "ctrl-p", "palette", "Every command by name, key or virsh word.", "app.palette"),
     Action("go.help", "question_mark", "?", "help", "This screen and its keys.", "app.help"),
+    Action("new.menu", "n", "n", "new", "Make something new: `n` `n` makes a VM.", "new_menu"),
     Action("go.command", "colon", ":", "command", "Run a command by name, e.g. `:start web-1`.", "command_line"),
     Action("view.repaint", "ctrl+l", "ctrl-l", "repaint", "Paint the whole screen anew.", "app.repaint"),
     Action(
@@ -136,7 +137,6 @@ RESERVED = {
     "e": "the hardware form",
     "E": "editing XML",
     "b": "snapshots and backups",
-    "n": "making a VM",
     "F": "saved views",
 }
 """Keys that a later version uses; pressing one says so, so that no habit forms."""

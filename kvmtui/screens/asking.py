@@ -85,7 +85,10 @@ class Asking:
         self, command: Command, targets: tuple[Target, ...], hidden: tuple[Target, ...], answers: Answers | None
     ) -> None:
         try:
-            await self._perform(command, targets, hidden, answers)
+            if command.interview is not None and targets:
+                await self._make(command, targets[0], answers or {})
+            else:
+                await self._perform(command, targets, hidden, answers)
         except KvmtuiError as error:
             self._tell(str(error))
         finally:
@@ -97,9 +100,6 @@ class Asking:
         several = len(targets) + len(hidden)
         if several > 1 and not command.many:
             raise Refused(f"{command.label} is for one at a time, and {several} are marked.", hint=". first: this row.")
-        if command.interview is not None:
-            await self._make(command, targets[0], answers or {})
-            return
         able, refused = self._judged(command, targets)
         able_hidden, refused_hidden = self._judged(command, hidden)
         refused = [*refused, *refused_hidden]

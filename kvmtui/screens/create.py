@@ -76,7 +76,7 @@ class Maker:
 
             return PreviewScreen(command.title, await asking.preview(answers))
 
-        live = Live(asking.asked, prepared.given, kept.append, look, "[XML and commands]")
+        live = Live(asking.asked, prepared.given, kept.append, look, "[XML and commands]", folds=True)
         form = Form(command.title, prepared.questions, review=asking.review, live=live)
         said = await self._show(form)
         if said is None:

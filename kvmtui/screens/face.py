@@ -101,6 +101,10 @@ class Face(Protocol):
         """Ask what the command asks, and run it."""
         ...
 
+    def make_vm(self, host: str | None) -> None:
+        """Ask for a new VM, on that host if it can have one."""
+        ...
+
     def lead(self, leader: str) -> None:
         """Do as if this leader key had been pressed."""
         ...

@@ -22,7 +22,7 @@ from kvmtui.widgets.menu import LeaderMenu, MenuEntry
 from kvmtui.widgets.table import ResourceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -63,7 +63,7 @@ class Page(Screen[None]):
         self._fixed_hidden: tuple[Target, ...] = ()
         self._fixed_noun = Noun.VM
         self._leader = ""
-        self._sorting: Mapping[str, str] = {}
+        self._take_letter: Callable[[str], None] | None = None
 
     def compose(self) -> ComposeResult:
         """Compose the frame around the body."""
@@ -218,7 +218,7 @@ class Page(Screen[None]):
         """Take the menu away, and what it was opened for."""
         self.menu.close()
         self._leader = ""
-        self._sorting = {}
+        self._take_letter = None
         self._fixed = self._fixed_hidden = ()
 
     def _open_menu(self, leader: str) -> None:
@@ -269,30 +269,45 @@ class Page(Screen[None]):
     @on(LeaderMenu.Picked)
     def _picked(self, event: LeaderMenu.Picked) -> None:
         event.stop()
-        if self._sorting:
-            self.take_sort(event.letter)
+        if self.is_choosing:
+            self.take_letter(event.letter)
         elif self._leader == ORDINARY:
             self.face.let_go()
             self._run_chord(ORDINARY, event.letter)
 
-    # -- the menu of sort letters
+    # -- menus of letters that change nothing by themselves
 
     @property
-    def is_sorting(self) -> bool:
-        """Whether the next key is a column's letter."""
-        return bool(self._sorting)
+    def is_choosing(self) -> bool:
+        """Whether the next key is a letter of a menu that `open_letters` showed."""
+        return self._take_letter is not None
+
+    def open_letters(self, title: str, entries: Sequence[MenuEntry], take: Callable[[str], None]) -> None:
+        """Show letters; `take` is told the one that is pressed next, any other key closes the menu."""
+        letters = {entry.letter for entry in entries if not entry.reason}
+        self._take_letter = lambda letter: take(letter) if letter in letters else None
+        self.menu.open(title, entries)
+
+    def take_letter(self, key: str) -> None:
+        """Do what a letter of the menu stands for."""
+        take = self._take_letter
+        self.close_menu()
+        if take is not None:
+            take(key)
 
     def open_sort_menu(self, letters: Mapping[str, str]) -> None:
-        """Show the letters of the columns; the next key is taken by `take_sort`."""
-        self._sorting = letters
-        self.menu.open("sort by", [MenuEntry(letter, name) for letter, name in letters.items()])
+        """Show the letters of the columns; the next key sorts by one."""
+        entries = [MenuEntry(letter, name) for letter, name in letters.items()]
+        self.open_letters("sort by", entries, lambda letter: self.sort_by(letters[letter]))
 
-    def take_sort(self, key: str) -> None:
-        """Sort by the column of that letter; any other key closes the menu."""
-        name = self._sorting.get(key)
-        self.close_menu()
-        if name is not None:
-            self.sort_by(name)
+    def action_new_menu(self) -> None:
+        """Show what can be made."""
+        self.open_letters("new", [MenuEntry("n", "VM")], lambda _letter: self.face.make_vm(self.host_here()))
+
+    def host_here(self) -> str | None:
+        """Return the host of what is selected."""
+        targets = self.targets()
+        return targets[0].host if targets else None
 
     def sort_by(self, name: str) -> None:
         """Order what is listed by a field."""

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from kvmtui.commands.base import Choice
 
 SHOWN = 6  # choices that are seen at once; the others scroll
-WIDEST = 36  # cells of a choice's label, where notes follow
 
 
 class Choices(Widget, can_focus=True):
-    """The answers to a question of kind flag, one or some: the arrows move, space chooses."""
+    """The answers to a question of kind flag, one or some: the arrows move, space chooses.
+
+    One that folds shows what is chosen in one line, and all choices while it has the focus.
+    """
 
     DEFAULT_CSS = """
-    Choices { height: auto; }
-    Choices:focus { background: $boost; }
+    Choices { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+    Choices:focus { background: $surface; }
     """
 
     class Changed(Message):
@@ -39,9 +41,11 @@ class Choices(Widget, can_focus=True):
             super().__init__()
             self.choices = choices
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, *, folds: bool = False) -> None:
         super().__init__(name=question.name)
         self._question = question
+        self._folds = folds and question.kind is FieldKind.ONE
+        self._unfolding = False  # the focus has just come: the click that brought it chooses nothing
         self._flag = False
         self._chosen: set[str] = set()
         self._at = self._top = 0
@@ -78,6 +82,7 @@ class Choices(Widget, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Move and choose; everything else is for the form."""
+        self._unfolding = False
         last = len(self._question.choices) - 1
         if event.key in {"up", "down"} and last >= 0:
             step = 1 if event.key == "down" else -1
@@ -97,12 +102,23 @@ class Choices(Widget, can_focus=True):
         if self._question.kind is FieldKind.ONE and choices and choices[self._at].value not in self._chosen:
             self._choose()
 
+    def on_focus(self) -> None:
+        """Show all choices."""
+        self._unfolding = self._folds
+        if self._folds:
+            self.refresh(layout=True)
+
     def on_blur(self) -> None:
         """Let the cursor stand on what is chosen."""
         self._rest()
+        if self._folds:
+            self.refresh(layout=True)
 
     def on_click(self, event: events.Click) -> None:
         """Choose the line under the mouse."""
+        if self._unfolding:
+            self._unfolding = False
+            return
         if self._question.choices:
             if event.y >= min(SHOWN, len(self._question.choices)):
                 return
@@ -139,24 +155,29 @@ class Choices(Widget, can_focus=True):
             )
         choices = self._question.choices
         if not choices:
-            return Text("  there is nothing to choose from", style="dim")
-        room = min(WIDEST, max(cell_width(safe(choice.label)) for choice in choices))
+            return Text("(there is nothing to choose from)", style="dim")
+        if self._folds and not self.has_focus:
+            return self._folded()
+        # Two thirds for the labels at most: what is said of each is read beside it.
+        room = min(max(12, self.size.width * 2 // 3), max(cell_width(safe(choice.label)) for choice in choices))
         lines = [self._line(at, choices[at], room) for at in range(len(choices))[self._top : self._top + SHOWN]]
         if len(choices) > SHOWN:
             last = min(len(choices), self._top + SHOWN)
             lines.append(Text(f"     {self._top + 1} to {last} of {len(choices)}", style="dim"))
         return Text("\n").join(lines)
 
+    def _folded(self) -> Text:
+        chosen = next((choice for choice in self._question.choices if choice.value in self._chosen), None)
+        if chosen is None:
+            return Text("(none chosen)", style="dim")
+        line = Text(safe(chosen.label))
+        return line.append(f"  {safe(chosen.note)}", style="dim") if chosen.note else line
+
     def _line(self, at: int, choice: Choice, room: int) -> Text:
         ends = "()" if self._question.kind is FieldKind.ONE else "[]"
         sign = "x" if choice.value in self._chosen else " "
         here = ">" if at == self._at and self.has_focus else " "
-        line = Text(
-            f"{here}{ends[0]}{sign}{ends[1]} ",
-            style="dim" if choice.blocked else "",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+        line = Text(f"{here}{ends[0]}{sign}{ends[1]} ", style="dim" if choice.blocked else "")
         said = choice.blocked or choice.note
         label = safe(choice.label)
         if said:
@@ -214,16 +235,18 @@ class FieldRow(Widget):
         height: auto;
         & > .label { width: 16; height: auto; color: $text-muted; padding-right: 1; }
         & > .side { width: 1fr; height: auto; }
-        & .fault { display: none; width: 100%; height: auto; color: $text-error; padding-left: 1; }
-        & Input { width: 100%; height: 1; border: none; padding: 0 1; background: $boost; }
+        & .fault { display: none; width: 100%; height: auto; color: $text-error; }
+        & Input { width: 100%; height: 1; border: none; background: $surface; }
         & Input:focus { border: none; }
     }
     """
 
-    def __init__(self, question: Question, given: Answer | None = None) -> None:
+    def __init__(self, question: Question, given: Answer | None = None, *, folds: bool = False) -> None:
         super().__init__()
         self.question = question
-        self.field: Input | Choices = _text_field(question) if question.kind is FieldKind.TEXT else Choices(question)
+        self.field: Input | Choices = (
+            _text_field(question) if question.kind is FieldKind.TEXT else Choices(question, folds=folds)
+        )
         self._initial = question.initial
         self._fault = Static(classes="fault", markup=False)
         self._said = ""

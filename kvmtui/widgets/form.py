@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.text import Text
@@ -41,6 +42,8 @@ class Live(NamedTuple):
     look: Callable[[Answers], Awaitable[Screen[None]]] | None = None
     """Makes the screen of a third knob, which shows what would be done in every detail."""
     look_label: str = "[Details]"
+    folds: bool = False
+    """Whether a choice of one is a single line until it has the focus."""
 
 
 class Form(ModalScreen[Answers | None]):
@@ -93,7 +96,7 @@ class Form(ModalScreen[Answers | None]):
 
     def compose(self) -> ComposeResult:
         """Compose the fields and the knobs."""
-        self._rows = {question.name: FieldRow(question, self._left.get(question.name)) for question in self._first}
+        self._rows = {question.name: self._row(question) for question in self._first}
         with Widget(id="form"):
             yield Static(Text(safe(self._heading, limit=1000)), id="title")
             with VerticalScroll(id="fields", can_focus=False):
@@ -160,7 +163,7 @@ class Form(ModalScreen[Answers | None]):
         if event.knob.id == "review":
             self._begin_review()
         elif event.knob.id == "look":
-            self.run_worker(self._look_closer(), group="review", exclusive=True)
+            self._begin("review", self._look_closer)
         elif self._reviewed is not None and self._ready_at is not None:
             if self._reviewed != self.answers:
                 self._begin_review()
@@ -185,7 +188,11 @@ class Form(ModalScreen[Answers | None]):
         row.check()
         if self._live is not None:
             self.workers.cancel_group(self, "review")
-            self.run_worker(self._renew(pause), group="revise", exclusive=True)
+            self._begin("revise", partial(self._renew, pause))
+
+    def _begin(self, group: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it beside the form, in place of what the group was doing."""
+        self.run_worker(work, group=group, exclusive=True)
 
     # -- asking anew
 
@@ -221,7 +228,7 @@ class Form(ModalScreen[Answers | None]):
         for name, question in wanted.items():
             row = self._rows.get(name)
             if row is None:
-                row = FieldRow(question, self._left.get(name))
+                row = self._row(question)
                 await fields.mount(row, **({"after": before} if before is not None else {"before": 0}))
                 row.check()
             else:
@@ -231,6 +238,10 @@ class Form(ModalScreen[Answers | None]):
         self._explain()
         self._fit()
 
+    def _row(self, question: Question) -> FieldRow:
+        folds = self._live is not None and self._live.folds
+        return FieldRow(question, self._left.get(question.name), folds=folds)
+
     def _same_kind(self, question: Question) -> bool:
         return self._rows[question.name].question.kind is question.kind
 
@@ -239,7 +250,7 @@ class Form(ModalScreen[Answers | None]):
     def _begin_review(self) -> None:
         """Show what would be done: at once where that needs no reading."""
         if self._live is not None:
-            self.run_worker(self._review_now(), group="review", exclusive=True)
+            self._begin("review", self._review_now)
             return
         answers = self._checked()
         if answers is None:
@@ -250,7 +261,7 @@ class Form(ModalScreen[Answers | None]):
             self._say([str(error)], wrong=True)
             return
         if isinstance(found, Awaitable):
-            self.run_worker(self._review_read(answers, found), group="review", exclusive=True)
+            self._begin("review", partial(self._review_read, answers, found))
         else:
             self._show_review(answers, found)
 
@@ -329,7 +340,11 @@ class Form(ModalScreen[Answers | None]):
         focused = self.focused
         row = next((row for row in self._rows.values() if row.field is focused), None)
         shown = row is not None and row.question.kind is not FieldKind.FLAG
-        self.query_one("#help", Static).update(Text(safe(row.question.help, limit=400)) if row and shown else "")
+        text = row.question.help if row is not None and shown else ""
+        said = self.query_one("#help", Static)
+        said.update(Text(safe(text, limit=400)))
+        said.display = bool(text)
+        self._fit()
 
     def _fit(self) -> None:
         self.call_after_refresh(self._fit_now)
