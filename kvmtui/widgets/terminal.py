@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len
-from rich.color import Color
-from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Region
 from textual.message import Message
-from textual.strip import Strip
 from textual.widget import Widget
 
-from kvmtui.core.text import cell_width
 from kvmtui.widgets.scrolling import scroll_lines
+from kvmtui.widgets.terminal_row import NOTHING, Mark, PaintedRow, places, strip_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
+    from textual.strip import Strip
     from textual.timer import Timer
 
     from kvmtui.emulator import Emulator
-    from kvmtui.emulator.looks import Colour, Look, Run
 
 LEAST = (80, 24)  # columns and rows that a guest has at least, however small the widget is
 SHORTEST = 1 / 30  # seconds between two paintings
@@ -34,30 +28,6 @@ BUDGET = 80_000  # bytes a second, about, that paintings may send
 PER_PIECE = 24  # bytes, about, that a piece in another look costs beside its text
 PER_ROW = 16  # bytes, about, that going to a row costs
 WHEEL_ROWS = 3
-
-
-class Mark(NamedTuple):
-    """Cells of a row that stand out."""
-
-    start: int
-    end: int
-    kind: str  # "cursor", "found" or "here"
-
-
-class PaintedRow(NamedTuple):
-    """What a row of the widget shows."""
-
-    runs: tuple[Run, ...]
-    marks: tuple[Mark, ...]
-    left: int  # the first column that is seen
-
-
-NOTHING = PaintedRow((), (), 0)
-MARK_STYLES = {
-    "cursor": Style(reverse=True),
-    "found": Style(underline=True, bold=True),
-    "here": Style(underline=True, bold=True, reverse=True),
-}
 
 
 class TerminalView(Widget):
@@ -69,7 +39,7 @@ class TerminalView(Widget):
     ALLOW_SELECT: ClassVar[bool] = False
 
     class Moved(Message):
-        """The scrollback was entered, left or moved in by the wheel."""
+        """Another part is seen: of the scrollback, or of a guest's screen that is larger than this."""
 
     def __init__(self, *, id: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -86,6 +56,7 @@ class TerminalView(Widget):
         self._found: int | None = None  # the number of the line that the search stands on
         self._due: Timer | None = None
         self._next = 0.0  # when it may be painted again
+        self._told = (0, 0)  # the first row and the lines above, as they were said last
         self.by_keys = False
         """Whether keys, not only the wheel, move in the scrollback."""
         self.paintings = 0
@@ -206,7 +177,6 @@ class TerminalView(Widget):
             first = emulator.pushed - emulator.history_length
             self._anchor = max(first, min(top, self._last_top()))
             self._paint()
-            self.post_message(self.Moved())
 
     # -- looking for a text
 
@@ -232,7 +202,7 @@ class TerminalView(Widget):
         else:
             start = self._found + step
         for number in range(start, first - 1 if step < 0 else end, step):
-            if _places(self._word, emulator.text(number - emulator.pushed)):
+            if places(self._word, emulator.text(number - emulator.pushed)):
                 self._found = number
                 top = self._number_at_top(emulator)
                 inside = top <= number < top + self.size.height
@@ -279,6 +249,9 @@ class TerminalView(Widget):
         ]
         self._rows = after
         self._send(before, after, by)
+        if (self._top, self.scrolled) != self._told:
+            self._told = (self._top, self.scrolled)
+            self.post_message(self.Moved())
 
     def _is_same(
         self, before: Sequence[PaintedRow], y: int, by: int, line: int, changed: frozenset[int] | None
@@ -326,7 +299,7 @@ class TerminalView(Widget):
         if self._word and self._anchor is not None:
             text = emulator.text(line)
             kind = "here" if line + emulator.pushed == self._found else "found"
-            marks += [Mark(start, end, kind) for start, end in _places(self._word, text)]
+            marks += [Mark(start, end, kind) for start, end in places(self._word, text)]
         runs = emulator.line(line)
         if self._anchor is None and line == self._cursor_line():
             x = min(emulator.cursor[0], emulator.columns - 1)
@@ -338,17 +311,8 @@ class TerminalView(Widget):
         strip = self._strips.get(y)
         if strip is None:
             row = self._rows[y] if y < len(self._rows) else NOTHING
-            strip = self._strips[y] = self._strip(row)
+            strip = self._strips[y] = strip_of(row, self.size.width, self.rich_style)
         return strip
-
-    def _strip(self, row: PaintedRow) -> Strip:
-        base, width = self.rich_style, self.size.width
-        strip = Strip(_segments(row.runs))
-        for mark in row.marks:
-            strip = _marked(strip, mark)
-        if row.left:
-            strip = strip.crop(row.left, row.left + width)
-        return strip.apply_style(base).adjust_cell_length(width, base)
 
     # -- the mouse
 
@@ -388,73 +352,3 @@ def _gains(before: Sequence[PaintedRow], after: Sequence[PaintedRow], by: int) -
     moved = sum(after[y] == before[y + by] for y in kept)
     stayed = sum(after[y] == before[y] for y in range(height))
     return moved > height // 2 and moved > stayed
-
-
-def _segments(runs: Iterable[Run]) -> list[Segment]:
-    segments = []
-    for text, look in runs:
-        shown = " " * cell_width(text) if look.hidden else text
-        wide = 0 if shown.isascii() else cell_width(shown) - cell_len(shown)
-        # Where Rich and the emulator measure a character differently, what follows keeps its column.
-        segments.append(Segment(shown + " " * max(0, wide), style_of(look)))
-    return segments
-
-
-def _marked(strip: Strip, mark: Mark) -> Strip:
-    """Return a row with some of its cells standing out; a wide character does so whole."""
-    length = strip.cell_length
-    if mark.end > length:
-        strip = strip.extend_cell_length(mark.end)
-        length = mark.end
-    end = mark.end
-    if mark.kind == "cursor" and mark.start + 2 <= length:
-        under = strip.crop(mark.start, mark.start + 2).text
-        end += bool(under) and cell_len(under[0]) == 2
-    style = MARK_STYLES[mark.kind]
-    inside = [
-        Segment(text, _turned(own, style) if mark.kind != "found" else (own or Style()) + style)
-        for text, own, _ in strip.crop(mark.start, end)
-    ]
-    return Strip.join([strip.crop(0, mark.start), Strip(inside), strip.crop(end, length)])
-
-
-def _turned(own: Style | None, style: Style) -> Style:
-    """Return a style with its colours the other way round than they are."""
-    own = own or Style()
-    return own + style + Style(reverse=not own.reverse)
-
-
-def _places(word: str, text: str) -> list[tuple[int, int]]:
-    """Return the cells where a word stands in a text; capitals count only when the word has some."""
-    if word == word.lower():
-        text = text.lower()
-    found = []
-    at = text.find(word)
-    while at >= 0 and word:
-        start = cell_width(text[:at])
-        found.append((start, start + cell_width(word)))
-        at = text.find(word, at + len(word))
-    return found
-
-
-@lru_cache(maxsize=2048)
-def style_of(look: Look) -> Style:
-    """Return the Rich style of a look: the first sixteen colours are the terminal's own."""
-    fg, bg, *_ = look
-    return Style(
-        color=_colour(fg),
-        bgcolor=_colour(bg),
-        bold=look.bold or None,
-        dim=look.dim or None,
-        italic=look.italic or None,
-        underline=look.underline or None,
-        blink=look.blink or None,
-        reverse=look.reverse or None,
-        strike=look.strike or None,
-    )
-
-
-def _colour(colour: Colour) -> Color | None:
-    if colour is None:
-        return None
-    return Color.from_ansi(colour) if isinstance(colour, int) else Color.from_rgb(*colour)
