@@ -272,7 +272,14 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         if self._consoles is None:
             from kvmtui.consoles import Consoles
 
-            self._consoles = Consoles(self.engine.backend, lambda: self.engine.fleet, self.engine.watch)
+            engine = self.engine
+            self._consoles = Consoles(
+                engine.backend,
+                lambda: engine.fleet,
+                engine.watch,
+                wall=engine.clock.now,
+                oversee=engine.oversee,
+            )
         return self._consoles
 
     @property

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
 from kvmtui.consoles.session import ConsoleSession, Phase
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from kvmtui.backend.base import Backend
@@ -58,7 +58,8 @@ class Consoles:
             return known
         if self._leave is None:
             self._leave = self._watch(self._notice)
-        ghost = max(0.0, self._closed.pop(ref.uuid, float("-inf")) + _GHOST - time.monotonic())
+        now = asyncio.get_running_loop().time()
+        ghost = max(0.0, self._closed.pop(ref.uuid, float("-inf")) + _GHOST - now)
         session = ConsoleSession(ref, name, self, force=force, ghost=ghost)
         if self._oversee is not None:
             self._oversee(session.task)
@@ -69,7 +70,7 @@ class Consoles:
         """Let go of a session at once."""
         if session in self._sessions:
             self._sessions = tuple(one for one in self._sessions if one is not session)
-            self._closed[session.ref.uuid] = time.monotonic()
+            self._closed[session.ref.uuid] = asyncio.get_running_loop().time()
         session.close()
         if not self._sessions and self._leave is not None:
             self._leave()

@@ -24,6 +24,7 @@ OWN_GHOST = 20.0  # seconds in which a host may still take a session of ours tha
 _BRIEF = 2.0  # seconds: a line that lives no longer was hardly open
 _STEP = 0.004  # seconds that the emulator may hold the loop
 _SLICES = (256, 16_384)  # bytes fed at once
+_CAUGHT_UP = 16_384  # bytes: a shorter piece was all that there was
 _TURNS = 4  # of the loop between two steps: a key takes several to come through
 _PUT_BACK = b"\x18\x1b[?1049l\x1b[!p"  # end a sequence, leave the second screen, ordinary modes
 
@@ -87,7 +88,9 @@ class ConsoleSession:
         self._twins = whereabouts.twins(around.fleet(), ref)
         self._seen = self._find()
         self._past: _Past | None = None
-        self._ghost_until = time.monotonic() + ghost
+        self._loop = asyncio.get_running_loop()
+        self._ghost_until = self._loop.time() + ghost
+        self._skipped = 0
         self._slice = 2048
         self.task = asyncio.create_task(self._live(), name=f"console of {safe(name)}")
 
@@ -146,7 +149,7 @@ class ConsoleSession:
         brief = 0
         while True:
             line = await self._open()
-            self._line, began = line, time.monotonic()
+            self._line, began = line, self._loop.time()
             try:
                 end = await self._listen(line)
             finally:
@@ -154,9 +157,9 @@ class ConsoleSession:
                 line.close()
             self._past = _Past(self.ref, end)
             if end is _End.LOST:
-                self._ghost_until = time.monotonic() + OWN_GHOST
+                self._ghost_until = self._loop.time() + OWN_GHOST
             # One that ends as soon as it is open, again and again, must not be opened in a busy loop.
-            brief = brief + 1 if time.monotonic() - began < _BRIEF else 0
+            brief = brief + 1 if self._loop.time() - began < _BRIEF else 0
             if brief > 1:
                 self._stirred.clear()
                 await self._rest(min(MOST_PAUSE, FIRST_PAUSE * 2**brief))
@@ -175,7 +178,7 @@ class ConsoleSession:
             try:
                 return await self._open_somewhere(self._seen.refs)
             except InUse:
-                if time.monotonic() >= self._ghost_until:
+                if self._loop.time() >= self._ghost_until:
                     self._enter(Phase.TAKEN, self._who_has_it())
                     await self._stirred.wait()
                     pause = FIRST_PAUSE
@@ -231,6 +234,7 @@ class ConsoleSession:
 
     async def _listen(self, line: ConsoleLine) -> _End:
         """Feed what comes until it ends."""
+        self._skipped = 0
         while True:
             try:
                 data = await line.read()
@@ -239,6 +243,11 @@ class ConsoleSession:
             if not data:
                 return _End.HUNG_UP
             await self._feed(line, data)
+            if line.skipped > self._skipped and len(data) < _CAUGHT_UP:
+                missing = units.size(line.skipped - self._skipped)
+                self._skipped = line.skipped
+                self.emulator.note(f"{missing} came faster than it could be shown, and is missing")
+                self._tell()
 
     async def _feed(self, line: ConsoleLine, data: bytes) -> None:
         """Feed in slices, so that no step holds the loop for long."""
