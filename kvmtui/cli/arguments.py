@@ -36,7 +36,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace | None:
     if "--version" in words:
         sys.stdout.write(f"kvmtui {__version__}\n")
         return None
-    parser = _parser(with_verbs="vm" in words)
+    parser = _parser(frozenset(words))
     try:
         given = parser.parse_args([_plain_demo(words, at) or _shielded(words, at) for at in range(len(words))])
     except SystemExit:  # --help has written its text
@@ -67,8 +67,8 @@ def _shielded(words: Sequence[str], at: int) -> str:
     return f"{_SHIELD}{words[at]}" if found[1].lower() in names else words[at]
 
 
-def _parser(*, with_verbs: bool) -> _Parser:
-    """Return what reads the command line; `with_verbs` tells whether what may follow `vm` is needed."""
+def _parser(words: frozenset[str]) -> _Parser:
+    """Return what reads the command line; what may follow a noun is read only where the noun is among the words."""
     parser = _Parser(
         prog="kvmtui",
         description="Run KVM hosts and their virtual machines from the terminal. Without a verb it opens the screen.",
@@ -87,8 +87,14 @@ def _parser(*, with_verbs: bool) -> _Parser:
     nouns = parser.add_subparsers(dest="noun", metavar="VERB", parser_class=_Parser)
     _add_lists(nouns)
     vm = nouns.add_parser("vm", help="show or change VMs", description="Show or change VMs.", allow_abbrev=False)
-    if with_verbs:
+    if "vm" in words:
         _add_verbs(vm)
+    volume = nouns.add_parser(
+        "volume", help="bring files into pools", description="Bring files into pools.", allow_abbrev=False
+    )
+    if "volume" in words:
+        verbs = volume.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+        _add_making(verbs, "volume.upload", lead="file")
     return parser
 
 
@@ -133,6 +139,30 @@ def _add_verbs(vm: argparse.ArgumentParser) -> None:
     for command in of_noun(Noun.VM):
         if command.headless:
             _add_verb(verbs, command)
+    _add_making(verbs, "vm.create", lead="name")
+
+
+def _add_making(verbs: argparse._SubParsersAction[_Parser], id_: str, *, lead: str) -> None:
+    """Add a verb that makes something; the question `lead` is answered by a word of its own, or by its option."""
+    from kvmtui.commands.registry import by_id  # noqa: PLC0415 - kept off the way to the screen and to `--version`
+
+    command = by_id(id_)
+    if command is None:
+        return
+    parser = verbs.add_parser(
+        command.verb,
+        help=command.help.partition(";")[0].rstrip("."),
+        description=command.help,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=command, lead=lead)
+    _add_common(parser, connect="connect_after", first=False)
+    parser.add_argument("lead_word", nargs="?", metavar=lead.upper(), help=f"the {lead}, as --{lead}")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--yes", action="store_true", help="do it without being asked")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    for question in command.questions:
+        _add_question(parser, question)
 
 
 def _add_targets(parser: argparse.ArgumentParser) -> None:
@@ -160,9 +190,12 @@ def _add_question(parser: argparse.ArgumentParser, question: Question) -> None:
     """Make an option of a question; what is not given stays out of the namespace."""
     flag, text = f"--{question.name}", question.help.replace("%", "%%")
     dest = f"answer_{question.name}"
-    if question.kind is FieldKind.FLAG:
+    if question.kind is FieldKind.FLAG and question.initial is True:
+        both = argparse.BooleanOptionalAction
+        parser.add_argument(flag, dest=dest, action=both, default=argparse.SUPPRESS, help=text)
+    elif question.kind is FieldKind.FLAG:
         parser.add_argument(flag, dest=dest, action="store_true", default=argparse.SUPPRESS, help=text)
-    elif question.kind is FieldKind.ONE:
+    elif question.kind is FieldKind.ONE and question.choices:
         choices = [choice.value for choice in question.choices] or None  # None: a host says them
         name = None if choices else question.name.upper()
         parser.add_argument(flag, dest=dest, choices=choices, metavar=name, default=argparse.SUPPRESS, help=text)

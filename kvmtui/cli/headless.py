@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.cli.act import act, check
 from kvmtui.cli.listing import listing
+from kvmtui.cli.making import check_making, make
 from kvmtui.cli.output import Exit
 from kvmtui.commands.naming import find_all
 from kvmtui.core.errors import Unreachable
@@ -62,6 +63,8 @@ def _check(given: Namespace, output: Output) -> None:
         listing(given, VM_FIELDS, json=output.json)
     elif given.noun == "hosts":
         listing(given, HOST_FIELDS, json=output.json)
+    elif hasattr(given, "lead"):
+        check_making(given)
     elif given.verb != "show":
         check(given)
 
@@ -86,6 +89,8 @@ async def _verb(given: Namespace, engine: Engine, output: Output, deaf: tuple[Ho
         return await _list_hosts(given, engine, output, deaf)
     if given.verb == "show":
         return await _show(given, engine, output, deaf)
+    if hasattr(given, "lead"):
+        return await make(given, engine, output)
     return await act(given, engine, output)
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
+MOST_NAMED = 12  # choices that a sentence about a wrong one names
+
+
 class Noun(Enum):
     """What a command acts on."""
 
@@ -111,7 +114,8 @@ class Question:
         given = (answer,) if isinstance(answer, str) else answer if isinstance(answer, tuple) else ()
         for value in given if values else ():
             if value not in values:
-                return f"{self.label} has no choice {value}: there is {', '.join(values)}."
+                more = f" and {len(values) - MOST_NAMED} more" if len(values) > MOST_NAMED else ""
+                return f"{self.label} has no choice {value}: there is {', '.join(list(values)[:MOST_NAMED])}{more}."
             if values[value].blocked:
                 return f"{value} cannot be chosen: {values[value].blocked}."
         return ""
@@ -224,6 +228,7 @@ class Preview(NamedTuple):
     lines: tuple[str, ...]  # sentences for the review: what is made, and what to know
     commands: tuple[str, ...]  # the shell lines that do the same, in order
     document: str = ""  # the definition that would be stored
+    warnings: tuple[str, ...] = ()  # of the lines, those that without a person need to be agreed to
 
 
 class Interview(Protocol):

@@ -71,7 +71,7 @@ class Making:
             seed = plan.spec.seed
             texts = (("user-data", user_data(seed)), ("meta-data", meta_data(seed, _instance(plan))))
             commands[:0] = [f"cat >{name} <<'END'\n{text}END" for name, text in texts]
-        return Preview(lines, tuple(commands), document)
+        return Preview(lines, tuple(commands), document, warnings(view, plan))
 
     async def _view(self, scene: Scene, entry: HostEntry, answers: Answers) -> View:
         stock = self._stocks.get(entry.name)

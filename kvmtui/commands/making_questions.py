@@ -164,32 +164,44 @@ TITLE = Question(
 )
 DEVICES = Question("devices", "devices", FieldKind.TEXT, "A file of this machine: XML of further devices.", option=True)
 
-QUESTIONS = (
-    NAME,
-    HOST,
-    VCPUS,
-    MEMORY,
-    ACCEL,
-    BOOT,
-    ISO,
-    KERNEL,
-    INITRD,
-    ARGUMENTS,
-    DISK,
-    IMAGE,
-    FILE_HERE,
-    VOLUME,
-    POOL,
-    SIZE,
-    NETWORK_CARD,
-    SEED,
-    USER,
-    KEYS,
-    HOSTNAME,
-    START,
-    FORMAT,
-    TITLE,
-    DEVICES,
+
+def _anyhow(question: Question) -> Question:
+    """Return a question as it stands when it is not asked: nothing is an answer then."""
+    check = question.check
+    if question is NAME:
+        return question
+    return replace(question, required=False, check=check and (lambda text: check(text) if text else ""))
+
+
+QUESTIONS = tuple(
+    _anyhow(question)
+    for question in (
+        NAME,
+        HOST,
+        VCPUS,
+        MEMORY,
+        ACCEL,
+        BOOT,
+        ISO,
+        KERNEL,
+        INITRD,
+        ARGUMENTS,
+        DISK,
+        IMAGE,
+        FILE_HERE,
+        VOLUME,
+        POOL,
+        SIZE,
+        NETWORK_CARD,
+        SEED,
+        USER,
+        KEYS,
+        HOSTNAME,
+        START,
+        FORMAT,
+        TITLE,
+        DEVICES,
+    )
 )
 """All that can be asked, in the order of the form."""
 
