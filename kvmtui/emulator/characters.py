@@ -47,6 +47,7 @@ is_narrow = re.compile(f"[{NARROW}]*+").fullmatch
 _pieces_of = re.compile(f"([{NARROW}]++)|([{WIDE}]++)|(?s:.)").finditer
 
 _JAMO = range(0x1160, 0x1200)  # vowels and finals, drawn into the syllable before them
+_IDEOGRAPHS = range(0x20000, 0x3FFFE)
 _SKIN = range(0x1F3FB, 0x1F400)  # would change the face before it in some terminals and stand alone in others
 
 
@@ -75,8 +76,9 @@ def shapes_of(text: str) -> Iterator[Shape]:
 
 
 def _substitute(character: str) -> Shape:
-    wide = unicodedata.east_asian_width(character) in ("W", "F")
     category = unicodedata.category(character)
+    # What is not assigned has no width in the database, but the planes of ideographs are wide all the same.
+    wide = ord(character) in _IDEOGRAPHS if category == "Cn" else unicodedata.east_asian_width(character) in ("W", "F")
     if category == "Zs" or character in "\u115f\u2800\u3164\uffa0":  # blanks, also those that are called letters
         return _TWO_BLANKS if wide else Shape(Kind.NARROW, " ")
     if character == "\u00ad":

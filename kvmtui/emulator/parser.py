@@ -25,6 +25,7 @@ _TOKEN = re.compile(
 ).match
 _MARKS = frozenset("<=>?")
 _STRING_END = re.compile(r"[\x18\x1a\x1b]").search
+_IGNORED = re.compile(r"[ -?\x7f]*+").match
 _OSC_END = re.compile(r"[\x07\x18\x1a\x1b]").search
 _FEW_LINES = 4  # are not worth a step of their own
 
@@ -134,6 +135,10 @@ class Parser:
         state = self._state
         if state in (State.STRING, State.OSC):
             return self._skip_string(text, position)
+        if state is State.IGNORED and (skipped := _IGNORED(text, position)):
+            position = skipped.end()
+            if position == len(text):
+                return position
         character = text[position]
         if state is State.OSC_START:
             return self._start_osc(character, position)

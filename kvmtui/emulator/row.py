@@ -156,9 +156,13 @@ class Row:
 
     def kept(self) -> Line:
         """Return it as a line to be kept, with what a narrower screen hides."""
-        if self._tail is not None:
-            self.resize(len(self.chars) + len(self._tail.chars))
-        return self.text if self.looks is None else self.runs()
+        if self._tail is None:
+            return self.text if self.looks is None else self.runs()
+        columns = len(self.chars)
+        self.resize(columns + len(self._tail.chars))
+        line = self.text if self.looks is None else self.runs()
+        self.resize(columns)
+        return line
 
 
 def row_of(line: Line, columns: int) -> Row:
