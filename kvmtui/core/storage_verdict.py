@@ -111,7 +111,13 @@ def _by_stamp(disk: MoveDisk, there: int | None, later: MoveDisk | None) -> Same
 
 def _is_looked_at(case: Case, disk: MoveDisk) -> bool:
     """Tell whether the target has a pool in which the source would have shown itself."""
-    return _folder(disk) in case.room.pools and not case.room.unread
+    return _pool(case, _folder(disk)) is not None
+
+
+def _pool(case: Case, folder: str) -> tuple[str, int] | None:
+    """Return the target's pool with that folder, and the bytes available; None when there is none that answers."""
+    pool = case.room.pools.get(folder)
+    return pool if pool is not None and pool[0] not in case.room.unread else None
 
 
 def _folder(disk: MoveDisk) -> str:
@@ -154,7 +160,7 @@ def _is_copied(
 
 def _can_be_copied(case: Case, disk: MoveDisk) -> bool:
     """Tell whether libvirt makes the target of a copy itself."""
-    return case.is_live and disk.kind in {"file", "volume"} and not disk.shareable and _folder(disk) in case.room.pools
+    return case.is_live and disk.kind in {"file", "volume"} and not disk.shareable and _is_looked_at(case, disk)
 
 
 def _against_copying(case: Case, disk: MoveDisk, sameness: Sameness) -> Obstacle | None:
@@ -226,7 +232,7 @@ def _chain(case: Case, disk: MoveDisk, found: StorageVerdict) -> None:
             continue
         what, target = f"{safe(path)}, which {safe(disk.target)} builds upon,", case.target
         there, here = case.room.paths.get(path), case.subject.stamps.get(path)
-        if there is None and path.rpartition("/")[0] in case.room.pools and not case.room.unread:
+        if there is None and _pool(case, path.rpartition("/")[0]) is not None:
             found.obstacles.append(Obstacle(f"{what} is not on {target}.", "It must be on both hosts."))
         elif there is None:
             found.cautions.append(f"Whether {target} has {what} could not be seen.")
@@ -266,7 +272,7 @@ def _weigh(case: Case, copied: list[MoveDisk], found: StorageVerdict) -> None:
     if not copied:
         return
     for folder in dict.fromkeys(_folder(disk) for disk in copied):
-        pool, free = case.room.pools[folder]
+        pool, free = _pool(case, folder) or ("", 0)
         need = sum(disk.capacity or disk.allocation or 0 for disk in copied if _folder(disk) == folder)
         if free < need:
             found.obstacles.append(

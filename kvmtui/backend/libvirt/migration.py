@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kvmtui.backend.libvirt import api, errors, uri
 from kvmtui.backend.libvirt.gauge import MIGRATION_OUT, Gauge
 from kvmtui.backend.libvirt.room import read_room
-from kvmtui.backend.libvirt.sources import delete
+from kvmtui.backend.libvirt.sources import SourceFinder
 from kvmtui.backend.libvirt.subject import read_subject
 from kvmtui.backend.libvirt.uri import Transport
 from kvmtui.core.errors import Aborted, BackendError, ConfigError, Conflict
@@ -43,15 +43,16 @@ class LibvirtMigration:
         self._lanes = lanes
         self._address = address
         self._changed = changed
+        self._finder = SourceFinder(lanes)
         self._moving: set[str] = set()
 
     async def subject(self, uuid: str) -> Subject:
         """Read what moving this VM depends on."""
-        return await read_subject(self._lanes(), uuid)
+        return await read_subject(self._lanes(), self._finder, uuid)
 
     async def room(self, subject: Subject) -> Room:
         """Read what this host has for a VM of another host; what does not answer in time is told as unknown."""
-        return await read_room(self._lanes(), subject)
+        return await read_room(self._lanes(), self._finder, subject)
 
     def address_for(self, source_uri: str) -> str:
         """Return the address at which the libvirt of a host of `source_uri` would reach this one; "" if not known.
@@ -123,7 +124,7 @@ class LibvirtMigration:
             for disk in subject.disks
             if disk.target in copied and not disk.readonly and disk.source not in room.paths
         ]
-        gone = [source for source in left if await delete(lanes, source)]
+        gone = [source for source in left if await self._finder.delete(source)]
         return tuple(gone)
 
     async def _watch(self, lanes: Lanes, uuid: str, progress: Callable[[MoveProgress], None]) -> None:

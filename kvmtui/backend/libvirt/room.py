@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kvmtui.backend.libvirt import api, errors, states
-from kvmtui.backend.libvirt.sources import look_up
 from kvmtui.backend.libvirt.xml import moving
 from kvmtui.core.errors import BackendError, Unreachable
 from kvmtui.core.migration import Copy, CpuFit, Room
@@ -15,11 +15,11 @@ from kvmtui.core.migration import Copy, CpuFit, Room
 if TYPE_CHECKING:
     from kvmtui.backend.libvirt.lane import Session, Work
     from kvmtui.backend.libvirt.lanes import Lanes
+    from kvmtui.backend.libvirt.sources import SourceFinder
     from kvmtui.core.inventory import VmState
     from kvmtui.core.migration import Subject
 
-READ_SECONDS = 10.0
-PROBE_SECONDS = 15.0  # the first question after an update of QEMU has libvirt look at it anew
+READ_SECONDS = 8.0
 
 CPU_INCOMPATIBLE = 91
 _FITS = {0: CpuFit.INCOMPATIBLE, 1: CpuFit.IDENTICAL, 2: CpuFit.SUPERSET}
@@ -57,18 +57,21 @@ class _Host(NamedTuple):
     version: tuple[int, int, int]
 
 
-async def read_room(lanes: Lanes, subject: Subject) -> Room:
+class _Facts(NamedTuple):
+    names: _Names
+    host: _Host
+    networks: dict[str, bool]
+    bridges: frozenset[str] | None
+    machine: _Machine
+    cpu: _Fit
+
+
+async def read_room(lanes: Lanes, finder: SourceFinder, subject: Subject) -> Room:
     """Read what this host has for `subject`; who is here already must be known, the rest may stay unknown."""
-    names = await lanes.detail(partial(_names, subject=subject), READ_SECONDS)
-    host = await _or(lanes, _host, _Host(None, 0, (0, 0, 0)))
-    networks = await lanes.detail(_networks, READ_SECONDS)
-    bridges = await _or(lanes, _bridges, None) if subject.bridges else frozenset[str]()
-    machine = await _or(lanes, partial(_machine, subject=subject), _Machine(), PROBE_SECONDS)
-    unasked = _Fit(CpuFit.UNKNOWN, "the host did not say")
-    cpu = await _or(lanes, partial(_cpu, subject=subject), unasked, PROBE_SECONDS)
-    wanted = [disk.source for disk in subject.disks if disk.source and disk.kind != "network"]
+    wanted = [disk.source for disk in subject.disks if disk.kind != "network"]
     wanted += [path for disk in subject.disks for path in disk.backing if path.startswith("/")]
-    found = await look_up(lanes, wanted)
+    facts, found = await asyncio.gather(_read(lanes, subject), finder.look_up(wanted))
+    names, host, machine, cpu = facts.names, facts.host, facts.machine, facts.cpu
     return Room(
         host_uuid=lanes.host_uuid,
         hostname=names.hostname,
@@ -81,8 +84,8 @@ async def read_room(lanes: Lanes, subject: Subject) -> Room:
         accel=machine.accel,
         memory_free=host.memory_free,
         cpus=host.cpus,
-        networks=networks,
-        bridges=bridges,
+        networks=facts.networks,
+        bridges=facts.bridges,
         paths={
             source: Copy(volume.capacity, volume.stamp, found.origins.get(source, ""))
             for source, volume in found.volumes.items()
@@ -94,10 +97,22 @@ async def read_room(lanes: Lanes, subject: Subject) -> Room:
     )
 
 
-async def _or(lanes: Lanes, work: Work[T], unknown: T, seconds: float = READ_SECONDS) -> T:
+async def _read(lanes: Lanes, subject: Subject) -> _Facts:
+    unasked = _Fit(CpuFit.UNKNOWN, "the host did not say")
+    return _Facts(
+        names=await lanes.detail(partial(_names, subject=subject), READ_SECONDS),
+        host=await _or(lanes, _host, _Host(None, 0, (0, 0, 0))),
+        networks=await lanes.detail(_networks, READ_SECONDS),
+        bridges=await _or(lanes, _bridges, None) if subject.bridges else frozenset(),
+        machine=await _or(lanes, partial(_machine, subject=subject), _Machine()),
+        cpu=await _or(lanes, partial(_cpu, subject=subject), unasked),
+    )
+
+
+async def _or(lanes: Lanes, work: Work[T], unknown: T) -> T:
     """Return what the host says; `unknown` when it cannot, may not or does not in time. A loss is still an error."""
     try:
-        return await lanes.detail(work, seconds)
+        return await lanes.detail(work, READ_SECONDS)
     except Unreachable:
         raise
     except BackendError:

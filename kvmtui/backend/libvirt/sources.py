@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ from kvmtui.backend.libvirt.xml.moving import VolumeFacts
 from kvmtui.core.errors import BackendError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kvmtui.backend.libvirt.lane import Session
     from kvmtui.backend.libvirt.lanes import Lanes
 
-POOL_SECONDS = 5.0
-LOOK_SECONDS = 15.0  # reading a pool anew takes as long as it has volumes
+POOL_SECONDS = 3.0
+LOOK_SECONDS = 6.0  # reading a pool anew takes as long as it has volumes
+ALL_SECONDS = 8.0  # for all pools together: somebody waits for it
+SHUN_SECONDS = 300.0  # each call into dead storage costs the host a worker, and it has few
 DELETE_SECONDS = 60.0
 
 
@@ -47,44 +50,70 @@ class Sources:
     unread: tuple[str, ...] = ()
 
 
-async def look_up(lanes: Lanes, wanted: Iterable[str]) -> Sources:
-    """Look for sources ("/folder/file", "pool/volume") in the active pools; a pool that hangs is named as unread."""
-    sources = tuple(dict.fromkeys(wanted))
-    found = Sources()
-    try:
-        names = await lanes.detail(_names, POOL_SECONDS)
-    except TimedOut:
-        found.unread = ("all pools",)
+class SourceFinder:
+    """Looks sources up on one host; a pool that hung is left alone for a while."""
+
+    def __init__(self, lanes: Callable[[], Lanes]) -> None:
+        self._lanes = lanes
+        self._shunned: dict[str, float] = {}  # pool -> until when
+
+    async def look_up(self, wanted: Iterable[str]) -> Sources:
+        """Look for sources ("/folder/file", "pool/volume") in the active pools.
+
+        A pool that does not answer, or is not reached in time, is named as unread; raises Unreachable alone.
+        """
+        sources = tuple(dict.fromkeys(source for source in wanted if source))
+        found = Sources()
+        if not sources:
+            return found
+        lanes = self._lanes()
+        until = time.monotonic() + ALL_SECONDS
+        try:
+            names = await lanes.detail(_names, POOL_SECONDS)
+        except Unreachable:
+            raise
+        except BackendError:
+            found.unread = ("all of them",)
+            return found
+        for name in names:
+            left = until - time.monotonic()
+            if left <= 0 or self._shunned.get(name, 0.0) > time.monotonic():
+                found.unread = (*found.unread, name)
+            else:
+                await self._look_into(lanes, name, sources, found, left)
         return found
-    for name in names:
-        await _look_into(lanes, name, sources, found)
-    return found
 
+    async def delete(self, source: str) -> bool:
+        """Delete the volume with this source, as its pool sees it when read anew; False when there is none."""
+        lanes = self._lanes()
+        for name in await lanes.detail(_names, POOL_SECONDS):
+            if self._shunned.get(name, 0.0) > time.monotonic():
+                continue
+            pool = await lanes.detail(partial(_pool, name=name), POOL_SECONDS)
+            volume = pool.holds(source)
+            if volume:
+                work = partial(_delete, name=name, volume=volume)
+                return await lanes.detail(work, DELETE_SECONDS, change=True)
+        return False
 
-async def _look_into(lanes: Lanes, name: str, sources: tuple[str, ...], found: Sources) -> None:
-    try:
-        pool = await lanes.detail(partial(_pool, name=name), POOL_SECONDS)
-        found.pools[pool.path or name] = found.pools[name] = pool
-        here = {source: volume for source in sources if (volume := pool.holds(source))}
-        if here:
-            volumes = await lanes.detail(partial(_volumes, name=name, wanted=here), LOOK_SECONDS)
-            found.volumes.update(volumes)
-            found.origins.update(dict.fromkeys(volumes, pool.origin))
-    except Unreachable:
-        raise
-    except BackendError:  # it hangs, has ended meanwhile, or cannot be read: what it holds is not known
-        found.unread = (*found.unread, name)
-
-
-async def delete(lanes: Lanes, source: str) -> bool:
-    """Delete the volume with this source, as its pool sees it after it has been read anew; False when there is none."""
-    for name in await lanes.detail(_names, POOL_SECONDS):
-        pool = await lanes.detail(partial(_pool, name=name), POOL_SECONDS)
-        volume = pool.holds(source)
-        if volume:
-            work = partial(_delete, name=name, volume=volume)
-            return await lanes.detail(work, DELETE_SECONDS, change=True)
-    return False
+    async def _look_into(
+        self, lanes: Lanes, name: str, sources: tuple[str, ...], found: Sources, seconds: float
+    ) -> None:
+        try:
+            pool = await lanes.detail(partial(_pool, name=name), min(POOL_SECONDS, seconds))
+            found.pools[pool.path or name] = found.pools[name] = pool
+            here = {source: volume for source in sources if (volume := pool.holds(source))}
+            if here:
+                work = partial(_volumes, name=name, wanted=here)
+                volumes = await lanes.detail(work, min(LOOK_SECONDS, seconds))
+                found.volumes.update(volumes)
+                found.origins.update(dict.fromkeys(volumes, pool.origin))
+        except Unreachable:
+            raise
+        except BackendError as error:  # it hangs, has ended meanwhile, or cannot be read: what it holds is not known
+            found.unread = (*found.unread, name)
+            if isinstance(error, TimedOut) and seconds > LOOK_SECONDS:
+                self._shunned[name] = time.monotonic() + SHUN_SECONDS
 
 
 # What follows runs on a lane's thread.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.backend.libvirt import api, errors, states
 from kvmtui.backend.libvirt.control import is_stuck
-from kvmtui.backend.libvirt.sources import look_up
 from kvmtui.backend.libvirt.xml import moving
 from kvmtui.core.errors import BackendError
 from kvmtui.core.migration import MoveDisk, Subject
@@ -16,7 +15,7 @@ from kvmtui.core.migration import MoveDisk, Subject
 if TYPE_CHECKING:
     from kvmtui.backend.libvirt.lane import Session
     from kvmtui.backend.libvirt.lanes import Lanes
-    from kvmtui.backend.libvirt.sources import Sources
+    from kvmtui.backend.libvirt.sources import SourceFinder, Sources
 
 READ_SECONDS = 10.0
 BLOCK_SECONDS = 5.0
@@ -29,16 +28,16 @@ class _Disk(NamedTuple):
     allocation: int
 
 
-async def read_subject(lanes: Lanes, uuid: str) -> Subject:
+async def read_subject(lanes: Lanes, finder: SourceFinder, uuid: str) -> Subject:
     """Read what moving a VM depends on; a size or a stamp that does not come in time stays unknown."""
     subject = await lanes.detail(partial(_read, uuid=uuid), READ_SECONDS)
     sources = [disk.source for disk in subject.disks if disk.source and disk.kind != "network"]
-    found = await look_up(lanes, (*sources, *(path for disk in subject.disks for path in disk.backing)))
+    found = await finder.look_up((*sources, *(path for disk in subject.disks for path in disk.backing)))
     disks = tuple(_with_facts(disk, found) for disk in subject.disks)
     bases = {path for disk in disks for path in disk.backing}
     if not bases <= found.volumes.keys():
         # The definition of a VM that is off does not tell of them.
-        found.volumes.update((await look_up(lanes, bases - found.volumes.keys())).volumes)
+        found.volumes.update((await finder.look_up(bases - found.volumes.keys())).volumes)
     unknown = [disk.target for disk in disks if disk.capacity is None and disk.source and not disk.readonly]
     sizes: dict[str, _Disk] = {}
     if unknown:
