@@ -158,6 +158,7 @@ class ConsoleSession:
             self._past = _Past(self.ref, end)
             if end is _End.LOST:
                 self._ghost_until = self._loop.time() + OWN_GHOST
+            self._enter(Phase.OPENING, "")
             # One that ends as soon as it is open, again and again, must not be opened in a busy loop.
             brief = brief + 1 if self._loop.time() - began < _BRIEF else 0
             if brief > 1:

@@ -117,6 +117,7 @@ class DemoLine:
             if len(self._typed) + len(data) > _MOST_TYPED:
                 raise Busy(f"{self._host} takes no input at present.", hint="What was typed before still waits.")
             self._typed += data
+            self._ready.set()  # whoever reads takes it along when the host answers
             return
         self._world.settle()
         self._tty.type(data)

@@ -47,7 +47,7 @@ class Tty:
         self.sink: Callable[[bytes], None] | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = b""
-        self._started = -1.0
+        self._started: float | None = None  # when it began to run, as far as was noticed
         self._user = ""
         self._stage: Callable[[str], None] = self._ignore
         self._line = ""
@@ -86,7 +86,7 @@ class Tty:
         guest = self.guest
         if not guest.vm.is_active:
             self._drop_program()
-            self._stage, self._started = self._ignore, -1.0
+            self._stage, self._started = self._ignore, None
             return False
         if guest.vm.state is VmState.STOPPING and self._stage != self._ignore:
             self._drop_program()
@@ -94,7 +94,7 @@ class Tty:
             self.say("\r\n         Stopping session\r\n[\x1b[32m  OK  \x1b[0m] Reached target Power-Off\r\n")
             return False
         if guest.started != self._started:
-            first, self._started = self._started < 0.0, guest.started
+            first, self._started = self._started is None, guest.started
             self._drop_program()
             booted = guest.boot_until <= self.world.clock.monotonic()
             if first and booted:
