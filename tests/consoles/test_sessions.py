@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -393,11 +394,10 @@ async def test_a_flood_leaves_its_seam_when_some_was_thrown_away(tmp_path: Path)
 
 
 async def test_a_flood_does_not_hold_the_loop(tmp_path: Path) -> None:
-    """On the real clock: no step of the feeding takes long, while all of the flood is fed."""
+    """On a real loop: no step of the feeding takes long, while all of the flood is fed."""
     async with running_for_real(tmp_path) as here:
         session = await here.opened("web-1")
         tty = here.tty("web-1")
-        loop = asyncio.get_running_loop()
         steps: list[float] = []
         fed = asyncio.Event()
         session.watch(lambda: fed.set() if "the end" in session.emulator.text(session.emulator.cursor[1] - 1) else None)
@@ -405,9 +405,9 @@ async def test_a_flood_does_not_hold_the_loop(tmp_path: Path) -> None:
             tty.say("y\r\n" * 20_000)
         tty.say("the end\r\n")
         while not fed.is_set():
-            began = loop.time()
+            began = time.thread_time()  # what other programs on this machine do is none of ours
             await asyncio.sleep(0)
-            steps.append(loop.time() - began)
+            steps.append(time.thread_time() - began)
         steps.sort()
         assert steps[int(len(steps) * 0.95)] < 0.012
 
