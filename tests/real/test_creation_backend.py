@@ -15,6 +15,7 @@ from kvmtui.backend import backend_for
 from kvmtui.core.errors import Aborted, BackendError, Conflict, NotFound, Unreachable
 from kvmtui.core.specs import BootKind, BootSpec, DiskOrigin, DiskSpec, NewVolume, SeedSpec, VolumeName
 from tests.backend.creation_contract import MIB, CreationBench, CreationContract, Payload
+from tests.backend.libvirt.test_xml_build import CASES, GOLDEN
 from tests.real.lab import GuestSpec, Host, Lab, LabError, until
 
 if TYPE_CHECKING:
@@ -219,6 +220,12 @@ async def test_a_daemon_that_dies_under_an_upload_is_told_as_it_is(bench: Creati
     assert raised.value.unknown
     assert raised.value.hint
     await backend.close()
+
+
+@pytest.mark.parametrize("case", sorted(case for case, (_, offers) in CASES.items() if offers.arch == "x86_64"))
+async def test_golden_definitions_are_taken(bench: CreationBench, case: str) -> None:
+    made = await bench.backend.creation.define((GOLDEN / f"{case}.xml").read_text())
+    await bench.backend.definition.undefine(made, nvram=False, snapshots=False, saved=False)
 
 
 async def test_bad_xml_is_refused_by_the_schema(bench: CreationBench) -> None:

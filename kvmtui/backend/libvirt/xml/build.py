@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kvmtui.core.specs import VmSpec
 
 X86 = "x86_64"
+_UEFI_ONLY = frozenset({"aarch64", "armv7l", "riscv64", "loongarch64"})  # nothing else boots a disk there
 BALLOON_PERIOD = 10  # seconds between a guest's reports of its memory
 SPARE_PORTS = 14  # q35 takes devices while it runs only in ports that it was started with
 
@@ -85,6 +86,8 @@ def _system(root: ET.Element, spec: VmSpec, offers: Offers) -> None:
             _add(system, "initrd", spec.boot.initrd)
         if spec.boot.arguments:
             _add(system, "cmdline", spec.boot.arguments)
+    elif offers.arch in _UEFI_ONLY:
+        system.set("firmware", "efi")
 
 
 def _features(root: ET.Element, offers: Offers) -> None:

@@ -51,7 +51,7 @@ def read(text: str) -> DomainCapabilities:
         cpu_modes=tuple(mode.get("name", "") for mode in modes),
         cpu_model=host_model or next(iter(usable), ""),
         usable_models=usable,
-        tells_models=bool(models),
+        tells_models=any(model.get("usable") in {"yes", "no"} for model in models),
         rng=attribute(root, "devices/rng", "supported") != "no",
         graphics=_values(root, "devices/graphics", "type"),
         videos=_values(root, "devices/video", "modelType"),
