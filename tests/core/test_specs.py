@@ -71,7 +71,7 @@ def test_a_volume_is_never_a_path(name: str) -> None:
     _refused(lambda: NewVolume("default", name, MIB))
 
 
-@pytest.mark.parametrize("name", ["Windows Server 2022.iso", "日本語.qcow2", "-odd", "[red]x[/]", "a\u202eb"])
+@pytest.mark.parametrize("name", ["Windows Server 2022.iso", "日本語.qcow2", "-odd", "[red]x", "a\u202eb"])
 def test_a_volume_that_is_there_may_have_an_odd_name_and_a_new_one_not(name: str) -> None:
     assert VolumeName("default", name).name == name
     _refused(lambda: NewVolume("default", name, MIB))
@@ -209,7 +209,6 @@ def test_a_card_that_can_be_plugged_in_nowhere(kind: str, source: str) -> None:
         {"boot": BootSpec(BootKind.ISO, IMAGE)},
         {"seed": SeedSpec("ann", (), "web-1", OWN)},
     ],
-    ids=str,
 )
 def test_a_vm_that_makes_no_sense(changes: dict[str, object]) -> None:
     _refused(lambda: replace(VM, **changes))  # type: ignore[arg-type]
@@ -236,14 +235,20 @@ def test_every_way_to_make_a_vm() -> None:
 def test_any_text_is_taken_or_refused_in_words(text: str) -> None:
     checks = (naming.vm_name, naming.volume_name, naming.new_volume_name, naming.host_name, naming.public_key)
     for check in checks:
-        try:
-            check(text)
-        except Refused as error:
-            assert error.text
-            assert safe(error.text, limit=1000) == error.text
-        else:
+        said = _said_by(check, text)
+        assert safe(said, limit=1000) == said
+        if not said:
             assert "/" not in text or check is naming.public_key
             assert "\n" not in text
+
+
+def _said_by(check: Callable[[str], None], text: str) -> str:
+    """Return the sentence of a refusal, "" when there is none."""
+    try:
+        check(text)
+    except Refused as error:
+        return error.text
+    return ""
 
 
 def test_sizes_are_said_as_people_say_them() -> None:
