@@ -197,6 +197,13 @@ class TextField(Input):
         shown = "".join(character if character.isprintable() else "·" for character in self.value)
         return Text(shown, no_wrap=True, overflow="ignore", end="")
 
+    def on_key(self, event: events.Key) -> None:
+        """Go on to the next field with enter: at once, so that what comes right behind it is for that one."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.screen.focus_next()
+
 
 class Knob(Static, can_focus=True):
     """Something to press with enter or space, or the mouse."""

@@ -69,8 +69,9 @@ class Form(ModalScreen[Answers | None]):
     """
     AUTO_FOCUS: ClassVar[str | None] = "Input, Choices"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "app.focus_next", show=False),
-        Binding("shift+tab", "app.focus_previous", show=False),
+        # At once, so that a key that comes right behind it is for the next field.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("escape", "back", show=False),
     ]
 
