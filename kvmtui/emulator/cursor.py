@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
 
@@ -36,7 +37,7 @@ class Cursor:
         """Set margins, tab stops and modes as at the start; the cursor stays."""
         self.modes = Modes()
         self.top, self.bottom = 0, self.height - 1  # the first and the last row that scroll
-        self.tabs = set(range(8, self.columns, 8))
+        self.tabs = list(range(8, self.columns, 8))  # in order
 
     def move(self, x: int, y: int) -> None:
         """Put the cursor there, or as near as the screen reaches."""
@@ -66,13 +67,24 @@ class Cursor:
 
     def tab(self, count: int) -> None:
         """Move to the next tab stop, `count` times; to the last column when there is none."""
-        stops = sorted(stop for stop in self.tabs if stop > self.x)
-        self.x = max(self.x, stops[count - 1] if len(stops) >= count else self.columns - 1)
+        index = bisect_right(self.tabs, self.x) + count - 1
+        self.x = max(self.x, self.tabs[index] if index < len(self.tabs) else self.columns - 1)
 
     def tab_back(self, count: int) -> None:
         """Move to the tab stop before, `count` times; to the first column when there is none."""
-        stops = sorted((stop for stop in self.tabs if stop < self.x), reverse=True)
-        self.x = stops[count - 1] if len(stops) >= count else 0
+        index = bisect_left(self.tabs, self.x) - count
+        self.x = self.tabs[index] if index >= 0 else 0
+
+    def set_tab(self) -> None:
+        """Set a tab stop at the cursor."""
+        x = min(self.x, self.columns - 1)
+        if x not in self.tabs:
+            insort(self.tabs, x)
+
+    def clear_tab(self) -> None:
+        """Take away the tab stop at the cursor, if there is one."""
+        if self.x in self.tabs:
+            self.tabs.remove(self.x)
 
     def set_margins(self, top: int, bottom: int) -> None:
         """Let the rows from `top` to `bottom` scroll alone; the cursor goes home. Less than two rows are refused."""
@@ -83,7 +95,7 @@ class Cursor:
 
     def take_size(self, columns: int, height: int) -> None:
         """Be on a screen of another size; the margins are reset."""
-        self.tabs |= set(range((self.columns + 7) // 8 * 8, columns, 8))
-        self.tabs = {stop for stop in self.tabs if stop < columns}
+        self.tabs = [stop for stop in self.tabs if stop < columns]
+        self.tabs += range((self.columns + 7) // 8 * 8, columns, 8)
         self.columns, self.height = columns, height
         self.top, self.bottom = 0, height - 1

@@ -130,12 +130,6 @@ class Emulator:
         self._parser.begin()
         write_note(self._screen, shortened(safe(text), self.columns))
 
-    def restart(self) -> None:
-        """Be ready for another program at the other end: its own modes, the main screen; what is shown stays."""
-        self._parser.begin()
-        self._screen.show_main()
-        self._screen.put_back()
-
     def reset(self) -> None:
         """Be as at the start; the history stays, and what was to be seen goes there."""
         self._parser.begin()

@@ -20,11 +20,12 @@ class Row:
     A cell holds a character with its marks; the cell after a wide character holds "".
     """
 
-    __slots__ = ("_tail", "_wide", "chars", "looks")
+    __slots__ = ("_tail", "_untouched", "_wide", "chars", "looks")
 
     def __init__(self, columns: int, look: Look = PLAIN) -> None:
         self.chars = [BLANK] * columns
         self.looks = None if look is PLAIN else [look] * columns  # None while all is plain
+        self._untouched = look is PLAIN  # nothing was written since it was blank and plain
         self._wide = False  # whether there is a wide character, or was one
         self._tail: Row | None = None  # what a narrower screen hides, until something is written here
 
@@ -34,6 +35,7 @@ class Row:
         if self._wide:
             self._part(x, end)
         self._tail = None
+        self._untouched = False
         self.chars[x:end] = text
         looks = self.looks
         if looks is None:
@@ -55,13 +57,17 @@ class Row:
         if x and not self.chars[x]:
             x -= 1
         self.chars[x] = marked(self.chars[x], mark)
+        self._untouched = False
 
     def erase(self, start: int, end: int, look: Look) -> None:
         """Blank the cells from `start` up to `end`."""
         columns = len(self.chars)
+        if self._untouched and look is PLAIN:
+            return
         if start <= 0 and end >= columns:
             self.chars = [BLANK] * columns
             self.looks = None if look is PLAIN else [look] * columns
+            self._untouched = look is PLAIN
             self._wide = False
             self._tail = None
         elif start < end:
@@ -73,6 +79,7 @@ class Row:
         count = min(count, columns - x)
         self._part(x, columns - count)
         self._tail = None
+        self._untouched = False
         self.chars[x:] = [BLANK] * count + self.chars[x : columns - count]
         if self.looks is not None or look is not PLAIN:
             looks = self.looks or [PLAIN] * columns
@@ -84,6 +91,7 @@ class Row:
         count = min(count, columns - x)
         self._part(x, x + count)
         self._tail = None
+        self._untouched = False
         self.chars[x:] = self.chars[x + count :] + [BLANK] * count
         if self.looks is not None or look is not PLAIN:
             looks = self.looks or [PLAIN] * columns
@@ -128,7 +136,7 @@ class Row:
     @property
     def is_blank(self) -> bool:
         """Whether nothing is to be seen in it."""
-        return self.looks is None and not self.text
+        return self._untouched or (self.looks is None and not self.text)
 
     @property
     def text(self) -> str:
@@ -168,6 +176,7 @@ class Row:
 def row_of(line: Line, columns: int) -> Row:
     """Return a row of the screen that shows a kept line."""
     row = Row(0)
+    row._untouched = False  # noqa: SLF001
     looks: list[Look] = []
     for text, look in runs_of(line):
         for character in text:

@@ -132,7 +132,7 @@ def _go_up_to_start(screen: Screen, numbers: Numbers) -> None:
 
 def _clear_tabs(screen: Screen, numbers: Numbers) -> None:
     if numbers[0] == 0:
-        screen.tabs.discard(screen.x)
+        screen.clear_tab()
     elif numbers[0] == 3:
         screen.tabs.clear()
 
@@ -229,10 +229,6 @@ def _reverse_index(screen: Screen) -> None:
     screen.reverse_index()
 
 
-def _set_tab(screen: Screen) -> None:
-    screen.tabs.add(min(screen.x, screen.columns - 1))
-
-
 def _keypad(screen: Screen, *, on: bool) -> None:
     screen.modes.application_keypad = on
 
@@ -253,7 +249,7 @@ ESCAPES: dict[str, Callable[[Screen], None]] = {
     ">": lambda screen: _keypad(screen, on=False),
     "D": _index,
     "E": _new_line,
-    "H": _set_tab,
+    "H": lambda screen: screen.set_tab(),
     "M": _reverse_index,
     "N": lambda screen: screen.charsets.shift_once(2),
     "O": lambda screen: screen.charsets.shift_once(3),

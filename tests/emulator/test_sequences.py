@@ -286,16 +286,6 @@ def test_a_reset_clears_and_what_was_there_can_be_scrolled_back_to() -> None:
         assert emulator.text(-2) == "one"
 
 
-def test_another_program_at_the_other_end_finds_its_own_modes() -> None:
-    emulator = after("one\r\n\x1b[?1049h\x1b[31m\x1b[?1h\x1b]0;half a ti")
-    emulator.restart()
-    emulator.feed(b"booting")
-    assert not emulator.alternate
-    assert not emulator.application_cursor
-    assert emulator.line(0) == (Run("one", PLAIN),)
-    assert "booting" in [emulator.text(y) for y in range(4)]
-
-
 def test_the_bell_is_counted() -> None:
     assert after("a\a\a\x1b]0;x\a").rings == 2
 
