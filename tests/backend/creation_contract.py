@@ -198,6 +198,17 @@ class CreationContract:
                 await bench.backend.storage.create_volume(wanted)
         assert await bench.names() == before
 
+    @pytest.mark.parametrize("after", [0.0, 0.02, 0.08])
+    async def test_a_copy_whose_caller_is_cancelled_leaves_nothing(self, bench: CreationBench, after: float) -> None:
+        before = await bench.names()
+        copying = bench.backend.storage.create_volume(bench.new("given-up.qcow2", 0, copy_of=bench.image))
+        running = asyncio.ensure_future(copying)
+        await asyncio.sleep(after)
+        if running.cancel():
+            assert await bench.settles_to(before)
+        else:
+            await bench.backend.storage.delete_volume(bench.pool, "given-up.qcow2")
+
     async def test_an_image_that_is_not_there_is_not_found(self, bench: CreationBench) -> None:
         before = await bench.names()
         missing = VolumeName(bench.pool, "missing.qcow2")

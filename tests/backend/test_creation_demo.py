@@ -107,6 +107,17 @@ async def test_an_upload_at_its_pace_can_be_stopped_at_once() -> None:
     assert payload.read_so_far < payload.size // 2
 
 
+async def test_a_copy_that_is_given_up_half_way_is_gone() -> None:
+    world, bench = await _bench(pace=1.0)
+    before = world.hosts["hv2"].pools
+    running = asyncio.ensure_future(bench.backend.storage.create_volume(NewVolume("nvme", "c.qcow2", 0, copy_of=IMAGE)))
+    await asyncio.sleep(0.05)
+    assert "c.qcow2" in await bench.names()
+    assert running.cancel()
+    assert await bench.settles_to(await bench.names() - {"c.qcow2"})
+    assert world.hosts["hv2"].pools == before
+
+
 async def test_every_call_is_on_record_and_may_be_refused_or_lost() -> None:
     world, bench = await _bench()
     storage = bench.backend.storage

@@ -109,6 +109,26 @@ async def test_qemu_img_finds_what_was_made(bench: CreationBench, hv2: Host) -> 
         await storage.delete_volume("default", name)
 
 
+async def test_a_long_copy_that_is_given_up_is_deleted_when_it_is_done(bench: CreationBench, hv2: Host) -> None:
+    """The host cannot be told to stop copying; what it made is gone soon after."""
+    source = "/var/lib/libvirt/images/long.raw"
+    hv2.output("dd", "if=/dev/urandom", f"of={source}", "bs=1M", "count=256", "status=none")
+    hv2.virsh("pool-refresh", "default")
+    before = await bench.names()
+    wanted = NewVolume("default", "long-copy.qcow2", 0, copy_of=VolumeName("default", "long.raw"))
+    running = asyncio.ensure_future(bench.backend.storage.create_volume(wanted))
+    for _ in range(400):
+        if "long-copy.qcow2" in hv2.output("ls", "/var/lib/libvirt/images").split():
+            break
+        await asyncio.sleep(0.01)
+    assert running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await bench.settles_to(before)
+    assert "long-copy.qcow2" not in hv2.output("ls", "/var/lib/libvirt/images").split()
+    await bench.backend.storage.delete_volume("default", "long.raw")
+
+
 async def test_an_image_that_was_copied_there_by_hand_is_found(bench: CreationBench, hv2: Host) -> None:
     """Libvirt knows what it saw at its last look; the pool is looked at anew for an image that is named."""
     hv2.output("cp", f"/var/lib/libvirt/images/{IMAGE.name}", "/var/lib/libvirt/images/by-hand.qcow2")
@@ -204,22 +224,48 @@ async def test_a_daemon_that_stops_answering_cannot_hold_an_upload(bench: Creati
     assert await bench.settles_to(await bench.names() - {"held.img"})
 
 
-async def test_a_daemon_that_dies_under_an_upload_is_told_as_it_is(bench: CreationBench, own_host: Host) -> None:
-    """The error says that something may be left, unless it could be deleted after all."""
+async def test_a_daemon_that_dies_under_an_upload_is_told_as_it_is(
+    own_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent is deleted over the next connection; without one, the error says that it may be left."""
     backend = backend_for(own_host.uri)
     await backend.connect()
-    payload = Payload(b"r" * 64 * MIB)
 
-    def at(sent: int) -> None:
-        if sent >= 4 * MIB:
-            own_host.kill9()
+    def dying() -> Payload:
+        payload = Payload(b"r" * 64 * MIB)
+        payload.at = lambda sent: own_host.kill9() if sent >= 4 * MIB else None
+        return payload
 
-    payload.at = at
-    with pytest.raises(Unreachable, match=r"default/lost\.img may be left") as raised:
-        await backend.storage.upload("default", "lost.img", payload, kind="raw", progress=bench.told.append)
-    assert raised.value.unknown
-    assert raised.value.hint
+    async def send() -> Unreachable:
+        sending = backend.storage.upload("default", "lost.img", dying(), kind="raw", progress=lambda _: None)
+        with pytest.raises(Unreachable) as raised:
+            await sending
+        return raised.value
+
+    monkeypatch.setattr("kvmtui.backend.libvirt.upload.RECONNECT_SECONDS", 1.0)
+    error = await send()
+    assert "default/lost.img may be left" in error.text
+    assert (error.unknown, bool(error.hint)) == (True, True)
+    await asyncio.to_thread(own_host.restart)
+    await backend.connect()
+    await backend.storage.delete_volume("default", "lost.img")
+    monkeypatch.undo()
+    sending = asyncio.ensure_future(send())
+    await asyncio.to_thread(until, lambda: not _is_up(own_host), "libvirtd dies")
+    await asyncio.to_thread(own_host.restart)
+    await backend.connect()
+    error = await sending
+    assert "left" not in error.text
+    assert not error.unknown
+    assert "lost.img" not in own_host.output("ls", "/var/lib/libvirt/images").split()
     await backend.close()
+
+
+def _is_up(host: Host) -> bool:
+    try:
+        return host.pid > 0
+    except LabError:
+        return False
 
 
 @pytest.mark.parametrize("case", sorted(case for case, (_, offers) in CASES.items() if offers.arch == "x86_64"))

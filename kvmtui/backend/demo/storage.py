@@ -42,13 +42,18 @@ class DemoStorage:
             image = await self.volumes(wanted.copy_of.pool)
             sizes = [volume.allocation for volume in image if volume.name == wanted.copy_of.name]
             lasts += min(_LONGEST_COPY, sum(sizes) / COPY_RATE)
-        await self._to.change(
-            "create_volume",
-            "",
-            lambda: made.append(self._volumes.create(host, wanted)),
-            args=(wanted,),
-            lasts=lasts,
-        )
+        try:
+            await self._to.change(
+                "create_volume",
+                "",
+                lambda: made.append(self._volumes.create(host, wanted)),
+                args=(wanted,),
+                lasts=lasts,
+            )
+        except asyncio.CancelledError:
+            for volume in made:
+                self._volumes.remove(host, volume)
+            raise
         return made[0]
 
     async def upload(

@@ -204,8 +204,13 @@ def _capital(host: str, text: str) -> str:
 
 
 def _sentence(said: str) -> str:
-    """Return libvirt's text as a sentence, without the class of error that it begins with."""
+    """Return libvirt's text as a sentence, without the class of error that it begins with.
+
+    Of a program that it ran and that failed, what the program said is enough.
+    """
     for prefix in ("internal error: ", "operation failed: ", "Requested operation is not valid: "):
         said = said.removeprefix(prefix)
+    if said.startswith("Child process ("):
+        said = said.partition(" unexpected exit status ")[2].partition(": ")[2] or said
     text = said[:1].upper() + said[1:] if said else "libvirt gave no reason"
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -34,6 +34,7 @@ STOP_SECONDS = 3.0  # that a lane is given to hear that it should stop
 CLEAN_SECONDS = 30.0
 RECONNECT_SECONDS = 20.0  # that a lost connection is waited for to clean up
 RETRY_SECONDS = 1.0
+OWN_REFRESH_SECONDS = 1.0  # the host looks at the pool by itself after an upload, unless a copy is under way
 REFRESH_SECONDS = 10.0
 _SPARSE_SINCE = 8_000_000
 _ZEROS = bytes(BLOCK)
@@ -70,19 +71,11 @@ class Sending:
 async def run(lanes: Callable[[], Lanes], sending: Sending, progress: Callable[[int], None]) -> Volume:
     """Carry it out; when it fails the volume is gone, or the error says that it is not."""
     work = asyncio.ensure_future(lanes().alone(partial(_carry_out, sending=sending), on_lane=sending.take_lane))
-    told = -1
-    heard = 0.0
-    while not work.done():
-        await asyncio.wait((work,), timeout=LOOK_SECONDS)
-        if sending.sent != told and not sending.stop:
-            told = sending.sent
-            progress(told)
-        if sending.stop and not work.done():
-            heard += LOOK_SECONDS
-            if sending.lane is None:
-                work.cancel()
-            elif heard >= STOP_SECONDS:
-                sending.lane.give_up(_stopped())
+    try:
+        await _watch(work, sending, progress)
+    except BaseException:
+        sending.is_given_up = True
+        raise
     try:
         return work.result()
     except asyncio.CancelledError:
@@ -91,6 +84,23 @@ async def run(lanes: Callable[[], Lanes], sending: Sending, progress: Callable[[
         if not sending.is_made:
             raise
         raise await _cleaned(lanes, sending, error) from None
+
+
+async def _watch(work: asyncio.Future[Volume], sending: Sending, progress: Callable[[int], None]) -> None:
+    """Tell how far it is until it has ended; end it when somebody wants that and it does not by itself."""
+    told = -1
+    waited = 0.0
+    while not work.done():
+        await asyncio.wait((work,), timeout=LOOK_SECONDS)
+        if sending.sent != told and not sending.stop:
+            told = sending.sent
+            progress(told)
+        if sending.stop and not work.done():
+            waited += LOOK_SECONDS
+            if sending.lane is None:
+                work.cancel()
+            elif waited >= STOP_SECONDS:
+                sending.lane.give_up(_stopped())
 
 
 async def _cleaned(lanes: Callable[[], Lanes], sending: Sending, error: BackendError) -> BackendError:
@@ -202,14 +212,16 @@ def _put(stream: api.Stream, block: bytes, *, is_sparse: bool) -> None:
 
 
 def _whole(pool: api.Pool, sending: Sending, image: Image) -> Volume:
-    """Return the volume as the pool knows it once it has looked at what it holds."""
-    until = time.monotonic() + REFRESH_SECONDS
+    """Return the volume; of a qcow2 once the pool has seen that it is one, since others build upon what it says."""
+    began = time.monotonic()
     while True:
-        volumes.refresh(pool)
         found = volumes.read(pool.storageVolLookupByName(sending.name), sending.pool)
-        if found.format == image.kind or found.block or time.monotonic() >= until:
+        passed = time.monotonic() - began
+        if image.kind != "qcow2" or found.format == "qcow2" or found.block or passed >= REFRESH_SECONDS:
             break
-        time.sleep(0.1)
+        if passed >= OWN_REFRESH_SECONDS:
+            volumes.refresh(pool)
+        time.sleep(0.05)
     capacity = image.capacity or sending.source.size
     return replace(found, format=image.kind, capacity=found.capacity if found.block else capacity)
 

@@ -37,6 +37,20 @@ def test_a_code_becomes_its_kind(fault: Fault, kind: type[BackendError]) -> None
     assert not error.unknown
 
 
+def test_a_volume_that_is_there_is_a_conflict() -> None:
+    assert type(translate(Fault(90, 18, "storage volume 'a' exists already"), "hv1")) is Conflict
+
+
+def test_a_program_that_failed_speaks_for_itself() -> None:
+    said = (
+        "internal error: Child process (/usr/bin/qemu-img convert -f qcow2 -O raw /a /b) unexpected exit status 1: "
+        "qemu-img: error while writing at byte 8388608: No space left on device"
+    )
+    text = translate(Fault(1, 18, said), "hv1").text
+    assert text == "Qemu-img: error while writing at byte 8388608: No space left on device."
+    assert "(/x)" in translate(Fault(1, 18, "Child process (/x) unexpected fatal signal 9"), "hv1").text
+
+
 OPENING = (
     ("Cannot recv data: Host key verification failed.: Connection reset by peer", Denied, "know the key"),
     ("Cannot recv data: root@hv1: Permission denied (publickey,password).: Connection reset", Denied, "keys"),
