@@ -491,6 +491,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Look at every key before Textual does: chords, pastes and leaders are ours."""
+        if isinstance(event, events.Paste) and not event.is_forwarded and self._taken_whole(event):
+            return
         if isinstance(event, events.InputEvent) and not event.is_forwarded:
             self._last_input = time.monotonic()
             self.marks.touch(self._last_input)
@@ -550,7 +552,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Let no leader wait for its letter any more."""
         self.chords.reset()
 
-    def _taken_whole(self, event: events.InputEvent) -> bool:
+    def _taken_whole(self, event: events.Event) -> bool:
         """Hand a key or paste to a screen that takes all of them; return whether there is one on top."""
         taker = self.screen if self.screen_stack else None
         if not isinstance(taker, KeyTaker) or self._asking.busy or not isinstance(event, events.Key | events.Paste):

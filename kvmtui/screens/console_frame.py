@@ -188,12 +188,12 @@ class ConsoleFrame(KeyTaker):
         view, emulator, typist = self.view, self.session.emulator, self.typist
         rows = ""
         if 0 < view.size.height < emulator.rows:
-            rows = f"rows {view.first_row + 1}-{view.first_row + view.size.height} of {emulator.rows}"
+            rows = f"rows {view.first_row + 1}-{view.first_row + view.size.height}/{emulator.rows}"
         return Standing(
             self.mode,
             self.face.key_map.prefix,
             view.scrolled,
-            emulator.history_length,
+            view.scrollable,
             self.scrolling.editor.text,
             self.said_note,
             typist.percent if typist.left else None,

@@ -69,7 +69,7 @@ def status(session: ConsoleSession, standing: Standing, width: int, tones: Mappi
         place.append(f" {standing.scrolled} of {standing.whole} lines up", tones[Tone.WARN])
     if standing.mode is Mode.SCROLL:
         return _sided(place, Text(SCROLL_HINT, muted), width)
-    hint = Text.assemble((prefix, accent), (" d leaves, ", muted), (prefix, accent), (" ? helps", muted))
+    hint = Text.assemble((prefix, accent), (" d", accent), (" leaves", muted), ("  ?", accent), (" helps", muted))
     if standing.pasted is not None:
         hint = Text(f"pasting {standing.pasted} %, ctrl-c stops it", muted)
     room = max(8, width - hint.cell_len - 2 - place.cell_len)
@@ -83,7 +83,7 @@ def _who(session: ConsoleSession, standing: Standing, room: int, tones: Mapping[
     if session.phase is Phase.LIVE and session.why:
         said = session.why
     rows = f"  {standing.rows}" if standing.rows else ""
-    where = f" on {safe(session.ref.host, limit=40)}"
+    where = "" if said == session.why else f" on {safe(session.ref.host, limit=40)}"
     tone = Tone.WARN if session.phase is Phase.LIVE and session.why else TONES[session.phase]
     taken = cell_width(where) + cell_width(said) + cell_width(rows) + 3
     line = Text(no_wrap=True)

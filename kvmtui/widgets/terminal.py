@@ -119,9 +119,14 @@ class TerminalView(Widget):
 
     @property
     def scrolled(self) -> int:
-        """How many lines above the guest's screen are in view at its top; 0: none."""
+        """How many lines further up than the end it looks; 0: it is at the end."""
+        return 0 if self._anchor is None else max(0, self._last_top() - self._anchor)
+
+    @property
+    def scrollable(self) -> int:
+        """How many lines it can look up at most."""
         emulator = self._emulator
-        return 0 if emulator is None or self._anchor is None else max(0, emulator.pushed - self._anchor)
+        return 0 if emulator is None else self._last_top() - emulator.pushed + emulator.history_length
 
     @property
     def first_row(self) -> int:
