@@ -97,7 +97,7 @@ FORMS = (
     ),
 )
 CASES = PLAIN + FORMS
-ELSEWHERE = ("vm.migrate",)  # tested in files of their own
+ELSEWHERE = ("vm.console", "vm.take-console", "vm.migrate")  # tested in files of their own
 OF_HOSTS_AND_TASKS = ("host.reconnect", "host.disconnect", "host.unlock", "task.cancel")
 
 
