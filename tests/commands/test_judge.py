@@ -40,6 +40,7 @@ FITS = {
     "vm.take-console": {R, P, S, C, Z},
     "vm.autostart-on": {R, P, S, O, C, Z, U},
     "vm.autostart-off": {R, P, S, O, C, Z, U},
+    "vm.migrate": {R, P, O},
     "vm.rename": {O},
     "vm.describe": {R, P, S, O, C, Z, U},
     "vm.tags": {R, P, S, O, C, Z, U},
@@ -62,12 +63,14 @@ LEVELS = {
     "vm.take-console": Level.FORCED,
     "vm.autostart-on": Level.EASY,
     "vm.autostart-off": Level.EASY,
+    "vm.migrate": Level.ORDINARY,
     "vm.rename": Level.ORDINARY,
     "vm.describe": Level.EASY,
     "vm.tags": Level.EASY,
     "vm.delete": Level.LOSS,
 }
 EXTRA: dict[str, dict[str, Any]] = {"vm.drop-saved": {"saved": True}, "vm.autostart-off": {"autostart": True}}
+OTHER_HOST = entry("hv2")
 ANSWERING = {ConditionKind.UP, ConditionKind.SLOW}
 
 
@@ -83,7 +86,7 @@ def test_every_state_guard_owner_and_condition(command: Command) -> None:
     for state, guard, owner, kind, read_only in cases:
         vm = a_vm(state, owner=owner, **EXTRA.get(command.id, {}))
         host = entry(vms=[vm], kind=kind, guard=guard)
-        where = scene(host, policy=Policy(allowed_owners=frozenset({"oVirt"})), read_only=read_only)
+        where = scene(host, OTHER_HOST, policy=Policy(allowed_owners=frozenset({"oVirt"})), read_only=read_only)
         judged = command.judge(where, target(host))
         allowed = (
             state in FITS[command.id]
@@ -171,7 +174,7 @@ def test_a_transient_vm_is_lost_when_it_goes_off() -> None:
 def test_anything_done_to_the_vm_that_kvmtui_runs_in_asks_for_its_name(command: Command, guard: Guard) -> None:
     for state in FITS[command.id]:
         host = entry(vms=[a_vm(state, **EXTRA.get(command.id, {}))], guard=guard)
-        judged = command.judge(scene(host, policy=Policy(own_vm=UUID.upper())), target(host))
+        judged = command.judge(scene(host, OTHER_HOST, policy=Policy(own_vm=UUID.upper())), target(host))
         assert judged.level is Level.LOSS
         assert "kvmtui itself runs in web-1." in judged.warnings
 

@@ -17,6 +17,7 @@ from tests.commands.scenes import HOSTILE, UUID, a_vm, entry, scene, target
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 VMS = of_noun(Noun.VM)
+NEEDED: dict[str, dict[str, Any]] = {"vm.rename": {"name": "web-2"}, "vm.migrate": {"to": "hv2"}}
 
 
 def test_ids_are_unique_and_begin_with_their_noun() -> None:
@@ -93,7 +94,7 @@ def test_the_guide_lists_every_command_as_it_is() -> None:
 
 @pytest.mark.parametrize("command", VMS, ids=lambda command: command.id)
 def test_the_virsh_line_names_host_and_vm(command: Command) -> None:
-    answers = command.validate({"name": "web-2"} if command.id == "vm.rename" else {})
+    answers = command.validate(NEEDED.get(command.id, {}))
     host = entry(vms=[a_vm()])
     for line in command.virsh(target(host), answers).split(" && "):
         words = shlex.split(line)
@@ -104,7 +105,7 @@ def test_the_virsh_line_names_host_and_vm(command: Command) -> None:
 @pytest.mark.parametrize("command", VMS, ids=lambda command: command.id)
 @pytest.mark.parametrize("name", [HOSTILE, "-rf", "--all", "7", "a b", "'; reboot; '", UUID.replace("1", "2")])
 def test_a_name_that_a_shell_or_virsh_could_misread_becomes_the_uuid(command: Command, name: str) -> None:
-    answers = command.validate({"name": "web-2"} if command.id == "vm.rename" else {})
+    answers = command.validate(NEEDED.get(command.id, {}))
     line = command.virsh(target(entry(vms=[a_vm(name=name)])), answers)
     assert UUID in shlex.split(line)
     assert safe(line, limit=1000) == line
@@ -131,7 +132,7 @@ def test_the_level_that_a_row_shows_is_the_one_that_it_asks_at(command: Command)
     levels = set()
     for state in VmState:
         host = entry(vms=[a_vm(state, **FIT.get(command.id, {}))])
-        judged = command.judge(scene(host), target(host))
+        judged = command.judge(scene(host, entry("hv2")), target(host))
         if judged.allowed:
             levels.add(judged.level)
     assert levels == {command.level}
