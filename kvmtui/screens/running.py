@@ -95,6 +95,8 @@ class Runner:
         command = self._command(words[0])
         names, answers = self._parted(command, words[1:])
         page = self._surface.page
+        if command.interview is not None and not names:
+            names = [self._host(answers)]
         if names:
             return Line(command, self._named(command, names), (), answers)
         if page is None or page.noun() is not command.noun:
@@ -103,6 +105,13 @@ class Runner:
         if not targets and not hidden:
             raise Refused("Nothing is selected.")
         return Line(command, targets, hidden, answers)
+
+    def _host(self, answers: dict[str, Answer] | None) -> str:
+        """Return the host that is meant: the one that is named, of what is selected, or the first."""
+        named = str((answers or {}).get("host") or "")
+        page = self._surface.page
+        here = page.host_here() if page is not None else None
+        return named or here or next((entry.name for entry in self._surface.fleet.hosts), "")
 
     def _command(self, word: str) -> Command:
         page = self._surface.page
@@ -126,6 +135,10 @@ class Runner:
                 continue
             name, equals, value = word[2:].partition("=")
             question = questions.get(name)
+            denied = questions.get(name.removeprefix("no-"))
+            if question is None and denied is not None and denied.kind is FieldKind.FLAG:
+                answers[denied.name] = False
+                continue
             if question is None:
                 raise Refused(f"{command.label} has no option {safe(word)}.")
             if question.kind is FieldKind.FLAG:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kvmtui.commands.base import Choice
 
+_NOT_EDITING = frozenset({"submit", "copy"})  # the form's own keys, and the app's
 SHOWN = 6  # choices that are seen at once; the others scroll
 
 
@@ -150,9 +151,7 @@ class Choices(Widget, can_focus=True):
     def render(self) -> RenderableType:
         """Draw a line for each answer that is seen."""
         if self._question.kind is FieldKind.FLAG:
-            return Text(
-                f" [{'x' if self._flag else ' '}] {safe(self._question.help)}", no_wrap=True, overflow="ellipsis"
-            )
+            return Text(f"[{'x' if self._flag else ' '}] {safe(self._question.help)}")
         choices = self._question.choices
         if not choices:
             return Text("(there is nothing to choose from)", style="dim")
@@ -197,12 +196,15 @@ class TextField(Input):
         shown = "".join(character if character.isprintable() else "·" for character in self.value)
         return Text(shown, no_wrap=True, overflow="ignore", end="")
 
-    def on_key(self, event: events.Key) -> None:
-        """Go on to the next field with enter: at once, so that what comes right behind it is for that one."""
-        if event.key == "enter":
+    async def on_key(self, event: events.Key) -> None:
+        """Edit in the order of the keys: Textual would do what a bound key does after the letters behind it."""
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if binding.action in _NOT_EDITING:
+                continue
             event.stop()
             event.prevent_default()
-            self.screen.focus_next()
+            await self.run_action(binding.action)
+            return
 
 
 class Knob(Static, can_focus=True):

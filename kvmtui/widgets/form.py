@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.text import Text
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
@@ -22,7 +23,6 @@ from kvmtui.widgets.confirm import GUARD
 from kvmtui.widgets.fields import Choices, FieldRow, Knob
 
 if TYPE_CHECKING:
-    from textual import events
     from textual.app import ComposeResult
 
 PAUSE = 0.15  # seconds without a key after which the questions are asked anew for a text
@@ -72,6 +72,7 @@ class Form(ModalScreen[Answers | None]):
         # At once, so that a key that comes right behind it is for the next field.
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+        Binding("enter", "enter", show=False, priority=True),
         Binding("escape", "back", show=False),
     ]
 
@@ -142,17 +143,14 @@ class Form(ModalScreen[Answers | None]):
         """Ask for another review of what was changed."""
         self._changed(event.choices.name or "", 0)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in a field goes on to the next one."""
-        event.stop()
+    def action_enter(self) -> None:
+        """Go on to the next field; a knob is pressed by its own key."""
+        field = self.focused
+        if not isinstance(field, Input | Choices):
+            raise SkipAction
+        if isinstance(field, Choices):
+            field.call_later(field.settle)  # when the arrows before it have moved the cursor
         self.focus_next()
-
-    def on_key(self, event: events.Key) -> None:
-        """Take enter in choices as the next field."""
-        if isinstance(self.focused, Choices) and event.key == "enter":
-            event.stop()
-            self.focused.settle()
-            self.focus_next()
 
     def on_descendant_focus(self) -> None:
         """Say what the field is for."""
