@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.real.lab import Guest, GuestSpec, Host, until
-from tests.real.program import Home, Program, kvmtui
+from tests.real.program import READING, Home, Program, kvmtui
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     MakeGuest = Callable[[Host, GuestSpec], Guest]
 
 DONE, FAILED = 0, 1
+WIDE = (200, 50)
 COUNTS = 20  # numbers that a guest is given the time to count
 
 
@@ -71,3 +73,116 @@ def test_a_guest_counts_on_while_it_goes_to_another_host_with_its_disk(
     back = verb(home, "migrate", "mover", "--to", "hv1", "--yes", exit_code=FAILED)
     assert "hv1 has something else at" in back["errors"][0]["error"] + back["errors"][0]["hint"]
     assert guest.state() == "running"
+
+
+# --- on the screen ---------------------------------------------------------------------------
+
+
+def open_form(program: Program, name: str) -> None:
+    """Press m on a VM, and wait until all hosts have said what they have for it."""
+    program.select(name)
+    program.keys("m")
+    program.wait(rf"move {name} on hv1")
+    program.wait(r"\[Review\]")
+
+
+def review(program: Program, fields: int, shown: str) -> None:
+    """Go on by so many fields to [Review], press it, and wait for what it says."""
+    program.keys(*["tab"] * fields, "enter")
+    program.wait(shown)
+
+
+def do_it(program: Program) -> None:
+    """Read the review, and do what it says."""
+    program.wait(r"\[Do it\]")
+    time.sleep(READING)
+    program.keys("enter")
+    program.wait_gone(r"\[Do it\]")
+
+
+def agree(program: Program) -> None:
+    """Say that the risk was read; the field stands before the bandwidth and [Review], where the focus is."""
+    program.keys("shift+tab", "shift+tab", "space")
+    program.wait(r"agree +\[x\]")
+
+
+def test_a_guest_with_a_disk_that_both_hosts_see_goes_when_its_risk_was_read(
+    hv1: Host, hv2: Host, make_guest: MakeGuest
+) -> None:
+    for host in (hv1, hv2):
+        host.share()
+    guest = make_guest(hv1, GuestSpec("sharer", disk_mib=16, counts=True, shared=True)).start().wait_booted()
+    until(lambda: len(guest.counted()) > COUNTS, "it counts")
+    with Program.on(hv1, hv2, size=WIDE) as program:
+        open_form(program, "sharer")
+        program.wait(r"to host \* +>?\(x\) hv2 +\S+ free, shares its disks, libvirt calls it unsafe")
+        review(program, 4, "before you agree to this: ")
+        assert "Do it" not in program.text()
+        agree(program)
+        review(program, 2, "You agree to this: ")
+        program.wait(r"virsh -c \S+ migrate --live --p2p .*--unsafe")
+        do_it(program)
+        program.wait_task("move sharer")
+        guest.moved(hv2)
+        program.wait(r"^>x.sharer +gone \d\d:\d\d: moved to hv2, you")
+        program.keys("escape")
+        program.wait_vm("sharer", r"on +hv2")
+        assert guest.state() == "running"
+        assert "sharer" not in hv1.virsh("list", "--all", "--name").split()
+        before = len(guest.counted())
+        until(lambda: len(guest.counted()) > before + COUNTS, "it counts on")
+        assert has_no_gap(guest.counted())
+        (begin, end) = program.home.journal()
+        assert (begin["to"], end["to"], end["result"]) == ("hv2", "hv2", "done")
+        program.leave()
+
+
+def test_a_move_that_is_cancelled_leaves_the_guest_where_it_was(hv1: Host, hv2: Host, make_guest: MakeGuest) -> None:
+    guest = make_guest(hv1, GuestSpec("stayer", disk_mib=64, counts=True)).start().wait_booted()
+    guest.execute("/bin/sh", "-c", "head -c 48000000 /dev/urandom >/dev/vda; sync")
+    with Program.on(hv1, hv2, size=WIDE) as program:
+        open_form(program, "stayer")
+        program.keys("tab", "tab")
+        program.type_text("1")  # MiB a second
+        review(program, 1, r"--copy-storage-all --migrate-disks vda --bandwidth 1")
+        do_it(program)
+        program.wait_vm("stayer", r"to hv2, \d+ %")
+        program.wait(r"^> stayer hv1 to hv2  \d+ %  \S+ MiB/s  \d+ \w+ left; \S+ to send")
+        program.keys("7")
+        program.wait(r"^>.*stayer +hv1 +running \d+ %")
+        program.keys("!", "c")
+        program.confirm(r"Cancel move stayer\?", "!")
+        program.wait(r"stayer +hv1 +cancelled")
+        program.wait(r"stayer still runs on hv1")
+        program.keys("1")
+        program.wait_vm("stayer", r"on +hv1")
+        assert guest.state() == "running"
+        assert "stayer" not in hv2.virsh("list", "--all", "--name").split()
+        hv2.virsh("pool-refresh", "default")
+        assert "stayer" not in hv2.virsh("vol-list", "default"), "what had been copied was deleted"
+        before = len(guest.counted())
+        until(lambda: len(guest.counted()) > before + COUNTS, "it counts on")
+        assert has_no_gap(guest.counted())
+        program.leave()
+
+
+def test_a_vm_that_is_off_goes_with_its_definition(hv1: Host, hv2: Host, make_guest: MakeGuest) -> None:
+    guest = make_guest(hv1, GuestSpec("sleeper"))
+    hv1.virsh("autostart", "sleeper")
+    uuid = guest.uuid
+    with Program.on(hv1, hv2, size=WIDE) as program:
+        open_form(program, "sleeper")
+        review(program, 2, "Moves the definition of sleeper, which is off, to hv2")
+        program.wait(r"migrate --offline --p2p --persistent --undefinesource sleeper")
+        do_it(program)
+        program.wait_task("move sleeper")
+        guest.moved(hv2)
+        assert (guest.state(), guest.uuid) == ("shut off", uuid)
+        assert "sleeper" not in hv1.virsh("list", "--all", "--name").split()
+        assert "enable" in hv2.virsh("dominfo", "sleeper").partition("Autostart:")[2].splitlines()[0]
+        program.keys("escape")
+        program.wait_vm("sleeper", r"off, should be on +hv2")
+        program.chord("x", "s", "sleeper")
+        program.wait_vm("sleeper", r"on +hv2")
+        guest.wait_booted()
+        program.leave()
