@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 GO_LAST = tuple(action for action in GO if action.id == "go.last")
 ON_GRAPHS = frozenset(("read", "zoom", "device"))
-TAB_NAMES = (("overview", "Overview"), ("graphs", "Graphs"), ("xml", "XML"), ("journal", "Journal"))
+TAB_NAMES = (
+    ("overview", "Overview"),
+    ("graphs", "Graphs"),
+    ("console", "Console"),
+    ("xml", "XML"),
+    ("journal", "Journal"),
+)
 
 
 class VmPage(TabbedPage):
@@ -75,6 +81,10 @@ class VmPage(TabbedPage):
 
             self._graphs = GraphsTab(self.ref)
             return self._graphs
+        if name == "console":
+            from kvmtui.screens.console_tab import ConsoleTab
+
+            return ConsoleTab(self.ref)
         if name == "xml":
             from kvmtui.screens.xml_tab import XmlTab
 

@@ -127,6 +127,24 @@ async def test_it_opens_by_name_and_from_the_page_of_the_vm() -> None:
         await it.until_text("web-1 on hv1  live")
 
 
+async def test_the_page_of_the_vm_shows_the_end_of_what_was_written() -> None:
+    async with desk() as it:
+        await it.go_to("web-1")
+        await it.press("enter")
+        await it.until_text("Overview")
+        await it.press(">", ">")
+        await it.until_text("No console of this VM is open.")
+        await it.press("c")
+        await it.until_text("web-1 on hv1  live")
+        await it.press(ENTER)
+        await it.until_text("login:")
+        await it.press(PRE, "d")
+        await it.until_text("live: It is open and goes on reading.", "web-1 login:")
+        session = sessions(it)[0]
+        session.write(b"\r\rroot\r")
+        await it.until_text("Password:")
+
+
 async def test_leaving_the_program_closes_all() -> None:
     async with desk() as it:
         session = await opened(it)
