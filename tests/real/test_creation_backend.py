@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +22,6 @@ from tests.real.lab import GuestSpec, Host, Lab, LabError, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from kvmtui.core.inventory import Volume
     from tests.real.lab import Guest
@@ -107,6 +108,37 @@ async def test_qemu_img_finds_what_was_made(bench: CreationBench, hv2: Host) -> 
         hv2.output("qemu-io", "-r", "-c", "read -P 7 0 8M", "-c", "read -P 0 40M 1M", f"{folder}/{name}")
     for name in made:
         await storage.delete_volume("default", name)
+
+
+HOSTILE = ("h [red]x.img", "h bidi\u202egnp.img", "h c1\u009b31m.img", "h a&b<c>'\".img", "h n\nl.img", "h 日本.img")
+
+
+@pytest.fixture
+def hostile_files(hv2: Host) -> Iterator[None]:
+    """Files in the pool with hostile names, also two that libvirt cannot or will not tell."""
+    folder = os.fsencode(hv2.folder / "lib/images")
+    files = [
+        Path(os.fsdecode(folder + b"/" + name)) for name in (*map(str.encode, HOSTILE), b"h \xff.img", b"h \x1b.img")
+    ]
+    for file in files:
+        file.write_bytes(b"x" * MIB)
+    hv2.virsh("pool-refresh", "default")
+    yield
+    for file in files:
+        file.unlink()
+    hv2.virsh("pool-refresh", "default")
+
+
+@pytest.mark.usefixtures("hostile_files")
+async def test_files_with_hostile_names_are_listed_as_far_as_they_can_be(bench: CreationBench) -> None:
+    assert {name for name in await bench.names() if name.startswith("h ")} == set(HOSTILE)
+    for name in HOSTILE:
+        if "\n" in name:
+            continue
+        image = VolumeName("default", name)
+        made = await bench.backend.storage.create_volume(NewVolume("default", "upon.qcow2", 0, backing=image))
+        assert made.backing.endswith(f"/{name}")
+        await bench.backend.storage.delete_volume("default", "upon.qcow2")
 
 
 async def test_a_long_copy_that_is_given_up_is_deleted_when_it_is_done(bench: CreationBench, hv2: Host) -> None:

@@ -13,6 +13,8 @@ from kvmtui.backend.base import DiskUse
 from kvmtui.backend.libvirt import api, errors, upload, volumes
 from kvmtui.backend.libvirt.xml import resources
 from kvmtui.backend.libvirt.xml import vm as vm_xml
+from kvmtui.core.errors import BackendError
+from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
     from kvmtui.backend.base import Upload
@@ -183,7 +185,13 @@ def _volumes(session: Session, pool: str, *, refresh: bool) -> dict[str, _Volume
         with contextlib.suppress(api.LibvirtError):  # a read-only connection may not; what is known serves
             known.refresh(0)
     for volume in known.listAllVolumes(0):
-        text = resources.volume(volume.XMLDesc(0))
+        try:
+            text = resources.volume(volume.XMLDesc(0))
+        except UnicodeDecodeError:
+            raise BackendError(
+                f"The pool {safe(pool)} holds a file whose name is not UTF-8: what it builds upon cannot be told.",
+                hint="Rename that file on the host.",
+            ) from None
         found[text.path or volume.path()] = _Volume(pool, volume.name(), volume.info()[2], text.backing)
     return found
 

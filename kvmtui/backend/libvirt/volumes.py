@@ -28,6 +28,8 @@ def listed(session: Session, pool: str) -> tuple[Volume, ...]:
     for volume in active_pool(session, pool).listAllVolumes(0):
         try:
             found.append(read(volume, pool))
+        except UnicodeDecodeError:
+            continue  # a file name that is not UTF-8: nothing can be asked about it
         except api.LibvirtError as error:
             if api.fault(error).code != errors.NO_STORAGE_VOLUME:  # it was deleted meanwhile
                 raise
