@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.libvirt import api, errors
-from kvmtui.backend.libvirt.xml import resources
+from kvmtui.backend.libvirt.xml import volume as volume_xml
 from kvmtui.core.inventory import Network, Pool
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read_pools(session: Session) -> tuple[Pool, ...]:
     for pool in pools:
         try:
             _, capacity, allocation, available = pool.info()[:4]
-            path = resources.pool_path(pool.XMLDesc(0))
+            path = volume_xml.read_pool(pool.XMLDesc(0)).path
         except api.LibvirtError as error:
             if errors.is_lost(api.fault(error)):
                 raise

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import DiskUse
 from kvmtui.backend.libvirt import api, errors, upload, volumes
-from kvmtui.backend.libvirt.xml import resources
 from kvmtui.backend.libvirt.xml import vm as vm_xml
+from kvmtui.backend.libvirt.xml import volume as volume_xml
 from kvmtui.core.errors import BackendError
 from kvmtui.core.text import safe
 
@@ -175,7 +175,7 @@ def _active_pools(session: Session) -> dict[str, str]:
         if api.fault(error).code == errors.NO_SUPPORT:
             return {}
         raise
-    return {pool.name(): resources.pool_path(pool.XMLDesc(0)) for pool in pools}
+    return {pool.name(): volume_xml.read_pool(pool.XMLDesc(0)).path for pool in pools}
 
 
 def _volumes(session: Session, pool: str, *, refresh: bool) -> dict[str, _Volume]:
@@ -186,7 +186,7 @@ def _volumes(session: Session, pool: str, *, refresh: bool) -> dict[str, _Volume
             known.refresh(0)
     for volume in known.listAllVolumes(0):
         try:
-            text = resources.volume(volume.XMLDesc(0))
+            text = volume_xml.read(volume.XMLDesc(0))
         except UnicodeDecodeError:
             raise BackendError(
                 f"The pool {safe(pool)} holds a file whose name is not UTF-8: what it builds upon cannot be told.",

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from kvmtui.backend.libvirt import states
-from kvmtui.backend.libvirt.xml import capabilities, resources, vm
+from kvmtui.backend.libvirt.xml import capabilities, vm
 from kvmtui.core.inventory import AgentState, Disk, Nic, Reason, VmState
 
 WINDOWS = """
@@ -216,12 +216,6 @@ def test_capabilities() -> None:
     assert found.cells == (capabilities.Cell(0, (0, 4), 1024 * 1024, {4096: 256, 2 * 2**20: 3}),)
     assert capabilities.host_uuid(text) == "abc"
     assert capabilities.read("garbage").uuid == ""
-
-
-def test_pools_and_volumes() -> None:
-    assert resources.pool_path("<pool><target><path>/srv</path></target></pool>") == "/srv"
-    text = "<volume><target><path>/srv/a</path></target><backingStore><path>/srv/b</path></backingStore></volume>"
-    assert resources.volume(text) == ("/srv/a", "/srv/b")
 
 
 def test_states_and_events() -> None:
