@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 LEAST = (80, 24)  # columns and rows that a guest has at least, however small the widget is
 SHORTEST = 1 / 30  # seconds between two paintings
-SCROLLING = 1 / 9  # seconds between two paintings when most rows changed
+SCROLLING = 1 / 9  # seconds between two paintings while it scrolls on and on
+FLOOD = 0.5  # seconds within which one scrolling after the other is a flood
 BUDGET = 80_000  # bytes a second, about, that paintings may send
 PER_PIECE = 24  # bytes, about, that a piece in another look costs beside its text
 PER_ROW = 16  # bytes, about, that going to a row costs
@@ -56,6 +57,7 @@ class TerminalView(Widget):
         self._found: int | None = None  # the number of the line that the search stands on
         self._due: Timer | None = None
         self._next = 0.0  # when it may be painted again
+        self._scrolled_at = float("-inf")
         self._told = (0, 0)  # the first row and the lines above, as they were said last
         self.by_keys = False
         """Whether keys, not only the wheel, move in the scrollback."""
@@ -253,7 +255,8 @@ class TerminalView(Widget):
             for y in range(height)
         ]
         self._rows = after
-        self._send(before, after, by)
+        rows, cost = self._send(before, after, by)
+        self._pace(cost, scrolls=changed is None or rows > max(3, height // 4))
         if (self._top, self.scrolled) != self._told:
             self._told = (self._top, self.scrolled)
             self.post_message(self.Moved())
@@ -272,8 +275,16 @@ class TerminalView(Widget):
             return None
         return emulator.cursor[1]
 
-    def _send(self, before: Sequence[PaintedRow], after: Sequence[PaintedRow], by: int) -> None:
-        """Repaint the rows that differ, and work out when that may be done again."""
+    def _pace(self, cost: int, *, scrolls: bool) -> None:
+        """Work out when it may be painted again; a lone screenful is followed at once by what comes behind it."""
+        now = self._clock()
+        pause = SCROLLING if scrolls and now - self._scrolled_at < FLOOD else SHORTEST
+        if scrolls:
+            self._scrolled_at = now
+        self._next = now + max(pause, cost / BUDGET)
+
+    def _send(self, before: Sequence[PaintedRow], after: Sequence[PaintedRow], by: int) -> tuple[int, int]:
+        """Repaint the rows that differ; returns how many, and about how many bytes that sends."""
         height = len(after)
         if _gains(before, after, by) and scroll_lines(self, 0, height, by):
             before = [*before[by:], *[NOTHING] * by] if by > 0 else [*[NOTHING] * -by, *before[:by]]
@@ -287,8 +298,7 @@ class TerminalView(Widget):
                 rows += 1
         if rows:
             self.paintings += 1
-        most = rows > 3 and rows > height // 4
-        self._next = self._clock() + max(SCROLLING if most else SHORTEST, cost / BUDGET)
+        return rows, cost
 
     def _follow_cursor(self, emulator: Emulator) -> None:
         """Keep the part of a larger screen in view that has the cursor in it."""

@@ -115,12 +115,27 @@ async def test_paintings_are_held_apart_and_the_newest_state_is_painted_in_the_e
         await pilot.pause(SHORTEST * 2)
         assert app.lines[-1] == "49" * 20
         assert app.view.paintings == before + 1
-        app.emulator.feed(b"\r\n".join(str(number).encode() * 30 for number in range(24)))
-        app.at += SHORTEST * 1.5  # enough after a small change, not after everything has scrolled
-        app.view.touched()
-        assert app.view.paintings == before + 1
+        for number in range(2):
+            app.at += SHORTEST * 1.5  # enough after a small change, not when it scrolls on and on
+            app.emulator.feed(b"\r\n".join(str(number + line).encode() * 30 for line in range(24)))
+            app.view.touched()
+        assert app.view.paintings == before + 2
         await pilot.pause(SCROLLING * 1.5)
-        assert app.lines[-1] == "23" * 30
+        assert app.lines[-1] == "24" * 30
+        assert app.view.paintings == before + 3
+
+
+async def test_a_flood_is_painted_less_than_ten_times_a_second() -> None:
+    app = Shown()
+    async with app.run_test(size=(80, 24)):
+        before = app.view.paintings
+        for number in range(3000):
+            app.at += 0.001
+            app.emulator.feed(b"%d of a flood\r\n" % number)
+            if app.view._due is not None and app.at >= app.view._next:
+                app.view._paint_due()
+            app.view.touched()
+        assert 20 < app.view.paintings - before < 30  # in three seconds
 
 
 async def test_a_small_widget_shows_the_part_with_the_cursor() -> None:
