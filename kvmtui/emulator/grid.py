@@ -25,14 +25,13 @@ class Grid:
 
     def scroll_up(self, top: int, bottom: int, count: int, look: Look, *, keep: bool = True) -> None:
         """Take `count` rows out at `top` and put blank ones in at `bottom` (both belong to what scrolls)."""
-        rows = self.rows
-        count = min(count, bottom - top + 1)
-        if keep and top == 0 and self.history is not None:
-            for row in rows[:count]:
-                self.history.push(row.kept())
-        del rows[top : top + count]
-        at = bottom - count + 1
-        rows[at:at] = [Row(self.columns, look) for _ in range(count)]
+        rows, columns = self.rows, self.columns
+        history = self.history if keep and top == 0 else None
+        for _ in range(min(count, bottom - top + 1)):
+            row = rows.pop(top)
+            if history is not None:
+                history.push(row.kept())
+            rows.insert(bottom, Row(columns, look))
         self._touch(top, bottom)
 
     def scroll_down(self, top: int, bottom: int, count: int, look: Look) -> None:

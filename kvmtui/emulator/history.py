@@ -21,6 +21,7 @@ class History:
         self.pushed = 0  # how many lines ever came, less those that went back to the screen
         self._lines: deque[Line] = deque()
         self._runs = 0  # in the lines that are not plain text
+        self._most_runs = most * RUNS_PER_LINE
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -33,8 +34,10 @@ class History:
         """Keep a line, and let go of the oldest when there are too many."""
         self.pushed += 1
         self._lines.append(line)
-        self._runs += _runs_in(line)
-        self._trim()
+        if not isinstance(line, str):
+            self._runs += len(line)
+        if len(self._lines) > self.most or self._runs > self._most_runs:
+            self._trim()
 
     def push_texts(self, texts: Sequence[str]) -> None:
         """Keep many plain lines in one step."""
@@ -56,7 +59,7 @@ class History:
         self._runs = 0
 
     def _trim(self) -> None:
-        while len(self._lines) > self.most or self._runs > self.most * RUNS_PER_LINE:
+        while len(self._lines) > self.most or self._runs > self._most_runs:
             self._runs -= _runs_in(self._lines.popleft())
 
 

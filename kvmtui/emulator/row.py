@@ -164,6 +164,8 @@ class Row:
 
     def kept(self) -> Line:
         """Return it as a line to be kept, with what a narrower screen hides."""
+        if self._untouched:
+            return ""
         if self._tail is None:
             return self.text if self.looks is None else self.runs()
         columns = len(self.chars)
