@@ -331,11 +331,23 @@ class Migration(Protocol):
         """Ask the source to cancel the move; `move` then raises."""
         ...
 
-    async def tidy(self, subject: Subject, room: Room, copied: tuple[str, ...]) -> tuple[str, ...]:
-        """Delete what a copy that came to nothing has left on this host, the target; returns the paths.
+    async def fetch(self, source: str) -> bytes:
+        """Return all of a small volume of this host, the source: what libvirt copies none of (`Verdict.carried`).
 
-        `room` is what this host said before the move: only what was not there then is deleted, and nothing
-        while a VM with the subject's UUID is on this host (Conflict).
+        Raises NotFound when no active pool holds it, Conflict when it is too large for this way.
+        """
+        ...
+
+    async def put(self, source: str, data: bytes) -> None:
+        """Make such a volume on this host, the target, under the same path; raises Conflict when there is one."""
+        ...
+
+    async def tidy(self, subject: Subject, room: Room, copied: tuple[str, ...]) -> tuple[str, ...]:
+        """Delete what a move that came to nothing has left on this host, the target; returns the paths.
+
+        `copied` are the targets of the disks that were copied or carried, and `room` is what this host said
+        before: only what was not there then is deleted, and nothing while a VM with the subject's UUID is on
+        this host (Conflict).
         """
         ...
 

@@ -166,6 +166,7 @@ class Verdict:
     storage: StorageWay
     copied: tuple[str, ...] = ()
     unsafe: str = ""  # why libvirt calls it unsafe, to be read and agreed to; "" when it does not
+    carried: tuple[str, ...] = ()  # targets of small read-only disks that are brought there first: libvirt copies none
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from kvmtui.core.units import size
 if TYPE_CHECKING:
     from kvmtui.core.migration import Case, MoveDisk, Subject
 
+CARRY_MOST = 64 << 20  # bytes of a read-only disk that goes through this machine: a seed, not an installation CD
 LAG = 120 * 10**9  # ns: a host may show the stamp of a file on a server as it was so long ago
 _UNCACHED = ("none", "directsync")
 _DROPS_CACHE = (4, 0, 0)  # the QEMU that lets go of cached data when it is moved
@@ -42,6 +43,7 @@ class StorageVerdict:
     obstacles: list[Obstacle] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     unsafe: list[str] = field(default_factory=list)
+    carried: list[str] = field(default_factory=list)
     copied: tuple[str, ...] = ()
     shared: bool = False
 
@@ -129,6 +131,9 @@ def _readonly(case: Case, disk: MoveDisk, sameness: Sameness, found: StorageVerd
     what, target = f"{safe(disk.source)} ({safe(disk.target)})", case.target
     if sameness is Sameness.ABSENT and disk.optional:
         found.cautions.append(f"{what} is not on {target}: the VM goes on without it.")
+    elif sameness is Sameness.ABSENT and _can_be_carried(disk):
+        found.carried.append(disk.target)
+        found.cautions.append(f"{what} is copied to {target} first, and stays on {case.source} as well.")
     elif sameness is Sameness.ABSENT:
         hint = "Eject it, or copy it there." if disk.device in {"cdrom", "floppy"} else "Copy it there."
         found.obstacles.append(Obstacle(f"{what} is not on {target}.", hint))
@@ -136,6 +141,11 @@ def _readonly(case: Case, disk: MoveDisk, sameness: Sameness, found: StorageVerd
         found.cautions.append(f"Whether {target} has {what} could not be seen: no pool that answers holds its folder.")
     elif sameness is Sameness.OTHER:
         found.cautions.append(f"{what} is another one on {target}.")
+
+
+def _can_be_carried(disk: MoveDisk) -> bool:
+    """Tell whether a read-only disk is small enough, and all of itself."""
+    return disk.kind in {"file", "volume"} and not disk.backing and (disk.capacity or CARRY_MOST + 1) <= CARRY_MOST
 
 
 def _is_copied(
@@ -175,7 +185,7 @@ def _against_copying(case: Case, disk: MoveDisk, sameness: Sameness) -> Obstacle
     if sameness in {Sameness.LIKELY, Sameness.OTHER}:
         return Obstacle(
             f"{target} has something at {safe(disk.source)}, and a copy of {safe(disk.target)} would overwrite it.",
-            f"If nobody needs it, delete it on {target} first.",
+            f"If nobody needs it, delete it on {target} first: virsh vol-delete {safe(disk.source)}",
         )
     if disk.shareable:
         return Obstacle(f"{what} is shared with other VMs, so it cannot be copied.", "It must be on both hosts.")
@@ -192,7 +202,7 @@ def _against_sharing(case: Case, disk: MoveDisk, sameness: Sameness, *, is_wante
     if sameness is Sameness.OTHER:
         return Obstacle(
             f"{target} has something else at {safe(disk.source)}: it is not the disk {safe(disk.target)}.",
-            f"If nobody needs it, delete it on {target}; then the disk can be copied.",
+            f"If nobody needs it, delete it on {target} (virsh vol-delete {safe(disk.source)}): then it can be copied.",
         )
     if sameness is Sameness.ABSENT:
         if case.is_live:
@@ -201,8 +211,8 @@ def _against_sharing(case: Case, disk: MoveDisk, sameness: Sameness, *, is_wante
     if sameness is Sameness.LIKELY and not is_wanted:
         return Obstacle(
             f"{target} has something at {safe(disk.source)}, and nothing shows that it is {safe(disk.target)} itself.",
-            f"If an earlier move left it there, delete it on {target}, and the disk can be copied. Choose shared"
-            " storage only if you know that both hosts share that folder.",
+            f"If an earlier move left it there, delete it on {target} (virsh vol-delete {safe(disk.source)}), and the"
+            " disk can be copied. Choose shared storage only if you know that both hosts share that folder.",
         )
     if sameness is Sameness.UNSEEN and not is_wanted:
         return Obstacle(

@@ -58,6 +58,7 @@ def verdict(
         storage=disks.way,
         copied=disks.copied,
         unsafe=" ".join(disks.unsafe),
+        carried=tuple(disks.carried),
     )
 
 

@@ -151,6 +151,23 @@ class MigrationContract:
         )
         assert (await pair.judge(uuid)).obstacles == ()
 
+    async def test_a_small_volume_is_carried_whole_and_never_over_another(self, pair: Pair) -> None:
+        subject, room = await pair.read(pair.running)
+        source = subject.disks[0].source
+        data = await pair.source.migration.fetch(source)
+        assert data
+        await pair.target.migration.put(source, data)
+        assert await pair.target.migration.fetch(source) == data
+        with pytest.raises(Conflict):
+            await pair.target.migration.put(source, data)
+        assert (await pair.judge(pair.running)).obstacles != ()
+        assert await pair.target.migration.tidy(subject, room, (subject.disks[0].target,)) == (source,)
+        assert (await pair.judge(pair.running)).obstacles == ()
+        with pytest.raises(NotFound):
+            await pair.target.migration.fetch(source)
+        with pytest.raises(NotFound):
+            await pair.target.migration.put("/no/such/folder/seed.iso", data)
+
     async def test_nothing_is_tidied_away_that_was_there_before_or_is_in_use(self, pair: Pair) -> None:
         subject = await pair.source.migration.subject(pair.running)
         room = await pair.source.migration.room(subject)

@@ -319,6 +319,17 @@ def test_a_cd_must_be_there_unless_the_vm_can_do_without() -> None:
     assert judge(a_subject(replace(iso, source="")), room) == Verdict((), (), StorageWay.NONE)
 
 
+def test_a_seed_is_carried_because_libvirt_copies_nothing_that_is_read_only() -> None:
+    seed = a_disk(target="vdb", source=f"{FOLDER}/web-1-seed.iso", readonly=True, capacity=374_784, format="raw")
+    said = judge(a_subject(a_disk(), seed), a_room())
+    assert (said.obstacles, said.copied, said.carried) == ((), ("vda",), ("vdb",))
+    assert any("is copied to hv2 first" in caution for caution in said.cautions)
+    assert judge(a_subject(seed, state=VmState.OFF), a_room()).carried == ("vdb",)
+    for other in (replace(seed, capacity=None), replace(seed, capacity=GIB), replace(seed, backing=("/x",))):
+        assert "is not on hv2" in refused(judge(a_subject(other), a_room()))
+    assert judge(a_subject(seed), a_room(unread=("default",))).carried == ()
+
+
 def test_what_a_shared_disk_builds_upon_must_be_the_same_there() -> None:
     base = "/base/debian.qcow2"
     disk = a_disk(backing=(base,), origin="netfs:nas:/vms")

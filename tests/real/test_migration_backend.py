@@ -174,11 +174,38 @@ async def test_a_linked_disk_is_copied_whole(
             host.output("rm", "-f", base, top)
 
 
+async def test_a_seed_goes_along_before_the_vm_does(
+    backends: tuple[Backend, Backend], made: MakeGuest, hv1: Host, hv2: Host
+) -> None:
+    source, target = backends
+    seed = f"{IMAGES}/seeded-seed.iso"
+    hv1.output("sh", "-c", f"head -c 400000 /dev/urandom > {seed}")
+    disk = (
+        "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+        f"<source file='{seed}'/><target dev='vdb' bus='virtio'/><readonly/></disk>"
+    )
+    try:
+        uuid = made(hv1, GuestSpec("seeded", disk_mib=16, agent=False, devices=disk)).start().uuid
+        subject, _, said = await judge(source, target, uuid)
+        assert (said.obstacles, said.copied, said.carried) == ((), ("vda",), ("vdb",))
+        assert subject.disks[1].source == seed
+        await target.migration.put(seed, await source.migration.fetch(seed))
+        assert hv1.output("sha256sum", seed) == hv2.output("sha256sum", seed)
+        _, _, said = await judge(source, target, uuid)
+        assert said.carried == ()
+        await move(source, target, uuid)
+        assert (await target.vm(uuid)).state is VmState.RUNNING
+    finally:
+        hv2.virsh("destroy", "seeded")
+        for host in (hv1, hv2):
+            host.output("rm", "-f", seed)
+
+
 async def test_a_cd_that_is_not_there_is_a_reason(
     backends: tuple[Backend, Backend], made: MakeGuest, hv1: Host
 ) -> None:
     iso = f"{IMAGES}/mig.iso"
-    hv1.output("truncate", "-s", "1M", iso)
+    hv1.output("truncate", "-s", "100M", iso)
     device = f"<disk type='file' device='cdrom'><source file='{iso}'/><target dev='sda' bus='sata'/><readonly/></disk>"
     guest = made(hv1, GuestSpec("with-cd", agent=False, devices=device)).start()
     try:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from kvmtui.backend.demo.address import parse
 from kvmtui.backend.demo.moves import has_volume
 from kvmtui.backend.demo.noise import mix
-from kvmtui.core.errors import ConfigError, Conflict, Unreachable
+from kvmtui.backend.demo.volumes import Volumes
+from kvmtui.core.errors import ConfigError, Conflict, NotFound, Unreachable
 from kvmtui.core.migration import Copy, CpuFit, MoveDisk, Room, Subject
+from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +87,30 @@ class DemoMigration:
         host = self._to.host
         await self._to.change("abort", uuid, lambda: self._to.world.moves.abort(host, uuid))
 
+    async def fetch(self, source: str) -> bytes:
+        """Return all of a small volume of this host: its name stands for what it holds."""
+
+        def read() -> bytes:
+            if not has_volume(self._to.host, source):
+                raise NotFound(f"No active pool of {self._to.host.name} holds {safe(source)}.")
+            return source.encode(errors="replace")
+
+        return await self._to.read("fetch", read)
+
+    async def put(self, source: str, data: bytes) -> None:
+        """Make a small volume on this host."""
+        host, volumes = self._to.host, Volumes(self._to.world)
+        folder, _, name = source.rpartition("/")
+
+        def make() -> None:
+            pool = next((pool for pool in host.pools if pool.active and pool.path == folder), None)
+            if pool is None:
+                raise NotFound(f"No active pool of {host.name} has the folder of {safe(source)}.")
+            made = volumes.begin(host, pool.name, name, len(data))
+            volumes.finish(host, made, "iso", len(data))
+
+        await self._to.change("put", "", make, args=(source,))
+
     async def tidy(self, subject: Subject, room: Room, copied: tuple[str, ...]) -> tuple[str, ...]:
         """Delete what a copy that came to nothing has left on this host."""
         host = self._to.host
@@ -137,6 +163,8 @@ def _subject(host: SimHost, uuid: str) -> Subject:
 
 def _disk(host: SimHost, guest: Guest, disk: Disk) -> MoveDisk:
     known = next((one for one in guest.disks if one.target == disk.target), None)
+    volume = host.volumes.get(disk.source)
+    whole = volume.capacity if volume is not None else None
     return MoveDisk(
         target=disk.target,
         kind=disk.kind,
@@ -145,8 +173,9 @@ def _disk(host: SimHost, guest: Guest, disk: Disk) -> MoveDisk:
         readonly=disk.readonly,
         shareable=disk.shareable,
         cache="none",
-        capacity=known.capacity if known is not None else None,
+        capacity=known.capacity if known is not None else whole,
         allocation=known.allocation if known is not None else None,
+        backing=(volume.backing,) if volume is not None and volume.backing else (),
         device=disk.device,
         stamp=_stamp(host, disk.source),
     )

@@ -214,6 +214,7 @@ def _take(target: SimHost, source: str, size: int, host: SimHost) -> None:
     taken = replace(pool, allocation=pool.allocation + size, available=pool.available - size)
     target.pools = tuple(taken if old is pool else old for old in target.pools)
     target.volumes[source] = host.volumes[source]
+    target.systems[source] = host.systems.get(source, "")
     target.deleted.discard(source)
 
 

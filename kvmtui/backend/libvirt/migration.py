@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvmtui.backend.libvirt import api, errors, uri
+from kvmtui.backend.libvirt import api, carrying, errors, uri
 from kvmtui.backend.libvirt.gauge import MIGRATION_OUT, Gauge
 from kvmtui.backend.libvirt.room import read_room
 from kvmtui.backend.libvirt.sources import SourceFinder
@@ -114,16 +114,22 @@ class LibvirtMigration:
                 raise Conflict("It is not being moved.", hint="The move may just have ended.")
             await asyncio.sleep(PROGRESS_SECONDS)
 
+    async def fetch(self, source: str) -> bytes:
+        """Return all of a small volume of this host."""
+        place = await self._finder.place(source)
+        return await carrying.fetch(self._lanes(), place)
+
+    async def put(self, source: str, data: bytes) -> None:
+        """Make a small volume on this host."""
+        place = await self._finder.place(source)
+        await carrying.put(self._lanes, place, data)
+
     async def tidy(self, subject: Subject, room: Room, copied: tuple[str, ...]) -> tuple[str, ...]:
         """Delete what a copy that came to nothing has left on this host; see `backend.base.Migration`."""
         lanes = self._lanes()
         if await lanes.detail(partial(_has, uuid=subject.uuid), READ_SECONDS):
             raise Conflict(f"{subject.name} is on {self._address.label}: nothing of it is deleted.")
-        left = [
-            disk.source
-            for disk in subject.disks
-            if disk.target in copied and not disk.readonly and disk.source not in room.paths
-        ]
+        left = [disk.source for disk in subject.disks if disk.target in copied and disk.source not in room.paths]
         gone = [source for source in left if await self._finder.delete(source)]
         return tuple(gone)
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from kvmtui.backend.libvirt import api, errors
 from kvmtui.backend.libvirt.xml import moving
 from kvmtui.backend.libvirt.xml.moving import VolumeFacts
-from kvmtui.core.errors import BackendError, TimedOut, Unreachable
+from kvmtui.core.errors import BackendError, NotFound, TimedOut, Unreachable
+from kvmtui.core.specs import VolumeName
+from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,8 +85,8 @@ class SourceFinder:
                 await self._look_into(lanes, name, sources, found, left)
         return found
 
-    async def delete(self, source: str) -> bool:
-        """Delete the volume with this source, as its pool sees it when read anew; False when there is none."""
+    async def place(self, source: str) -> VolumeName:
+        """Return the pool that would hold this source, and its name there; raises NotFound when there is none."""
         lanes = self._lanes()
         for name in await lanes.detail(_names, POOL_SECONDS):
             if self._shunned.get(name, 0.0) > time.monotonic():
@@ -92,9 +94,17 @@ class SourceFinder:
             pool = await lanes.detail(partial(_pool, name=name), POOL_SECONDS)
             volume = pool.holds(source)
             if volume:
-                work = partial(_delete, name=name, volume=volume)
-                return await lanes.detail(work, DELETE_SECONDS, change=True)
-        return False
+                return VolumeName(name, volume)
+        raise NotFound(f"No active pool has the folder of {safe(source)}.")
+
+    async def delete(self, source: str) -> bool:
+        """Delete the volume with this source, as its pool sees it when read anew; False when there is none."""
+        try:
+            place = await self.place(source)
+        except NotFound:
+            return False
+        work = partial(_delete, name=place.pool, volume=place.name)
+        return await self._lanes().detail(work, DELETE_SECONDS, change=True)
 
     async def _look_into(
         self, lanes: Lanes, name: str, sources: tuple[str, ...], found: Sources, seconds: float

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Disk
 
 _HERE = frozenset({"localhost", "localhost.localdomain", "127.0.0.1", "::1"})
+_NUMA = "its memory is bound to NUMA cells by number"
+_NOTES = (
+    ("memoryBacking/hugepages", "it uses huge pages, and the other host needs enough that are free"),
+    ("cputune/vcpupin", "its vCPUs are pinned to CPUs by number"),
+    ("numatune/memory", _NUMA),
+    ("numatune/memnode", _NUMA),
+    ("devices/hostdev[@type='usb']", "it has a USB device of the host"),
+)
 _REMOTE_POOLS = frozenset({"netfs", "gluster", "iscsi", "iscsi-direct", "rbd", "sheepdog", "vstorage"})
 
 
@@ -175,24 +183,19 @@ def _blockers(root: ET.Element) -> Iterator[str]:
 
 def _notes(root: ET.Element) -> Iterator[str]:
     """Yield what a definition asks of its host that cannot be looked up from here."""
-    if root.find("memoryBacking/hugepages") is not None:
-        yield "it uses huge pages, and the other host needs enough that are free"
-    if root.find("cputune/vcpupin") is not None or root.find("cputune/emulatorpin") is not None:
-        yield "its vCPUs are pinned to CPUs by number"
-    if root.find("numatune/memory") is not None or root.find("numatune/memnode") is not None:
-        yield "its memory is bound to NUMA cells by number"
+    for path, note in _NOTES:
+        if root.find(path) is not None:
+            yield note
+    kernel = text_of(root, "os/kernel").strip()
+    if kernel:
+        yield f"it boots the kernel {kernel}, which the other host needs for its next start"
     for nic in root.iterfind("devices/interface"):
         if nic.get("type") == "direct":
             yield f"a network card is put directly on the host's device {attribute(nic, 'source', 'dev')}"
         filter_ = attribute(nic, "filterref", "filter")
         if filter_:
             yield f"a network card has the filter {filter_}"
-    if root.find("devices/hostdev[@type='usb']") is not None:
-        yield "it has a USB device of the host"
-    if any(
-        system.find("driver") is None or attribute(system, "driver", "type") != "virtiofs"
-        for system in root.iterfind("devices/filesystem")
-    ):
+    if any(attribute(system, "driver", "type") != "virtiofs" for system in root.iterfind("devices/filesystem")):
         yield "it shares a directory of the host"
     if root.find("devices/disk//auth") is not None or root.find("devices/disk//encryption") is not None:
         yield "its disks need secrets, which must be known to the other host"
