@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure, document, machine, table
 from benchmarks.recording import Missing
-from benchmarks.scenes import GUESTS, SCENES, SIZE, WITHOUT_LAB
+from benchmarks.scenes import GUESTS, OWN_HOSTS, SCENES, SIZE, WITHOUT_LAB
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +53,18 @@ def outside(names: Sequence[str], file: Path | None) -> int:
     for folder in ("kvmtui", "benchmarks"):
         compileall.compile_dir(TOP / folder, quiet=1)
     where = machine()
-    lab_names = [name for name in names if name not in WITHOUT_LAB]
-    by_scene, left_out = measure_in_lab(lab_names) if lab_names else ([], {})
-    here, failed = measure([name for name in names if name in WITHOUT_LAB])
-    figures = [*by_scene, *here]
+    crowd = ["-m", "tests.real.lab", "bench", "--crowd", str(GUESTS), "--on-host", "--", sys.executable]
+    figures: list[Figure] = []
+    left_out: dict[str, str] = {}
+    for chosen, launcher in (
+        ([name for name in names if name not in WITHOUT_LAB | OWN_HOSTS], crowd),
+        ([name for name in names if name in OWN_HOSTS], []),
+    ):
+        found, failed = measure_in_lab(chosen, launcher) if chosen else ([], {})
+        figures += found
+        left_out |= failed
+    found, failed = measure([name for name in names if name in WITHOUT_LAB])
+    figures += found
     left_out |= failed
     print(f"at {SIZE}")
     print(table(figures, left_out, where))
@@ -78,16 +86,14 @@ def measure(names: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
     return figures, left_out
 
 
-def measure_in_lab(names: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
-    """Measure on a host of a lab that has running guests."""
-    print(f"building a host with {GUESTS} running guests", file=sys.stderr, flush=True)
+def measure_in_lab(names: Sequence[str], launcher: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
+    """Measure in the namespaces of a lab; `launcher` stands before this program's own arguments to Python."""
     with tempfile.TemporaryDirectory(prefix="kvmtui-bench-") as folder:
         result = Path(folder) / "figures.json"
-        lab = [sys.executable, "-m", "tests.real.lab", "bench", "--crowd", str(GUESTS), "--on-host", "--"]
-        command = [sys.executable, "-m", "benchmarks", *names, "--inside", str(result)]
+        command = [sys.executable, *launcher, "-m", "benchmarks", *names, "--inside", str(result)]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         subprocess.run(
-            [TOP / "tests/real/run", "--exec", *lab, *command],
+            [TOP / "tests/real/run", "--exec", *command],
             cwd=TOP,
             env=environment,
             stdout=sys.stderr,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value; `most` is what it may be, None where nothing is asked of it."""
+    """One measured value; `most` and `least` are what it may be, None where nothing is asked of it."""
 
     scene: str
     what: str
@@ -24,20 +24,35 @@ class Figure:
     unit: str
     most: float | None = None
     about: str = ""
+    least: float | None = None
 
     @property
     def reached(self) -> bool | None:
         """Whether it is what it should be; None where nothing is asked."""
-        return None if self.most is None else self.value <= self.most
+        if self.most is None and self.least is None:
+            return None
+        return self.short <= 0
+
+    @property
+    def short(self) -> float:
+        """By how much it is too large, or too small; not above 0 where it is neither."""
+        above = self.value - self.most if self.most is not None else -math.inf
+        below = self.least - self.value if self.least is not None else -math.inf
+        return max(above, below)
+
+    @property
+    def reach(self) -> str:
+        """What the table says that it should be."""
+        if self.least is not None:
+            return f"at least {number(self.least)} {self.unit}"
+        return "" if self.most is None else f"{number(self.most)} {self.unit}"
 
     @property
     def verdict(self) -> str:
         """What the table says: reached, or short by how much."""
-        if self.most is None:
+        if self.reached is None:
             return ""
-        if self.reached:
-            return "reached"
-        return f"short by {number(self.value - self.most)} {self.unit}"
+        return "reached" if self.reached else f"short by {number(self.short)} {self.unit}"
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -84,8 +99,7 @@ def table(figures: Iterable[Figure], left_out: Mapping[str, str], where: Mapping
             scene = figure.scene
             rows.append((scene.upper(), "", "", "", ""))
         measured = f"{number(figure.value)} {figure.unit}"
-        most = "" if figure.most is None else f"{number(figure.most)} {figure.unit}"
-        rows.append((f"  {figure.what}", measured, most, figure.verdict, figure.about))
+        rows.append((f"  {figure.what}", measured, figure.reach, figure.verdict, figure.about))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         f"{what:<{widths[0]}}  {value:>{widths[1]}}  {most:>{widths[2]}}  {verdict:<{widths[3]}}  {about}".rstrip()

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import calls, outside
+from benchmarks.consoles import console
 from benchmarks.cost import cpu_seconds, memory
 from benchmarks.figures import Figure, percentile, spread
+from benchmarks.making import create, migrate
 from benchmarks.recording import COLS, ROWS, Recording
 
 if TYPE_CHECKING:
@@ -191,10 +193,15 @@ SCENES: Mapping[str, Callable[[], list[Figure]]] = {
     "selection": selection,
     "large": large,
     "calls": rpc,
+    "console": console,
+    "migrate": migrate,
+    "create": create,
 }
 """What can be measured, by name."""
 
 WITHOUT_LAB = frozenset({"large"})
 """The scenes that need no libvirt host."""
+OWN_HOSTS = frozenset({"console", "migrate", "create"})
+"""The scenes that build hosts for themselves."""
 
 SIZE = f"{COLS}x{ROWS}, true colour"
