@@ -53,6 +53,10 @@ def _origin(screen: Screen, *, on: bool) -> None:
 
 
 def _wrapping(screen: Screen, *, on: bool) -> None:
+    if not on and screen.is_new:
+        # SeaBIOS resets the terminal, forbids wrapping and leaves it so, and of every long line that the guest writes
+        # thereafter the end would be lost. SeaBIOS itself needs no such mode where a full row wraps late, as here.
+        return
     screen.modes.wrapping = on
     screen.x = min(screen.x, screen.columns - 1)
 

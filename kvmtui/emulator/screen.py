@@ -33,7 +33,8 @@ class Screen(Cursor):
         self.other = Grid(self.columns, self.height, None)  # the one that is not shown
         self.rings = 0
         self.replies = bytearray()
-        self._last = ""
+        self._last = ""  # the last character written, since a program reset the terminal
+        self._reset = False
         self.put_back()
 
     def put_back(self) -> None:
@@ -52,6 +53,12 @@ class Screen(Cursor):
         self.clear(0, self.height - 1)
         self.x = self.y = 0
         self._last = ""
+        self._reset = True
+
+    @property
+    def is_new(self) -> bool:
+        """Whether a program has reset the terminal and written nothing since."""
+        return self._reset and not self._last
 
     # --- writing ----------------------------------------------------------------------------------
 

@@ -15,12 +15,40 @@ BRITISH = "tmux knows no British set"
 BROKEN = "tmux drops broken UTF-8; a person should see that something was there"
 EIGHT_BITS = f"{BROKEN}: the right half of an 8-bit set is no UTF-8"
 
+FIRMWARE = "SeaBIOS forbids wrapping and leaves it so; we let long lines of the kernel be read to their end"
+
 LINES = "─" * 10
 DIAMONDS = "◆" * 10
 SIGNS = "!\"£$%&'()*+,-./0123456789:;<=>?"
 DRAWN = "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
 CAPITALS = "@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^"
 HALF = "\ufffd" * 32
+
+PANIC = """\
+[    1.669946] VFS: Cannot open root device "(null)" or unknown-block(0,0): erro
+r -6
+[    1.670196] Please append a correct "root=" boot option; here are the availab
+le partitions:
+[    1.670605] Kernel panic - not syncing: VFS: Unable to mount root fs on unkno
+wn-block(0,0)
+[    1.670960] CPU: 0 PID: 1 Comm: swapper/0 Not tainted 6.1.0-56-cloud-amd64 #1
+  Debian 6.1.192-2
+[    1.671254] Hardware name: QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.16.
+2-debian-1.16.2-1 04/01/2014
+[    1.671581] Call Trace:
+[    1.672101]  <TASK>
+[    1.672270]  dump_stack_lvl+0x44/0x5c
+[    1.672578]  panic+0x118/0x2f4
+[    1.673112]  mount_block_root+0x14e/0x1e6
+[    1.674201]  prepare_namespace+0x136/0x165
+[    1.675230]  kernel_init_freeable+0x250/0x27a
+[    1.680394]  ? rest_init+0xd0/0xd0
+[    1.680493]  kernel_init+0x16/0x130
+[    1.680571]  ret_from_fork+0x22/0x30
+[    1.680705]  </TASK>
+[    1.681139] Kernel Offset: 0x38800000 from 0xffffffff81000000 (relocation ran
+ge: 0xffffffff80000000-0xffffffffbfffffff)
+"""
 
 
 def _in_order() -> dict[int, str]:
@@ -57,6 +85,7 @@ def _graphic_sets() -> dict[int, str]:
 DIFFERENCES: dict[tuple[str, str], tuple[str, dict[int, str]]] = {
     ("bash", "broken"): (BROKEN, {15: "a\ufffdb\ufffdc\ufffdd\ufffd\ufffde"}),
     ("bash", "tabs"): (BROKEN, {15: "a\ufffdb\ufffdc\ufffdd\ufffd\ufffde"}),
+    ("boot", "panic"): (FIRMWARE, dict(enumerate(PANIC.splitlines()))),
     ("vttest1", "choice 1 page 2"): (BOX, _box()),
     ("vttest1", "choice 1 page 3"): (WRAPPING, _in_order()),
     ("vttest1", "choice 1 page 4"): (WRAPPING, _in_order()),

@@ -68,3 +68,15 @@ def test_the_screen_before_a_program_comes_back() -> None:
         assert not emulator.alternate
         assert emulator.text(0).startswith("$")
         assert emulator.cursor_shown
+
+
+def test_the_log_of_a_boot_can_be_read_whole() -> None:
+    emulator = Emulator(COLUMNS, ROWS)
+    emulator.feed(output_of("boot"))
+    lines = [emulator.text(y) for y in range(-emulator.history_length, ROWS)]
+    assert lines[0].startswith("SeaBIOS (version 1.16.2")
+    assert "iPXE (http://ipxe.org) 00:03.0 CA00 PCI2.10 PnP PMM+0EFCF000+0EF0F000 CA00" in lines
+    log = "".join(lines)
+    assert "Linux version 6.1.0-56-cloud-amd64" in log
+    assert 'Cannot open root device "(null)" or unknown-block(0,0): error -6' in log
+    assert log.endswith("(relocation range: 0xffffffff80000000-0xffffffffbfffffff)")

@@ -42,6 +42,8 @@ def after(output: str, columns: int = 10, rows: int = 4) -> Emulator:
         ("\x1b[?7l0123456789abc\x1b[?7hde", ["012345678d", "e"]),
         ("1\r\n2\r\n3\r\n4\r\n5", ["2", "3", "4", "5"]),
         ("a\x00b\x7fc\x05d\x11e", ["abcde"]),
+        ("\x1bc\x1b[?7l\x1b[2J0123456789ab", ["0123456789", "ab"]),  # SeaBIOS, which never permits it again
+        ("\x1bca\x1b[?7l\x1b[H0123456789ab", ["012345678b"]),
         # --- the cursor
         ("\x1b[2;3HX", ["", "  X"]),
         ("\x1b[2;3fX", ["", "  X"]),
