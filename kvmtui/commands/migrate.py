@@ -18,7 +18,7 @@ from kvmtui.core.text import safe
 from kvmtui.core.units import duration, latency, size
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from kvmtui.commands.base import Answers, Context, Reach, Scene, Target
     from kvmtui.core.inventory import HostEntry, Vm
@@ -269,7 +269,7 @@ async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: 
     context.progress("beginning")
     try:
         async with _cancelling(context, target, stop):
-            await context.backend.migration.move(target.uuid, plan, _Teller(context))
+            await _left_running(context.backend.migration.move(target.uuid, plan, _Teller(context)))
     except BackendError as error:
         outcome = await look(context, target, host, plan, patient=error.unknown)
         if not outcome.has_arrived:
@@ -281,6 +281,23 @@ async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: 
         name, here = safe(target.name), safe(target.host)
         raise BackendError(f"{here} says that {name} was moved. {words_of(target, host, outcome)}", unknown=True)
     return outcome
+
+
+_left: set[asyncio.Task[None]] = set()
+
+
+async def _left_running(move: Coroutine[None, None, None]) -> None:
+    """Wait for a move; when the program is left meanwhile, it is not ended with it: the hosts need nobody."""
+    work = asyncio.create_task(move, name="a move")
+    _left.add(work)
+    work.add_done_callback(_ended)
+    await asyncio.shield(work)
+
+
+def _ended(work: asyncio.Task[None]) -> None:
+    _left.discard(work)
+    if not work.cancelled() and (error := work.exception()) is not None:
+        _log.info("a move ended: %s", error)  # whoever still waits for it is told
 
 
 @asynccontextmanager
