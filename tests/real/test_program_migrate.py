@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
 from tests.real.lab import Guest, GuestSpec, Host, until
+from tests.real.lab.process import output
 from tests.real.program import READING, Home, Program, kvmtui
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     MakeGuest = Callable[[Host, GuestSpec], Guest]
 
@@ -186,3 +189,120 @@ def test_a_vm_that_is_off_goes_with_its_definition(hv1: Host, hv2: Host, make_gu
         program.wait_vm("sleeper", r"on +hv2")
         guest.wait_booted()
         program.leave()
+
+
+# --- what cannot go --------------------------------------------------------------------------
+
+
+def define(host: Host, name: str, *, devices: str = "", **more: str) -> None:
+    """Define a VM that costs nothing: it has no system, and halts when it is started."""
+    parts = {"memory": "16", "uuid": str(uuid4()), "cpu": "<cpu mode='custom' check='none'><model>qemu64</model></cpu>"}
+    parts |= more
+    xml = (
+        f"<domain type='qemu'><name>{name}</name><uuid>{parts['uuid']}</uuid>"
+        f"<memory unit='MiB'>{parts['memory']}</memory><vcpu>1</vcpu>"
+        f"<os><type arch='x86_64' machine='q35'>hvm</type></os>{parts['cpu']}<features><acpi/></features>"
+        f"<devices><controller type='usb' model='none'/>{devices}</devices></domain>"
+    )
+    output(["virsh", "-q", "-c", host.uri, "define", "/dev/stdin"], stdin=xml)
+
+
+def disk(path: str) -> str:
+    return (
+        f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{path}'/>"
+        "<target dev='vda' bus='virtio'/></disk>"
+    )
+
+
+def card(kind: str, source: str) -> str:
+    attribute = "network" if kind == "network" else "bridge"
+    return f"<interface type='{kind}'><source {attribute}='{source}'/></interface>"
+
+
+LANS = "<network><name>lan9</name><bridge name='lan9br'/></network>"
+AMX = (
+    "<cpu mode='custom' match='exact' check='partial'><model>qemu64</model>"
+    "<feature policy='require' name='amx-tile'/></cpu>"
+)
+REASONS = {
+    "r-uuid": "A VM with its UUID is defined on hv2: r-stranger",
+    "r-name": "hv2 has another VM called r-name",
+    "r-memory": r"hv2 has \S+ of memory free, and r-memory needs 24G",
+    "r-network": "hv2 has no network called lan9",
+    "r-bridge": "hv2 has no bridge called br-none",
+    "r-disk": "hv2 has no active pool with the folder /var/lib/libvirt/elsewhere|no pool that answers there holds",
+    "r-snapshot": "r-snapshot has 1 snapshot",
+}
+
+
+@pytest.fixture
+def obstacles(hv1: Host, hv2: Host) -> Iterator[None]:
+    """VMs on hv1, each with one thing in its way to hv2."""
+    same = str(uuid4())
+    elsewhere = "/var/lib/libvirt/elsewhere"
+    for host in (hv1, hv2):
+        host.output("mkdir", "-p", elsewhere)
+    for path in (f"{elsewhere}/r-disk.qcow2", "/var/lib/libvirt/images/r-snapshot.qcow2"):
+        hv1.output("qemu-img", "create", "-q", "-f", "qcow2", path, "1M")
+    output(["virsh", "-q", "-c", hv1.uri, "net-define", "/dev/stdin"], stdin=LANS)
+    define(hv1, "r-uuid", uuid=same)
+    define(hv2, "r-stranger", uuid=same)
+    define(hv1, "r-name")
+    define(hv2, "r-name")
+    define(hv1, "r-memory", memory=str(23 * 1024))
+    define(hv1, "r-cpu", cpu=AMX)
+    define(hv1, "r-network", devices=card("network", "lan9"))
+    define(hv1, "r-bridge", devices=card("bridge", "br-none"))
+    define(hv1, "r-disk", devices=disk(f"{elsewhere}/r-disk.qcow2"))
+    define(hv1, "r-snapshot", devices=disk("/var/lib/libvirt/images/r-snapshot.qcow2"))
+    hv1.virsh("snapshot-create-as", "r-snapshot", "before")
+    for name in ("r-memory", "r-disk"):
+        hv1.virsh("start", name)
+    yield
+    for host in (hv1, hv2):
+        for name in host.virsh("list", "--all", "--name").split():
+            if name.startswith("r-"):
+                if name in host.virsh("list", "--name").split():
+                    host.virsh("destroy", name)
+                host.virsh("undefine", name, "--snapshots-metadata")
+        host.output("rm", "-rf", elsewhere)
+    hv1.output("rm", "-f", "/var/lib/libvirt/images/r-snapshot.qcow2")
+    hv1.virsh("net-undefine", "lan9")
+
+
+@pytest.mark.usefixtures("obstacles")
+def test_a_host_that_cannot_take_a_vm_says_why(hv1: Host, hv2: Host) -> None:
+    before = [host.virsh("list", "--all", "--name") for host in (hv1, hv2)]
+    with Program.on(hv1, hv2, size=WIDE) as program:
+        for name, why in REASONS.items():
+            program.keys("escape")
+            program.wait_gone("esc clears it")
+            program.type_text(f"/name:{name} host:hv1")
+            program.keys("enter")
+            program.wait(rf"^>..{name} ")
+            program.keys("m")
+            program.wait(rf"move {name} on hv1")
+            program.wait(why)
+            assert re.search(r"to host \* +>?\( \) hv2", program.text()), f"{name}: hv2 can be chosen"
+            program.keys("space")
+            program.keys("tab", "tab", "tab", "enter")  # there is nothing to review
+            program.keys("escape")
+            program.wait_gone(rf"move {name} on hv1")
+        open_form(program, "r-cpu")
+        review(program, 2, r"It cannot start on hv2 with the CPU that it asks for: .*amx-tile")
+        program.keys("escape", "escape")
+        program.leave()
+    assert [host.virsh("list", "--all", "--name") for host in (hv1, hv2)] == before
+
+
+def test_two_hosts_that_say_they_are_one_move_nothing_between_them(
+    hv1: Host, own_host: Host, make_guest: MakeGuest
+) -> None:
+    conf = own_host.folder / "etc/libvirtd.conf"
+    conf.write_text(conf.read_text().replace(own_host.uuid, hv1.uuid))
+    own_host.restart()
+    make_guest(hv1, GuestSpec("twin-host", agent=False))
+    home = Home({"hv1": hv1.uri, own_host.name: own_host.uri})
+    told = verb(home, "migrate", "hv1/twin-host", "--to", own_host.name, "--yes", exit_code=FAILED)
+    assert re.search("the same host", told["errors"][0]["error"]), told
+    assert "twin-host" in hv1.virsh("list", "--all", "--name").split()
