@@ -257,9 +257,9 @@ async def move(context: Context, target: Target, answers: Answers) -> str:
         before = context.scene().fleet.vm(target.ref)
         outcome = await _moved(context, case, host, plan, stop)
     told = await _carried(context, case, host, before, outcome)
-    if judged.copied and outcome.there.vm is not None:
-        sources = [safe(disk.source) for disk in case.subject.disks if disk.target in judged.copied]
-        told.append(f"Its old {', '.join(sources)} stays on {safe(target.host)}.")
+    left = [safe(disk.source) for disk in case.subject.disks if disk.target in judged.copied + judged.carried]
+    if left and outcome.there.vm is not None:
+        told.append(f"Its old {', '.join(left)} {'stays' if len(left) == 1 else 'stay'} on {safe(target.host)}.")
     return " ".join(told)
 
 
@@ -268,6 +268,7 @@ async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: 
     target = case.target
     context.progress("beginning")
     try:
+        await _bring(context, case, host, plan, stop)
         async with _cancelling(context, target, stop):
             await _left_running(context.backend.migration.move(target.uuid, plan, _Teller(context)))
     except BackendError as error:
@@ -281,6 +282,18 @@ async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: 
         name, here = safe(target.name), safe(target.host)
         raise BackendError(f"{here} says that {name} was moved. {words_of(target, host, outcome)}", unknown=True)
     return outcome
+
+
+async def _bring(context: Context, case: Case, host: str, plan: MovePlan, stop: _Stop) -> None:
+    """Bring the small disks that the VM only reads, a seed for one: libvirt copies none of these."""
+    for disk in case.subject.disks:
+        if disk.target not in plan.carried:
+            continue
+        if stop.wished.is_set():
+            raise Aborted("The move was cancelled before it began.")
+        context.progress(f"copying {safe(disk.source)}")
+        data = await context.backend.migration.fetch(disk.source)
+        await context.backend_of(host).migration.put(disk.source, data)
 
 
 _left: set[asyncio.Task[None]] = set()
@@ -367,7 +380,7 @@ async def _failure(
     text = f"{safe(error.text).rstrip('.')}. {words_of(case.target, host, outcome)}"
     if not outcome.has_stayed and (error.unknown or not outcome.here.was_read):
         return BackendError(text, hint=error.hint, unknown=True)
-    if outcome.has_stayed and plan.copied:
+    if outcome.has_stayed and (plan.copied or plan.carried):
         text = f"{text} {await _tidied(context, case, host, plan)}".rstrip()
     if isinstance(error, Aborted):
         return Aborted(text)
@@ -380,7 +393,7 @@ async def _tidied(context: Context, case: Case, host: str, plan: MovePlan) -> st
     if room is None:
         return ""
     try:
-        gone = await context.backend_of(host).migration.tidy(case.subject, room, plan.copied)
+        gone = await context.backend_of(host).migration.tidy(case.subject, room, plan.copied + plan.carried)
     except BackendError as error:
         return f"What had been copied to {there} may still be there: {safe(error.text)}"
     return f"What had been copied to {there} was deleted." if gone else ""

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.commands.judge import guard
+from kvmtui.commands.making_lines import upload_lines
 from kvmtui.commands.virsh import line, vm_line, vm_word
 from kvmtui.core.errors import KvmtuiError, Refused
 from kvmtui.core.migration import MovePlan, Room, StorageWay, Subject, Verdict
@@ -127,6 +128,7 @@ def plan_of(case: Case, host: str, answers: Answers) -> tuple[MovePlan, Verdict]
         live=case.subject.state.is_active,
         storage=judged.storage,
         copied=judged.copied,
+        carried=judged.carried,
         unsafe=bool(judged.unsafe),
         persistent=case.subject.persistent,
         bandwidth=int(bandwidth) if bandwidth else None,
@@ -149,10 +151,17 @@ def virsh_of(target: Target, plan: MovePlan) -> str:
 
 
 def lines_of(case: Case, host: str, plan: MovePlan) -> tuple[str, ...]:
-    """Return all virsh lines: libvirt does not take autostart along."""
-    lines = [virsh_of(case.target, plan)]
+    """Return all virsh lines: libvirt takes neither read-only disks nor autostart along."""
+    there = case.target._replace(host=host, uri=case.offers[host].entry.uri)
+    room = case.offers[host].room
+    lines: list[str] = []
+    for disk in case.subject.disks:
+        if disk.target in plan.carried and room is not None:
+            folder, _, name = disk.source.rpartition("/")
+            lines.append(line(case.target, "vol-download", disk.source, name))
+            lines += upload_lines(there, name, room.pools[folder][0])
+    lines.append(virsh_of(case.target, plan))
     if case.subject.autostart:
-        there = case.target._replace(host=host, uri=case.offers[host].entry.uri)
         lines.append(vm_line(there, "autostart"))
     return tuple(lines)
 

@@ -134,6 +134,7 @@ class MovePlan:
     persistent: bool = True
     bandwidth: int | None = None  # MiB/s
     migrate_uri: str = ""  # where the data goes, "" as the target says
+    carried: tuple[str, ...] = ()  # targets of disks that are brought there before, by `fetch` and `put`
 
 
 @dataclass(frozen=True, slots=True)
