@@ -166,7 +166,7 @@ class Storage(Protocol):
         ...
 
     async def disk_uses(self, uuid: str) -> tuple[DiskUse, ...]:
-        """Return each writable disk of the VM with its other users."""
+        """Return each disk of the VM that is its own (`Disk.is_own`), with its other users."""
         ...
 
     async def delete_disk(self, source: str) -> None:

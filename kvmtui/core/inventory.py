@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from kvmtui.core.metrics import HostRates, VmRates
 
+SEED_ENDING = "-seed.iso"
+"""How the names of the seeds end that new VMs are given."""
+
 
 class VmState(StrEnum):
     """What a VM is doing."""
@@ -94,6 +97,11 @@ class Disk:
     readonly: bool = False
     shareable: bool = False
     overlay: bool = False  # it has a backing file
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it may go with its VM: a disk that it writes, or the seed that it was made with; no CD of a shelf."""
+        return not self.readonly or self.device == "disk" or self.source.endswith(SEED_ENDING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -342,6 +342,24 @@ class CreationContract:
         await bench.backend.definition.undefine(made, nvram=False, snapshots=False, saved=False)
         await storage.delete_volume(bench.pool, "made.qcow2")
 
+    @pytest.mark.parametrize("sata", [False, True])
+    async def test_a_seed_may_go_with_its_vm_and_an_iso_stays(self, bench: CreationBench, sata: bool) -> None:
+        storage, creation = bench.backend.storage, bench.backend.creation
+        for name in ("own-seed.iso", "shelf.iso"):
+            await bench.send(name, Payload(cd()), "iso")
+        seed = SeedSpec("ann", (), "own", VolumeName(bench.pool, "own-seed.iso"), sata=sata)
+        boot = BootSpec(BootKind.ISO, VolumeName(bench.pool, "shelf.iso"))
+        spec = bench.spec("own", DiskSpec(DiskOrigin.NONE), boot=boot, seed=seed)
+        made = await creation.define(await creation.xml(spec))
+        uses = await storage.disk_uses(made)
+        assert [(use.source.rpartition("/")[2], use.pool, use.users) for use in uses] == [
+            ("own-seed.iso", bench.pool, ())
+        ]
+        await bench.backend.definition.undefine(made, nvram=False, snapshots=False, saved=False)
+        await storage.delete_disk(uses[0].source)
+        await storage.delete_volume(bench.pool, "shelf.iso")
+        assert "own-seed.iso" not in await bench.names()
+
     async def test_an_existing_volume_is_taken_in_its_own_format(self, bench: CreationBench) -> None:
         await bench.backend.storage.create_volume(bench.new("old.img", 8 * MIB, format="raw"))
         disk = DiskSpec(DiskOrigin.EXISTING, VolumeName(bench.pool, "old.img"))

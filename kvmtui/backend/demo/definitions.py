@@ -75,9 +75,10 @@ class Definitions:
     def disk_uses(self, host: SimHost, uuid: str) -> tuple[DiskUse, ...]:
         vm = host.guest(uuid).vm
         sizes = {disk.source: (disk.pool, disk.allocation) for disk in host.guest(uuid).disks}
+        sizes |= {path: (volume.pool, volume.allocation) for path, volume in host.volumes.items()}
         found = []
         for disk in vm.disks:
-            if disk.readonly or disk.device != "disk":
+            if not disk.is_own:
                 continue
             pool, size = sizes.get(disk.source, ("", None))
             users = tuple(

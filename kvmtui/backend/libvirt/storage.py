@@ -75,7 +75,7 @@ class LibvirtStorage:
         await self._lanes().detail(lambda session: volumes.delete(session, pool, name), DELETE_SECONDS, change=True)
 
     async def disk_uses(self, uuid: str) -> tuple[DiskUse, ...]:
-        """Return each writable disk of the VM with its other users.
+        """Return each disk of the VM that is its own, with its other users.
 
         Whatever cannot be read raises: an image whose users are not all known must not be deleted.
         A pool that holds one of the disks is read anew first: libvirt knows only what it has seen there.
@@ -165,7 +165,7 @@ def _disks_and_chains(session: Session, uuid: str) -> tuple[tuple[Disk, ...], di
             raise
         sources = {source for text in texts for chain in vm_xml.chain(text).values() for source in chain}
         chains[domain.UUIDString(), domain.name()] = frozenset(sources)
-    return tuple(disk for disk in disks if not disk.readonly and disk.source), chains
+    return tuple(disk for disk in disks if disk.is_own and disk.source), chains
 
 
 def _active_pools(session: Session) -> dict[str, str]:
