@@ -84,7 +84,11 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.chords = Chords()
         self.problems: Sequence[Problem] = ()
         self.tones: Mapping[Tone, Style] = {}
-        shown_here = {"vm.console": self._open_consoles, "vm.take-console": self._take_console}
+        shown_here = {
+            "vm.console": self._open_consoles,
+            "vm.take-console": self._take_console,
+            "vm.display": self._show_display,
+        }
         self._asking = Asking(self, engine, self.marks, shown_here)
         self._runner = Runner(self, self._asking)
         last = memory.get("place")
@@ -99,6 +103,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
         for each in theme.THEMES:
             self.register_theme(each)
+        self.ansi_theme_dark, self.ansi_theme_light = theme.GUESTS_DARK, theme.GUESTS_LIGHT
         first = theme.wished(engine.settings.theme, memory.get("theme"), os.environ)
         self.theme = first if first in self.available_themes else theme.DEFAULT
         self.set_keymap(dict(self.key_map.textual))
@@ -327,7 +332,14 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             self.screen.choose(session)
         else:
             self.chords.reset()
+            self.clear_notifications()  # nothing may cover what the guest writes; outcomes stand among the tasks
             self.push_screen(ConsoleScreen(session))
+
+    def _show_display(self, targets: Sequence[Target]) -> None:
+        """Show the way to a VM's screen."""
+        from kvmtui.screens.display import DisplayScreen
+
+        self.push_screen(DisplayScreen(targets[0]))
 
     def action_show_consoles(self) -> None:
         """Show the console that was opened last."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from textual.color import Color
 from textual.theme import Theme
 
@@ -77,6 +78,49 @@ THEMES = (
     ),
 )
 """Registered by the app. The 16-colour one is Textual's `ansi-dark`, which uses the terminal's own colours."""
+
+GUESTS_DARK = TerminalTheme(
+    (18, 18, 18),
+    (208, 208, 208),
+    [
+        (0, 0, 0),
+        (222, 74, 74),
+        (80, 184, 80),
+        (204, 170, 60),
+        (70, 120, 220),
+        (184, 90, 184),
+        (60, 176, 184),
+        (204, 204, 204),
+    ],
+    [
+        (112, 112, 112),
+        (255, 110, 110),
+        (120, 224, 120),
+        (244, 220, 110),
+        (112, 164, 255),
+        (232, 130, 232),
+        (110, 228, 232),
+        (255, 255, 255),
+    ],
+)
+"""What the sixteen colours of guests look like on a dark theme; a 16-colour terminal has its own."""
+
+GUESTS_LIGHT = TerminalTheme(
+    (247, 247, 245),
+    (28, 28, 28),
+    [(0, 0, 0), (176, 0, 0), (0, 110, 0), (140, 96, 0), (0, 60, 170), (140, 0, 140), (0, 105, 115), (190, 190, 190)],
+    [
+        (95, 95, 95),
+        (210, 40, 40),
+        (20, 135, 20),
+        (165, 115, 0),
+        (40, 100, 220),
+        (170, 40, 170),
+        (0, 130, 140),
+        (255, 255, 255),
+    ],
+)
+"""The same on a light theme."""
 
 SIXTEEN = "ansi-dark"
 NAMES = {"ansi": SIXTEEN, "16-colour": SIXTEEN, "default": DEFAULT}

@@ -187,7 +187,7 @@ class ConsoleFrame(KeyTaker):
     def _standing(self) -> Standing:
         view, emulator, typist = self.view, self.session.emulator, self.typist
         rows = ""
-        if 0 < view.size.height < emulator.rows:
+        if self.session.phase is Phase.LIVE and 0 < view.size.height < emulator.rows:
             rows = f"rows {view.first_row + 1}-{view.first_row + view.size.height}/{emulator.rows}"
         return Standing(
             self.mode,

@@ -73,9 +73,15 @@ def status(session: ConsoleSession, standing: Standing, width: int, tones: Mappi
     if standing.pasted is not None:
         hint = Text(f"pasting {standing.pasted} %, ctrl-c stops it", muted)
     room = max(8, width - hint.cell_len - 2 - place.cell_len)
-    line = _who(session, standing, room, tones)
+    line = _named(session, min(room, 24)) if standing.note else _who(session, standing, room, tones)
     line.append_text(place)
     return _sided(line, hint, width)
+
+
+def _named(session: ConsoleSession, room: int) -> Text:
+    line = Text(no_wrap=True)
+    line.append(f" {shorten(safe(session.name), room)}", "bold")
+    return line
 
 
 def _who(session: ConsoleSession, standing: Standing, room: int, tones: Mapping[Tone, Style]) -> Text:
@@ -86,8 +92,7 @@ def _who(session: ConsoleSession, standing: Standing, room: int, tones: Mapping[
     where = "" if said == session.why else f" on {safe(session.ref.host, limit=40)}"
     tone = Tone.WARN if session.phase is Phase.LIVE and session.why else TONES[session.phase]
     taken = cell_width(where) + cell_width(said) + cell_width(rows) + 3
-    line = Text(no_wrap=True)
-    line.append(f" {shorten(safe(session.name), max(8, room - taken))}", "bold")
+    line = _named(session, max(8, room - taken))
     line.append(where, tones[Tone.MUTED])
     line.append(f"  {said}", tones[tone])
     line.append(rows, tones[Tone.MUTED])
