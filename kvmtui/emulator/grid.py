@@ -20,6 +20,7 @@ class Grid:
         self.columns = columns
         self.rows = [Row(columns) for _ in range(height)]
         self.history = history
+        self._pushed = 0  # into the history when the screen was cleared last
         self.changed: set[int] = set()
         self.all_changed = True
 
@@ -64,13 +65,18 @@ class Grid:
             self.rows[y].erase(0, self.columns, look)
         self.changed.update(range(first, last + 1))
 
-    def keep(self) -> None:
-        """Put what is to be seen into the history, since all of it is about to be cleared."""
+    def keep(self, *, unless_still: bool = False) -> None:
+        """Put what is to be seen into the history, since all of it is about to be cleared.
+
+        With `unless_still` only when something went there since the screen was cleared last: a login prompt clears
+        what has scrolled, but `top` clears its own screen every other second.
+        """
         if self.history is None:
             return
-        last = self._last_row()
-        for row in self.rows[: last + 1]:
-            self.history.push(row.kept())
+        if not unless_still or self.history.pushed != self._pushed:
+            for row in self.rows[: self._last_row() + 1]:
+                self.history.push(row.kept())
+        self._pushed = self.history.pushed
 
     def resize(self, columns: int, height: int, y: int) -> int:
         """Take another size; return how many rows everything moved down (less than 0: up) with the cursor at `y`.

@@ -74,7 +74,7 @@ def _erase_in_display(screen: Screen, numbers: Numbers) -> None:
     last = screen.height - 1
     if numbers[0] == 0:
         if x == screen.y == 0:
-            screen.grid.keep()
+            screen.grid.keep(unless_still=True)
         _erase(screen, x, screen.columns)
         screen.clear(screen.y + 1, last)
     elif numbers[0] == 1:

@@ -80,8 +80,23 @@ def test_a_screen_that_is_cleared_is_kept() -> None:
     emulator = filled(lines=2)
     emulator.feed(b"\x1b[H\x1b[2Jnew")
     assert history(emulator) == ["line 0", "line 1"]
-    emulator.feed(b"\x1b[H\x1b[J\x1b[2J\x1b[2J")
+    emulator.feed(b"\x1b[2J\x1b[2J")
     assert history(emulator) == ["line 0", "line 1", "new"]
+
+
+def test_a_login_prompt_does_not_wipe_the_log_of_the_boot() -> None:
+    emulator = filled(lines=9)
+    emulator.feed(b"\x1b[r\x1b[H\x1b[Jlogin:")
+    assert screen(emulator) == ["login:", "", "", ""]
+    assert history(emulator) == [f"line {n}" for n in range(9)]
+
+
+def test_a_program_that_clears_its_screen_again_and_again_does_not_fill_the_history() -> None:
+    emulator = filled(lines=9)
+    for n in range(20):
+        emulator.feed(b"\x1b[H\x1b[Jup %d\r\nbusy" % n)
+    assert screen(emulator)[0] == "up 19"
+    assert history(emulator) == [f"line {n}" for n in range(9)]
 
 
 def test_a_program_can_clear_the_history() -> None:
