@@ -136,6 +136,8 @@ def _add_verbs(vm: argparse.ArgumentParser) -> None:
     verbs = vm.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
     show = verbs.add_parser("show", help="Show all that is known of VMs.", allow_abbrev=False)
     _add_targets(show)
+    display = verbs.add_parser("display", help="Say where VMs' screens are, and how to get there.", allow_abbrev=False)
+    _add_targets(display)
     for command in of_noun(Noun.VM):
         if command.headless:
             _add_verb(verbs, command)

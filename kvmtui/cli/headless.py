@@ -65,7 +65,7 @@ def _check(given: Namespace, output: Output) -> None:
         listing(given, HOST_FIELDS, json=output.json)
     elif hasattr(given, "lead"):
         check_making(given)
-    elif given.verb != "show":
+    elif given.verb not in ("show", "display"):
         check(given)
 
 
@@ -89,6 +89,10 @@ async def _verb(given: Namespace, engine: Engine, output: Output, deaf: tuple[Ho
         return await _list_hosts(given, engine, output, deaf)
     if given.verb == "show":
         return await _show(given, engine, output, deaf)
+    if given.verb == "display":
+        from kvmtui.cli.displays import tell  # noqa: PLC0415 - no other verb needs it
+
+        return await tell(given, engine, output)
     if hasattr(given, "lead"):
         return await make(given, engine, output)
     return await act(given, engine, output)

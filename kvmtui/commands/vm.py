@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kvmtui.commands import definition, deletion, migrate, power
 from kvmtui.commands.base import Command, Level, Noun
 from kvmtui.commands.console import CONSOLE
+from kvmtui.commands.display import DISPLAY
 from kvmtui.commands.judge import ACTIVE, ANY, FINE, INACTIVE, Finding, VmJudge, resumable, transient
 from kvmtui.commands.keycodes import chords_in
 from kvmtui.commands.start_check import move_known, start_check
@@ -354,4 +355,4 @@ MOVE = (
     ),
 )
 
-VM = (*POWER, *CONSOLE, *MOVE, *DEFINITION)
+VM = (*POWER, *CONSOLE, *DISPLAY, *MOVE, *DEFINITION)

@@ -132,7 +132,6 @@ RESERVED = {
     "5": "the networks page",
     "6": "the balance page",
     "8": "the alarms page",
-    "v": "the VM's screen",
     "s": "ssh to the guest or host",
     "e": "the hardware form",
     "E": "editing XML",

@@ -97,7 +97,7 @@ FORMS = (
     ),
 )
 CASES = PLAIN + FORMS
-ELSEWHERE = ("vm.console", "vm.take-console", "vm.migrate")  # tested in files of their own
+ELSEWHERE = ("vm.console", "vm.take-console", "vm.display", "vm.migrate")  # tested in files of their own
 OF_HOSTS_AND_TASKS = ("host.reconnect", "host.disconnect", "host.unlock", "task.cancel")
 
 
@@ -110,7 +110,9 @@ def _quick_hands() -> Iterator[None]:
 
 
 def test_every_row_has_its_test() -> None:
-    assert sorted([*(case.id for case in CASES), *ELSEWHERE, *OF_HOSTS_AND_TASKS]) == sorted(one.id for one in registry.ALL)
+    assert sorted([*(case.id for case in CASES), *ELSEWHERE, *OF_HOSTS_AND_TASKS]) == sorted(
+        one.id for one in registry.ALL
+    )
 
 
 async def answer(it: Desk, case: Case) -> None:
@@ -298,6 +300,8 @@ async def test_read_only_refuses_every_verb_and_says_why() -> None:
     async with desk(read_only=True) as it:
         await it.go_to("web-1")
         for command in registry.of_noun(Noun.VM):
+            if command.id == "vm.display":  # it looks, and changes nothing
+                continue
             it.app.clear_notifications()
             await it.settle()
             await it.say(command.verb)
