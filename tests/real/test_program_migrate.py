@@ -306,3 +306,26 @@ def test_two_hosts_that_say_they_are_one_move_nothing_between_them(
     told = verb(home, "migrate", "hv1/twin-host", "--to", own_host.name, "--yes", exit_code=FAILED)
     assert re.search("the same host", told["errors"][0]["error"]), told
     assert "twin-host" in hv1.virsh("list", "--all", "--name").split()
+
+
+def test_a_move_goes_on_when_the_program_is_left(hv1: Host, hv2: Host, make_guest: MakeGuest) -> None:
+    guest = make_guest(hv1, GuestSpec("goer", disk_mib=64, counts=True)).start().wait_booted()
+    guest.execute("/bin/sh", "-c", "head -c 40000000 /dev/urandom >/dev/vda; sync")
+    with Program.on(hv1, hv2, size=WIDE) as program:
+        open_form(program, "goer")
+        program.keys("tab", "tab")
+        program.type_text("4")
+        review(program, 1, r"--bandwidth 4")
+        do_it(program)
+        program.wait_vm("goer", r"to hv2, \d+ %")
+        program.keys("Q")
+        program.confirm(r"Quit while a task runs\?")
+        assert program.wait_exit() == 0
+        assert hv1.virsh("domjobinfo", "goer").split()[2] != "None", "it is still being moved"
+        guest.moved(hv2).wait_state("running", timeout=90)
+        until(lambda: "goer" not in hv1.virsh("list", "--all", "--name").split(), "it has left hv1", timeout=60)
+        assert program.home.journal()[-1]["result"] == "unknown"
+        until(lambda: len(guest.counted()) > COUNTS, "it counts on")
+        assert has_no_gap(guest.counted())
+        told = verb(program.home, "migrate", "goer", "--to", "hv1", "--yes", exit_code=FAILED)
+        assert "hv1 has something else at" in told["errors"][0]["error"], "how the move ended is known by then"
