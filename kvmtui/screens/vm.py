@@ -195,6 +195,8 @@ class VmPage(TabbedPage):
         if not self.gone:
             if self.face.bindings.text("vm.console"):
                 yield self.face.bindings.text("vm.console"), "console"
+            if self.face.bindings.text("vm.display"):
+                yield self.face.bindings.text("vm.display"), "screen"
             yield "x", "power"
             if self.face.bindings.text("vm.migrate"):
                 yield self.face.bindings.text("vm.migrate"), "move"
