@@ -89,7 +89,7 @@ def sameness_of(case: Case, disk: MoveDisk, later: MoveDisk | None = None) -> Sa
         return Sameness.ABSENT if _is_looked_at(case, disk) else Sameness.UNSEEN
     if disk.origin and disk.origin == there.origin:
         return Sameness.SAME
-    if disk.capacity is not None and there.capacity is not None and disk.capacity != there.capacity:
+    if _differs(disk.capacity, there.capacity):
         return Sameness.OTHER
     if disk.kind == "block":
         name = disk.source.removeprefix(_BY_ID)
@@ -122,6 +122,10 @@ def _pool(case: Case, folder: str) -> tuple[str, int] | None:
     return pool if pool is not None and pool[0] not in case.room.unread else None
 
 
+def _differs(here: int | None, there: int | None) -> bool:
+    return here is not None and there is not None and here != there
+
+
 def _folder(disk: MoveDisk) -> str:
     """Return the folder, or the pool that the source names."""
     return disk.source.rpartition("/")[0]
@@ -139,8 +143,9 @@ def _readonly(case: Case, disk: MoveDisk, sameness: Sameness, found: StorageVerd
         found.obstacles.append(Obstacle(f"{what} is not on {target}.", hint))
     elif sameness is Sameness.UNSEEN:
         found.cautions.append(f"Whether {target} has {what} could not be seen: no pool that answers holds its folder.")
-    elif sameness is Sameness.OTHER:
-        found.cautions.append(f"{what} is another one on {target}.")
+    elif (there := case.room.paths.get(disk.source)) is not None and _differs(disk.capacity, there.capacity):
+        # Copies of one image on each host are usual, so only the size tells.
+        found.cautions.append(f"{what} has another size on {target}.")
 
 
 def _can_be_carried(disk: MoveDisk) -> bool:
@@ -236,7 +241,7 @@ def _to_agree(case: Case, disk: MoveDisk, sameness: Sameness) -> str:
 
 
 def _chain(case: Case, disk: MoveDisk, found: StorageVerdict) -> None:
-    """Look for what a shared disk builds upon; nobody writes that, so its stamps must be equal."""
+    """Look for what a shared disk builds upon; nobody writes that, so the stamps of one file are equal."""
     for path in disk.backing:
         if not path.startswith("/"):
             continue
@@ -247,7 +252,10 @@ def _chain(case: Case, disk: MoveDisk, found: StorageVerdict) -> None:
         elif there is None:
             found.cautions.append(f"Whether {target} has {what} could not be seen.")
         elif here is not None and there.stamp is not None and here != there.stamp:
-            found.obstacles.append(Obstacle(f"{what} is another one on {target}.", "It must be one for both hosts."))
+            found.unsafe.append(
+                f"{what} is a file of its own on each host. Agree only if both hold the same: {safe(disk.target)} is"
+                " damaged otherwise."
+            )
 
 
 def _is_known_shared(disk: MoveDisk) -> bool:

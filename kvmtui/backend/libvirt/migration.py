@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kvmtui.backend.libvirt.errors import Fault
-    from kvmtui.backend.libvirt.lane import Session
+    from kvmtui.backend.libvirt.lane import Lane, Session, Work
     from kvmtui.backend.libvirt.lanes import Lanes
     from kvmtui.backend.libvirt.uri import Address
     from kvmtui.core.migration import MovePlan, MoveProgress, Room, Subject
@@ -44,7 +44,7 @@ class LibvirtMigration:
         self._address = address
         self._changed = changed
         self._finder = SourceFinder(lanes)
-        self._moving: set[str] = set()
+        self._moving: dict[str, _Own] = {}
 
     async def subject(self, uuid: str) -> Subject:
         """Read what moving this VM depends on."""
@@ -92,16 +92,20 @@ class LibvirtMigration:
             raise BackendError(error.text, hint=error.hint) from None
         lanes = self._lanes()
         work = partial(_move, uuid=uuid, plan=plan, label=self._address.label)
-        self._moving.add(uuid)
+        own = _Own()
+        self._moving.setdefault(uuid, own)
         watch = asyncio.create_task(self._watch(lanes, uuid, progress)) if plan.live and not lanes.is_single else None
         try:
-            await lanes.alone(work)
+            await own.run(lanes, work)
         except asyncio.CancelledError:
+            if own.is_given_up:
+                raise Aborted("The move was cancelled before it began.") from None
             with contextlib.suppress(BackendError):
                 await lanes.detail(partial(_abort, uuid=uuid), ABORT_SECONDS, change=True)
             raise
         finally:
-            self._moving.discard(uuid)
+            if self._moving.get(uuid) is own:
+                del self._moving[uuid]
             self._changed(uuid)
             if watch is not None:
                 watch.cancel()
@@ -109,6 +113,9 @@ class LibvirtMigration:
     async def abort(self, uuid: str) -> None:
         """Ask the source to cancel the move; `move` then raises. Waits for a move of ours that is just beginning."""
         lanes = self._lanes()
+        own = self._moving.get(uuid)
+        if own is not None and own.give_up():
+            return
         while not await lanes.detail(partial(_abort, uuid=uuid), ABORT_SECONDS, change=True):
             if uuid not in self._moving:
                 raise Conflict("It is not being moved.", hint="The move may just have ended.")
@@ -147,6 +154,30 @@ class LibvirtMigration:
             told = gauge.read(stats, time.monotonic())
             if told is not None:
                 progress(told)
+
+
+class _Own:
+    """A move of ours, which may still wait for a lane while other long calls hold them all."""
+
+    def __init__(self) -> None:
+        self._work: asyncio.Future[None] | None = None
+        self._has_begun = False
+        self.is_given_up = False
+
+    async def run(self, lanes: Lanes, work: Work[None]) -> None:
+        self._work = asyncio.ensure_future(lanes.alone(work, on_lane=self._begin))
+        await self._work
+
+    def _begin(self, _lane: Lane) -> None:
+        self._has_begun = True
+
+    def give_up(self) -> bool:
+        """End it, if nothing has been sent yet."""
+        if self._has_begun or self._work is None:
+            return False
+        self.is_given_up = True
+        self._work.cancel()
+        return True
 
 
 # What follows runs on a lane's thread.

@@ -217,7 +217,7 @@ def _machine(session: Session, subject: Subject) -> _Machine:
 
 def _cpu(session: Session, subject: Subject) -> _Fit:
     mode = moving.cpu_mode(subject.cpu_xml)
-    if not subject.cpu_xml:
+    if mode in {"", "host-model"}:  # of a VM that is off: its next start takes what its host has
         return _Fit(CpuFit.SUPERSET)
     if mode in _HOSTS_OWN:
         return _own(session, subject, mode)
