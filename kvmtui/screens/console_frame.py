@@ -84,7 +84,7 @@ class ConsoleFrame(KeyTaker):
     def compose(self) -> ComposeResult:
         """Compose the tabs, the guest's screen and the status line."""
         yield TabBar()
-        yield TerminalView()
+        yield TerminalView(glyphs=self.face.glyphs)
         yield Static(id="said", markup=False)
         yield Line(id="status")
 

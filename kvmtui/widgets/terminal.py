@@ -9,6 +9,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
+from kvmtui.widgets.glyphs import UNICODE, Glyphs
 from kvmtui.widgets.scrolling import scroll_lines
 from kvmtui.widgets.terminal_row import NOTHING, Mark, PaintedRow, places, strip_of
 
@@ -42,8 +43,15 @@ class TerminalView(Widget):
     class Moved(Message):
         """Another part is seen: of the scrollback, or of a guest's screen that is larger than this."""
 
-    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name
+        glyphs: Glyphs = UNICODE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(id=id)
+        self._glyphs = glyphs
         self._clock = clock
         self._emulator: Emulator | None = None
         self._live = True  # whether somebody can type: then the cursor is shown
@@ -326,7 +334,7 @@ class TerminalView(Widget):
         strip = self._strips.get(y)
         if strip is None:
             row = self._rows[y] if y < len(self._rows) else NOTHING
-            strip = self._strips[y] = strip_of(row, self.size.width, self.rich_style)
+            strip = self._strips[y] = strip_of(row, self.size.width, self.rich_style, ascii_lines=self._glyphs.ascii)
         return strip
 
     # -- the mouse

@@ -12,11 +12,12 @@ from rich.style import Style
 from textual.strip import Strip
 
 from kvmtui.core.text import cell_width
+from kvmtui.emulator import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kvmtui.emulator import Colour, Look, Run
+    from kvmtui.emulator import Colour, Look
 
 
 class Mark(NamedTuple):
@@ -35,6 +36,15 @@ class PaintedRow(NamedTuple):
     left: int  # the first column that is seen
 
 
+IN_ASCII = {
+    **dict.fromkeys(range(0x2500, 0x2580), "+"),
+    **dict.fromkeys(map(ord, "─━┄┅┈┉╌╍═╴╶╸╺"), "-"),
+    **dict.fromkeys(map(ord, "│┃┆┇┊┋╎╏║╵╷╹╻"), "|"),
+    **dict.fromkeys(range(0x2580, 0x25A0), "#"),
+    0xB7: ".",
+    0x25C6: "*",
+}
+"""What stands for the lines and blocks that programs draw frames with, where a terminal may lack them."""
 NOTHING = PaintedRow((), (), 0)
 MARK_STYLES = {
     "cursor": Style(reverse=True),
@@ -43,9 +53,10 @@ MARK_STYLES = {
 }
 
 
-def strip_of(row: PaintedRow, width: int, base: Style) -> Strip:
-    """Return a row as a strip of that width; `base` is what a look leaves open."""
-    strip = Strip(_segments(row.runs))
+def strip_of(row: PaintedRow, width: int, base: Style, *, ascii_lines: bool = False) -> Strip:
+    """Return a row as a strip of that width; `base` is what a look leaves open, `ascii_lines` draws frames in ASCII."""
+    runs = [Run(run.text.translate(IN_ASCII), run.look) for run in row.runs] if ascii_lines else row.runs
+    strip = Strip(_segments(runs))
     for mark in row.marks:
         strip = _marked(strip, mark)
     if row.left:

@@ -268,6 +268,11 @@ def test_the_cursor_covers_a_wide_character_whole() -> None:
     assert [text for text, style in cells(row) if style and style.reverse] == ["漢"]
 
 
+def test_frames_are_drawn_in_ascii_where_a_terminal_may_lack_them() -> None:
+    row = runs_of("\x1b(0lqwk x\x1b(B é█")
+    assert strip_of(row, 12, Style(), ascii_lines=True).text == "+-++ | é#   "
+
+
 def test_the_cursor_is_seen_on_reversed_text() -> None:
     row = runs_of("\x1b[7mabc\x1b[m")._replace(marks=(Mark(1, 2, "cursor"),))
     assert [(text, bool(style and style.reverse)) for text, style in cells(row, 4)] == [
