@@ -123,7 +123,7 @@ async def _throughput(host: Host) -> list[Figure]:
 
 def _flood(host: Host, guest: Guest) -> list[Figure]:
     with Recording([sys.executable, "-m", "kvmtui", "-c", host.uri]) as recording:
-        recording.until(_shows(rf"^>  {guest.name} +on"), "the guest's row")
+        recording.until(_shows(rf"^>..{guest.name} +on"), "the guest's row")
         _open(recording)
         recording.send(b"\r")
         recording.until(_shows(rf"^{guest.name}:/#"), "a prompt")
@@ -177,7 +177,7 @@ def _leave_and_return(recording: Recording, guest: Guest) -> tuple[list[float], 
         time.sleep(chance.uniform(0.2, 0.4))
         recording.catch_up()
         sent = recording.send(b"d")
-        leaves.append(1000 * (recording.until(_shows(rf"^>  {guest.name} +on"), "the list") - sent))
+        leaves.append(1000 * (recording.until(_shows(rf"^>..{guest.name} +on"), "the list") - sent))
         time.sleep(chance.uniform(0.2, 0.4))
         _open(recording)
     return prefixes, leaves

@@ -61,8 +61,7 @@ async def _move(engine: Engine, guest: Guest, to: Host) -> float:
     found = find(engine.fleet, guest.host.name, guest.name)
     assert found is not None
     move = command("vm.migrate")
-    target = Target.of_vm(*found)
-    answers = await complete(engine, move, target, {"to": to.name})
+    target, answers = await complete(engine, move, Target.of_vm(*found), {"to": to.name})
     began = time.perf_counter()
     await carry_out(engine, move, target, answers)
     return time.perf_counter() - began
@@ -100,11 +99,10 @@ async def _makes(host: Host) -> tuple[Sequence[float], Sequence[float]]:
 
 async def _make(engine: Engine, host: Host, name: str) -> float:
     make = command("vm.create")
-    target = Target.of_host(engine.fleet.hosts[0])
-    answers = await complete(
+    target, answers = await complete(
         engine,
         make,
-        target,
+        Target.of_host(engine.fleet.hosts[0]),
         {
             "name": name,
             "host": host.name,

@@ -74,12 +74,16 @@ def command(id_: str) -> Command:
     return found
 
 
-async def complete(engine: Engine, made: Command, target: Target, answers: Mapping[str, Answer]) -> dict[str, Answer]:
-    """Return all answers that a form would have given after these."""
+async def complete(
+    engine: Engine, made: Command, target: Target, answers: Mapping[str, Answer]
+) -> tuple[Target, dict[str, Answer]]:
+    """Return what a form makes of its first answers: what the task acts on, and all answers."""
     if made.interview is None:
-        return {question.name: question.initial for question in made.questions} | dict(answers)
-    questions = await made.interview(engine.backend).questions(engine.scene(), target, answers)
-    return dict(made.complete(questions, answers))
+        return target, {question.name: question.initial for question in made.questions} | dict(answers)
+    interview = made.interview(engine.backend)
+    questions = await interview.questions(engine.scene(), target, answers)
+    full = dict(made.complete(questions, answers))
+    return interview.target(engine.scene(), target, full), full
 
 
 async def carry_out(engine: Engine, done: Command, target: Target, answers: Mapping[str, Answer]) -> None:

@@ -51,6 +51,14 @@ def test_the_table_says_what_is_short_and_by_how_much() -> None:
     assert "left out: calls: no host" in text
 
 
+def test_what_should_be_much_is_short_when_it_is_little() -> None:
+    little, enough = (Figure("console", "text", value, "MB/s", least=3.0) for value in (2.5, 4.0))
+    text = table([little, enough], {}, {})
+    assert (little.reached, enough.reached) == (False, True)
+    assert "at least 3.00 MB/s" in text
+    assert "short by 0.50 MB/s" in text
+
+
 @pytest.fixture
 def _python_as_before() -> Iterator[None]:
     before = gc.get_threshold()
