@@ -9,8 +9,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from kvmtui.core.creation import HEAD, ImageFile, image_file
+from kvmtui.core.creation import ImageFile, image_file
 from kvmtui.core.errors import NotFound, Refused
+from kvmtui.core.images import HEADER
 from kvmtui.core.text import safe
 from kvmtui.core.units import bps, duration, pair
 
@@ -47,7 +48,7 @@ class LocalFile:
             with path.open("rb") as file:
                 length = file.seek(0, os.SEEK_END)
                 file.seek(0)
-                return cls(path.absolute(), length, image_file(path.name, file.read(HEAD), length))
+                return cls(path.absolute(), length, image_file(path.name, file.read(HEADER), length))
         except FileNotFoundError as error:
             raise NotFound(f"There is no file {safe(text)} on this machine.") from error
         except (OSError, RuntimeError, ValueError) as error:

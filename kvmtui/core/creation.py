@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from kvmtui.core import naming
 from kvmtui.core.errors import KvmtuiError, Refused
+from kvmtui.core.images import look
 from kvmtui.core.specs import LEAST_DISK, LEAST_MEMORY, MOST_DISK, MOST_MEMORY, MOST_VCPUS
 from kvmtui.core.text import safe
 from kvmtui.core.units import parse_size, size
@@ -18,31 +19,9 @@ if TYPE_CHECKING:
 
     from kvmtui.core.specs import SeedSpec
 
-HEAD = 36_864
-"""How many of a file's first bytes tell what it is."""
-
 SECTOR = 512
 SEED_LABEL = "cidata"
 
-_QCOW2 = b"QFI\xfb"
-_EXTERNAL_DATA = 1 << 2  # bit of a qcow2's incompatible features: its data is in another file
-_ISO_AT = 32_769
-_PACKED = {
-    b"\xfd7zXZ\x00": "xz",
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\x03\x04": "zip",
-    b"7z\xbc\xaf\x27\x1c": "7z",
-}
-_FOREIGN = {
-    b"KDMV": "VMDK",
-    b"# Disk Descriptor": "VMDK",
-    b"conectix": "VHD",
-    b"vhdxfile": "VHDX",
-    b"<<< ": "VDI",
-    b"QED\0": "QED",
-}
 _NOT_IN_HOSTNAMES = re.compile(r"[^A-Za-z0-9-]+")
 _DECLARED = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _HOST_PARTS = frozenset({"emulator"})
@@ -56,40 +35,16 @@ class ImageFile(NamedTuple):
 
 
 def image_file(name: str, head: bytes, length: int) -> ImageFile:
-    """Say what a file is by its first `HEAD` bytes; raises Refused for one that no VM can start from."""
+    """Say what a file is by its first `images.HEADER` bytes; raises Refused for one that no VM can start from."""
     what = safe(name)
     if not length:
         raise Refused(f"{what} is empty.")
-    for magic, kind in _PACKED.items():
-        if head.startswith(magic):
-            raise Refused(f"{what} is packed ({kind}).", hint="Unpack it first.")
-    for magic, kind in _FOREIGN.items():
-        if head.startswith(magic):
-            raise Refused(f"{what} is a {kind} image.", hint="Turn it into qcow2 first: qemu-img convert -O qcow2.")
-    if head.startswith(_QCOW2):
-        return ImageFile("qcow2", _qcow2_capacity(what, head))
-    if head[_ISO_AT : _ISO_AT + 5] == b"CD001":
-        return ImageFile("iso", length)
-    if length % SECTOR:
+    image = look(head)
+    if image.problem:
+        raise Refused(f"{what}: {image.problem}", hint=image.hint)
+    if image.kind == "raw" and length % SECTOR:
         raise Refused(f"{what} is no disk image: its length is no multiple of {SECTOR} bytes.")
-    return ImageFile("raw", length)
-
-
-def _qcow2_capacity(what: str, head: bytes) -> int:
-    """Return the size of a qcow2's disk; refuse one that would make the host open another file."""
-
-    def number(at: int, width: int) -> int:
-        return int.from_bytes(head[at : at + width], "big")
-
-    if len(head) < 80 or number(4, 4) not in (2, 3):
-        raise Refused(f"{what} is a qcow2 image that cannot be read.")
-    outside = number(8, 8) or (number(4, 4) == 3 and number(72, 8) & _EXTERNAL_DATA)
-    if outside:
-        raise Refused(
-            f"{what} is not whole: it builds upon another file.",
-            hint="Make one of it first: qemu-img convert -O qcow2.",
-        )
-    return number(24, 8)
+    return ImageFile(image.kind, length if image.capacity is None else image.capacity)
 
 
 def said_by(check: Callable[[str], None]) -> Callable[[str], str]:

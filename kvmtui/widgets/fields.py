@@ -291,7 +291,8 @@ class FieldRow(Widget):
             self.field.renew(question)
         elif not given and question.initial != self._initial and isinstance(question.initial, str):
             self._initial = question.initial
-            self.field.value = question.initial
+            with self.field.prevent(Input.Changed):
+                self.field.value = question.initial
         else:
             self._initial = question.initial
         self.query_one(".label", Static).update(self._label())

@@ -93,6 +93,7 @@ class Form(ModalScreen[Answers | None]):
         self._left: dict[str, Answer] = dict(live.given) if live else {}  # of fields that are not asked just now
         self._first = tuple(questions)
         self._rows: dict[str, FieldRow] = {}
+        self._heeded: Answers = {}  # what was answered when it was asked anew or reviewed last
         self._reviewed: Answers | None = None
         self._ready_at: float | None = None  # when [Do it] was painted
 
@@ -115,6 +116,7 @@ class Form(ModalScreen[Answers | None]):
     def on_mount(self) -> None:
         """Begin with what can be reviewed."""
         self.query_one("#do").display = False
+        self._heeded = self.answers
         self._fit()
 
     def on_resize(self) -> None:
@@ -180,11 +182,13 @@ class Form(ModalScreen[Answers | None]):
         _ = self.dismiss(None)
 
     def _changed(self, name: str, pause: float) -> None:
-        self._unreview()
         row = self._rows.get(name)
         if row is None:
             return
         row.check()
+        if self.answers == self._heeded:
+            return  # the word of a change came later than the key that had it reviewed
+        self._unreview()
         if self._live is not None:
             self.workers.cancel_group(self, "review")
             self._begin("revise", partial(self._renew, pause))
@@ -206,14 +210,19 @@ class Form(ModalScreen[Answers | None]):
     async def _revised(self) -> None:
         if self._live is None:
             return
-        given = self.given
+        given, self._heeded = self.given, self.answers
         slow = self.set_timer(0.4, lambda: self._say(["Reading the host: esc leaves it."]))
         try:
             questions = await self._live.revise(given)
         finally:
             slow.stop()
-        self._say([])
+        if self._reviewed is None:
+            self._say([])
+        before = self._heeded
         await self._ask(questions)
+        self._heeded = {
+            name: before.get(name, row.answer) if row.is_given else row.answer for name, row in self._rows.items()
+        }
 
     async def _ask(self, questions: Sequence[Question]) -> None:
         """Show these questions, in their order; what a person answered in others is kept until they are back."""
@@ -248,6 +257,7 @@ class Form(ModalScreen[Answers | None]):
 
     def _begin_review(self) -> None:
         """Show what would be done: at once where that needs no reading."""
+        self.workers.cancel_group(self, "revise")
         if self._live is not None:
             self._begin("review", self._review_now)
             return
@@ -300,6 +310,7 @@ class Form(ModalScreen[Answers | None]):
 
     def _checked(self) -> Answers | None:
         """Return the answers when none is wrong; else say what is, beside each field and once more below."""
+        self._heeded = self.answers
         faults = [(row, fault) for row in self._rows.values() if (fault := row.check(all_of_it=True))]
         if not faults:
             return dict(self.answers)
