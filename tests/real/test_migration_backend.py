@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 IMAGES = "/var/lib/libvirt/images"
 TIB = 1 << 40
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -174,6 +177,30 @@ async def test_a_linked_disk_is_copied_whole(
             host.output("rm", "-f", base, top)
 
 
+async def test_raw_disks_and_those_named_by_their_pool_are_copied_too(
+    backends: tuple[Backend, Backend], made: MakeGuest, hv1: Host, hv2: Host
+) -> None:
+    source, target = backends
+    raw, named = f"{IMAGES}/several.raw", "several-b.qcow2"
+    hv1.output("sh", "-c", f"head -c 1048576 /dev/urandom > {raw}")
+    hv1.virsh("vol-create-as", "default", named, "2M", "--format", "qcow2")
+    disks = (
+        "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+        f"<source file='{raw}'/><target dev='vda' bus='virtio'/></disk>"
+        "<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/>"
+        f"<source pool='default' volume='{named}'/><target dev='vdb' bus='virtio'/></disk>"
+    )
+    try:
+        uuid = made(hv1, GuestSpec("several", agent=False, devices=disks)).start().uuid
+        assert (await move(source, target, uuid)).copied == ("vda", "vdb")
+        assert hv1.output("sha256sum", raw) == hv2.output("sha256sum", raw)
+        assert (await target.vm(uuid)).state is VmState.RUNNING
+    finally:
+        hv2.virsh("destroy", "several")
+        for host in (hv1, hv2):
+            host.output("rm", "-f", raw, f"{IMAGES}/{named}")
+
+
 async def test_a_seed_goes_along_before_the_vm_does(
     backends: tuple[Backend, Backend], made: MakeGuest, hv1: Host, hv2: Host
 ) -> None:
@@ -213,6 +240,19 @@ async def test_a_cd_that_is_not_there_is_a_reason(
         assert reasons(said) == f"{iso} (sda) is not on hv2."
     finally:
         hv1.output("rm", "-f", iso)
+
+
+async def test_hosts_that_are_reached_over_ssh_reach_one_another_so(pair: Pair, hv1: Host, hv2: Host) -> None:
+    source, target = backend_for(hv1.ssh_uri), backend_for(hv2.ssh_uri)
+    await source.connect()
+    await target.connect()
+    try:
+        assert target.migration.address_for(source.uri) == f"qemu+ssh://root@{hv2.address}/system?no_tty=1"
+        await move(source, target, pair.running)
+        assert (await target.vm(pair.running)).state is VmState.RUNNING
+    finally:
+        await source.close()
+        await target.close()
 
 
 # --- states ----------------------------------------------------------------------------------
@@ -328,7 +368,8 @@ async def test_a_name_and_a_uuid_that_are_taken_are_reasons(
 @pytest.fixture
 def own_hosts(lab: Lab) -> Iterator[tuple[Host, Host]]:
     """Two hosts for one test, which may do with them what it likes."""
-    hosts = lab.host("from"), lab.host("to")
+    number = next(_numbers)
+    hosts = lab.host(f"from{number}"), lab.host(f"to{number}")
     yield hosts
     for host in hosts:
         lab.drop(host)
