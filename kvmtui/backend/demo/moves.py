@@ -36,21 +36,21 @@ class Move:
         self.twin: Guest | None = None
         self.total = float(_memory(guest) + sum(disk.allocation for disk in guest.disks if disk.target in plan.copied))
         self.left = self.total
-        self.rate = min(LINE, (plan.bandwidth or LINE) * MIB) if plan.bandwidth else LINE
+        self.rate = float(min(LINE, plan.bandwidth * MIB) if plan.bandwidth else LINE)
         self.dirty = _DIRTY * guest.mean
         self.is_over = False
         self.error: BackendError | None = None
 
     def progress(self) -> MoveProgress:
         """Tell how far it is; never 100 % before it has ended."""
-        pace = max(1.0, self.rate - self.dirty)
+        gain = self.rate - self.dirty
         return MoveProgress(
             percent=min(99.0, round(100.0 * (1.0 - self.left / self.total), 1)) if self.total else None,
             left=int(self.left),
-            rate=float(self.rate),
+            rate=self.rate,
             dirty=self.dirty,
             downtime=_DOWNTIME,
-            seconds_left=self.left / pace,
+            seconds_left=self.left / gain if gain > 0 else None,
             iteration=1,
         )
 
