@@ -36,7 +36,7 @@ NAME = Question(
     "name",
     "name",
     FieldKind.TEXT,
-    "What the VM is called: letters, digits and . _ + -",
+    "What the VM is called: letters, digits, and . _ + - inside.",
     required=True,
     check=said_by(naming.vm_name),
 )

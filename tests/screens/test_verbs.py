@@ -97,7 +97,14 @@ FORMS = (
     ),
 )
 CASES = PLAIN + FORMS
-ELSEWHERE = ("vm.console", "vm.take-console", "vm.display", "vm.migrate")  # tested in files of their own
+ELSEWHERE = (
+    "vm.console",
+    "vm.take-console",
+    "vm.display",
+    "vm.migrate",
+    "vm.create",
+    "volume.upload",
+)  # tested in files of their own
 OF_HOSTS_AND_TASKS = ("host.reconnect", "host.disconnect", "host.unlock", "task.cancel")
 
 
