@@ -176,31 +176,61 @@ async def test_there_is_a_limit_and_it_is_said(
     desk: Desk, guests: Guests, make_guest: Callable[[Host, GuestSpec], Guest]
 ) -> None:
     """The halted guests have a serial line too, on which nothing is said."""
-    made = [
-        make_guest(guests.host, GuestSpec(f"many-{number}", agent=False, nic=False, memory_mib=16))
-        for number in range(8)
-    ]
-    lines = []
-    for guest in made:
-        guest.start()
-        lines.append(await desk.open(guest.uuid))
+    lines = [await desk.open(guest.uuid) for guest in _quiet(guests.host, make_guest, 8)]
     with pytest.raises(Busy, match="8 consoles"):
         await desk.open()
     close(desk, lines[0])
     await desk.shell()
 
 
-# --- hosts in trouble: each of these has a host of its own ---
+async def test_as_many_as_there_may_be_are_held_over_ssh_too(
+    guests: Guests, make_guest: Callable[[Host, GuestSpec], Guest]
+) -> None:
+    """More sessions than sshd lets share one connection, with the lanes that everything else needs."""
+    guests.restore()
+    made = _quiet(guests.host, make_guest, 7)
+    desk = await _desk(guests, guests.host.ssh_uri)
+    try:
+        line = await desk.shell()
+        for guest in made:
+            await desk.open(guest.uuid)
+        console, backend = desk.backend.console, desk.backend
+        reads = (backend.inventory(), backend.details(), console.displays(desk.running), backend.host_uuid())
+        await asyncio.gather(*reads, *(backend.definition.xml(guest.uuid) for guest in made))
+        await asyncio.gather(*(backend.power.pause(guest.uuid) for guest in made))
+        line.write(b"echo in the cr''owd\r")
+        await desk.until(line, b"\nin the crowd\r\n")
+    finally:
+        desk.close()
+        await desk.backend.close()
+
+
+def _quiet(host: Host, make_guest: Callable[[Host, GuestSpec], Guest], count: int) -> list[Guest]:
+    """Start guests that boot on and on; what matters is that they have a serial line."""
+    specs = [GuestSpec(f"many-{number}", agent=False, nic=False, memory_mib=16) for number in range(count)]
+    return [make_guest(host, spec).start() for spec in specs]
+
+
+# --- a host in trouble: one for these tests alone ---
+
+
+@pytest.fixture(scope="module")
+def troubled(lab: Lab) -> Iterator[tuple[Host, Guest]]:
+    """A host that may be stopped and killed, with one guest that runs on."""
+    host = lab.host("troubled")
+    guest = lab.guest(host, GuestSpec("alone", devices=VIRTIO)).start().wait_booted()
+    yield host, guest
+    lab.drop(host)
 
 
 @pytest.fixture
-async def alone(lab: Lab, own_host: Host) -> AsyncIterator[tuple[Desk, Host]]:
-    """A desk at a host that may be stopped and killed, with one guest."""
-    guest = lab.guest(own_host, GuestSpec("alone", agent=False)).start().wait_booted()
-    backend = backend_for(own_host.uri)
+async def alone(troubled: tuple[Host, Guest]) -> AsyncIterator[tuple[Desk, Host]]:
+    """A desk at that host."""
+    host, guest = troubled
+    backend = backend_for(host.uri)
     await backend.connect()
     desk = Desk(backend, guest.uuid, "", "", "", enter_shell, b"lab: alone is up", patience=60.0)
-    yield desk, own_host
+    yield desk, host
     desk.close()
     await backend.close()
 
@@ -253,25 +283,19 @@ async def test_a_host_that_answers_again_brings_what_was_typed(alone: tuple[Desk
 
 
 async def test_a_fast_flood_that_nobody_reads_costs_no_memory(
-    lab: Lab, own_host: Host, monkeypatch: pytest.MonkeyPatch
+    alone: tuple[Desk, Host], troubled: tuple[Host, Guest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over virtio some megabytes come in a second, and the client library would keep them all."""
     monkeypatch.setattr(devices, "serial_line", lambda _: devices.SerialLine("console1"))
-    guest = lab.guest(own_host, GuestSpec("flood", devices=VIRTIO)).start().wait_booted()
-    backend = backend_for(own_host.uri)
-    await backend.connect()
-    try:
-        line = await backend.console.open(guest.uuid)
-        guest.execute("/bin/sh", "-c", "stty -F /dev/hvc0 raw; cat /dev/zero >/dev/hvc0 2>/dev/null </dev/null &")
-        await asyncio.sleep(2.0)
-        before, skipped = _memory(), line.skipped
-        await asyncio.sleep(4.0)
-        assert line.skipped - skipped > 4 << 20
-        assert _memory() - before < 4 << 20
-        assert len(await line.read()) <= 65_536
-        line.close()
-    finally:
-        await backend.close()
+    desk, (_, guest) = alone[0], troubled
+    line = await desk.open()
+    guest.execute("/bin/sh", "-c", "stty -F /dev/hvc0 raw; cat /dev/zero >/dev/hvc0 2>/dev/null </dev/null &")
+    await asyncio.sleep(2.0)
+    before, skipped = _memory(), line.skipped
+    await asyncio.sleep(4.0)
+    assert line.skipped - skipped > 4 << 20
+    assert _memory() - before < 4 << 20
+    assert len(await line.read()) <= 65_536
 
 
 def _memory() -> int:
