@@ -27,7 +27,7 @@ SHORTEST = 1 / 30  # seconds between two paintings
 SCROLLING = 1 / 9  # seconds between two paintings while it scrolls on and on
 FLOOD = 0.5  # seconds within which one scrolling after the other is a flood
 BUDGET = 80_000  # bytes a second, about, that paintings may send
-PER_PIECE = 24  # bytes, about, that a piece in another look costs beside its text
+PER_PIECE = 40  # bytes that a piece in another look costs beside its text, in 24-bit colours
 PER_ROW = 16  # bytes, about, that going to a row costs
 WHEEL_ROWS = 3
 
@@ -302,7 +302,7 @@ class TerminalView(Widget):
             if old != new or old is NOTHING:
                 self._strips.pop(y, None)
                 self.refresh(Region(0, y, self.size.width, 1))
-                cost += PER_ROW + sum(PER_PIECE + len(run.text) for run in new.runs)
+                cost += PER_ROW + self.size.width + PER_PIECE * (1 + len(new.runs) + 2 * len(new.marks))
                 rows += 1
         if rows:
             self.paintings += 1

@@ -116,7 +116,7 @@ async def test_paintings_are_held_apart_and_the_newest_state_is_painted_in_the_e
         assert app.lines[-1] == "49" * 20
         assert app.view.paintings == before + 1
         for number in range(2):
-            app.at += SHORTEST * 1.5  # enough after a small change, not when it scrolls on and on
+            app.at += SHORTEST * 2  # enough after a small change, not when it scrolls on and on
             app.emulator.feed(b"\r\n".join(str(number + line).encode() * 30 for line in range(24)))
             app.view.touched()
         assert app.view.paintings == before + 2
@@ -136,6 +136,19 @@ async def test_a_flood_is_painted_less_than_ten_times_a_second() -> None:
                 app.view._paint_due()
             app.view.touched()
         assert 20 < app.view.paintings - before < 30  # in three seconds
+
+
+async def test_a_colourful_flood_sends_no_more_than_a_line_carries() -> None:
+    app = Shown()
+    async with app.run_test(size=(80, 24)):
+        began, before, sent = app.at, app.view.paintings, 0.0
+        while app.view.paintings < before + 10:
+            app.at = max(app.at, app.view._next)
+            line = "".join(f"\x1b[38;5;{app.view.paintings + colour}mx" for colour in range(80))
+            app.emulator.feed(f"\x1b[H{line * 24}".encode())
+            app.view._paint_due()
+            sent += 24 * 80 * len("\x1b[38;2;208;208;208;48;2;18;18;18mx\x1b[0m")
+        assert sent / (app.view._next - began) < 100_000
 
 
 async def test_a_small_widget_shows_the_part_with_the_cursor() -> None:
