@@ -145,7 +145,8 @@ def _open(session: Session, uuid: str, inbox: Inbox, *, force: bool) -> None:
     # Its end is not told by the stream when the whole connection breaks.
     session.conn.registerCloseCallback(_on_close, inbox)
     session.at_end.append(session.conn.unregisterCloseCallback)
-    session.at_end.append(lambda: _end(session))
+    # Not of the session: a cycle would be collected on whatever thread, and closing a connection waits for its host.
+    session.at_end.append(lambda: _end(stream))
     stream.eventAddCallback(_LISTENED, _on_stream, inbox)
 
 
@@ -160,11 +161,8 @@ def _send(session: Session, data: bytes) -> int:
     return max(0, sent)
 
 
-def _end(session: Session) -> None:
+def _end(stream: api.Stream) -> None:
     """Take the callback back, then let the stream go: in the other order the library waits for itself."""
-    stream, session.stream = session.stream, None
-    if stream is None:
-        return
     for step in (stream.eventRemoveCallback, stream.abort):
         with contextlib.suppress(api.LibvirtError):
             step()

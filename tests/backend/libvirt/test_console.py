@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from kvmtui.backend import backend_for
-from kvmtui.backend.libvirt.console import LibvirtLine
+from kvmtui.backend.libvirt.console import LibvirtLine, _open
 from kvmtui.backend.libvirt.inbox import MOST_KEPT, PIECE, Inbox
 from kvmtui.backend.libvirt.lane import Session
 from kvmtui.backend.libvirt.xml.devices import SerialLine, displays, serial_line
@@ -192,6 +194,70 @@ async def test_too_much_typing_is_refused() -> None:
     line.write(b"x" * 60_000)
     with pytest.raises(Busy):
         line.write(b"x" * 6_000)
+
+
+# --- how it begins and ends ---
+
+
+class FakeConsole:
+    """A connection with one VM, its console's stream in one: it notes in which order it is let go."""
+
+    def __init__(self, steps: list[str] | None = None) -> None:
+        self.steps = [] if steps is None else steps
+
+    def lookupByUUIDString(self, _uuid: str) -> FakeConsole:  # noqa: N802 - libvirt's name, as all below
+        return self
+
+    def name(self) -> str:
+        return "web-1"
+
+    def isActive(self) -> int:  # noqa: N802
+        return 1
+
+    def XMLDesc(self, _flags: int = 0) -> str:  # noqa: N802
+        return domain("<serial type='pty'><alias name='serial0'/></serial>")
+
+    def newStream(self, _flags: int) -> FakeConsole:  # noqa: N802
+        return FakeConsole(self.steps)
+
+    def openConsole(self, device: str | None, _stream: FakeConsole, flags: int) -> None:  # noqa: N802
+        self.steps.append(f"open {device} {flags}")
+
+    def registerCloseCallback(self, _callback: object, _inbox: Inbox) -> None:  # noqa: N802
+        self.steps.append("hear")
+
+    def unregisterCloseCallback(self) -> None:  # noqa: N802
+        self.steps.append("unhear")
+
+    def eventAddCallback(self, _events: int, _callback: object, _inbox: Inbox) -> None:  # noqa: N802
+        self.steps.append("listen")
+
+    def eventRemoveCallback(self) -> None:  # noqa: N802
+        self.steps.append("unlisten")
+
+    def abort(self) -> None:
+        self.steps.append("abort")
+
+    def close(self) -> None:
+        self.steps.append("close")
+
+
+@pytest.mark.parametrize(("force", "flags"), [(False, 2), (True, 3)])
+async def test_it_is_let_go_in_order_and_by_the_thread_that_held_it(*, force: bool, flags: int) -> None:
+    """What only the search for garbage frees may be freed on the loop's thread, where closing would wait."""
+    conn = FakeConsole()
+    session = Session(cast("Any", conn), "")
+    _open(session, "uuid", an_inbox(), force=force)
+    session.end()
+    assert conn.steps == [f"open serial0 {flags}", "hear", "listen", "unhear", "unlisten", "abort", "close"]
+    held, connection = weakref.ref(session), weakref.ref(conn)
+    gc.disable()
+    try:
+        del session, conn
+        assert held() is None
+        assert connection() is None
+    finally:
+        gc.enable()
 
 
 # --- what definitions say ---
