@@ -42,6 +42,9 @@ class Choices(Widget, can_focus=True):
             super().__init__()
             self.choices = choices
 
+    class Moved(Message):
+        """The cursor is on another answer."""
+
     def __init__(self, question: Question, *, folds: bool = False) -> None:
         super().__init__(name=question.name)
         self._question = question
@@ -96,6 +99,13 @@ class Choices(Widget, can_focus=True):
             return
         event.stop()
         self.refresh()
+        self.post_message(self.Moved())
+
+    @property
+    def obstacle(self) -> str:
+        """Why the answer under the cursor cannot be chosen, in full: its own line may have no room for that."""
+        choices = self._question.choices
+        return choices[self._at].blocked if choices else ""
 
     def settle(self) -> None:
         """Choose the one under the cursor, where there is one to choose: who left with enter meant it."""

@@ -145,6 +145,11 @@ class Form(ModalScreen[Answers | None]):
         """Ask for another review of what was changed."""
         self._changed(event.choices.name or "", 0)
 
+    def on_choices_moved(self) -> None:
+        """Say why the answer that the cursor is on cannot be chosen."""
+        self._explain()
+        self._fit()
+
     def action_enter(self) -> None:
         """Go on to the next field; a knob is pressed by its own key."""
         field = self.focused
@@ -351,8 +356,10 @@ class Form(ModalScreen[Answers | None]):
         row = next((row for row in self._rows.values() if row.field is focused), None)
         shown = row is not None and row.question.kind is not FieldKind.FLAG
         text = row.question.help if row is not None and shown else ""
+        if isinstance(focused, Choices) and focused.obstacle:
+            text = f"It cannot be chosen: {focused.obstacle.rstrip('.')}."
         said = self.query_one("#help", Static)
-        said.update(Text(safe(text, limit=400)))
+        said.update(Text(safe(text, limit=1000)))
         said.display = bool(text)
         self._fit()
 
