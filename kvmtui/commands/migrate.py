@@ -89,7 +89,7 @@ def movable(scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:
 
 def virsh_line(target: Target, answers: Answers) -> str:
     """Return the virsh call that does the same, as far as the answers tell."""
-    host = str(answers.get("to") or "hv2")
+    host = str(answers.get("to") or "HOST")
     live = target.state is None or target.state.is_active
     plan = MovePlan(
         to_uri=str(answers.get("via") or "") or f"qemu+ssh://{host}/system",

@@ -80,6 +80,10 @@ async def test_a_host_that_cannot_take_it_cannot_be_chosen() -> None:
     async with desk(prepare=locked) as it:
         await opened(it, "app-3")
         assert "The daemon of hv2 is ill" in it.text
+        why = "hv3 does not know its machine type pc-q35-8.2 (x86_64). A newer QEMU there may know it."
+        assert why not in " ".join(it.text.split()), "its line has no room for that"
+        await it.press("end")
+        await it.until(lambda: f"It cannot be chosen: {why}" in " ".join(it.text.split()), "the whole reason")
         await it.press("space", "down", "space")
         await reviewed(it, "to host is needed.")
         assert "[Do it]" not in it.text
