@@ -100,7 +100,7 @@ async def test_nothing_is_wider_than_the_screen(size: tuple[int, int]) -> None:
     async with desk(size=size, prepare=hostile, refresh=0.1) as here:
         for name in ("git-1", HOSTILE):
             page = await opened(here, name)
-            for tab in ("overview", "graphs", "xml", "journal"):
+            for tab in ("overview", "graphs", "console", "xml", "journal"):
                 page.tab = tab
                 await here.settle()
                 view = page.query(TextView).first() if tab != "graphs" else None
@@ -204,7 +204,7 @@ async def test_a_chord_acts_on_the_vm_that_is_shown_whatever_is_marked() -> None
 
 async def test_no_single_key_changes_anything() -> None:
     async with desk(size=WIDE) as here:
-        for tab in ("overview", "graphs", "xml", "journal"):
+        for tab in ("overview", "graphs", "console", "xml", "journal"):
             await opened(here, "web-2", tab)
             for key in "sdrpuwhanktgGjk<>+-=.,;zZoOfFlL":
                 await here.press(key)
@@ -218,10 +218,10 @@ async def test_tabs_are_reached_by_keys_and_by_mouse() -> None:
     async with desk(size=WIDE) as here:
         page = await opened(here, "web-2")
         seen = []
-        for _ in range(4):
+        for _ in range(5):
             await here.press(">")
             seen.append(page.tab)
-        assert seen == ["graphs", "xml", "journal", "overview"]
+        assert seen == ["graphs", "console", "xml", "journal", "overview"]
         await here.press("<")
         assert page.tab == "journal"
         await here.click_on("XML")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,13 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 
 from kvmtui.emulator import Emulator, Look
-from kvmtui.widgets.terminal import SCROLLING, SHORTEST, TerminalView
+from kvmtui.widgets.terminal import SHORTEST, TerminalView
 from kvmtui.widgets.terminal_row import Mark, PaintedRow, places, strip_of, style_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.pilot import Pilot
     from textual.strip import Strip
 
 
@@ -64,6 +68,12 @@ class Shown(App[None]):
         return found
 
 
+async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await pilot.pause(0.01)
+
+
 async def test_it_shows_what_the_guest_wrote_and_the_cursor() -> None:
     app = Shown()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -112,16 +122,14 @@ async def test_paintings_are_held_apart_and_the_newest_state_is_painted_in_the_e
             app.emulator.feed(b"\r\n" + str(number).encode() * 20)
             app.view.touched()  # the clock stands still
         assert app.view.paintings == before
-        await pilot.pause(SHORTEST * 2)
-        assert app.lines[-1] == "49" * 20
+        await until(pilot, lambda: app.lines[-1] == "49" * 20)
         assert app.view.paintings == before + 1
         for number in range(2):
             app.at += SHORTEST * 2  # enough after a small change, not when it scrolls on and on
             app.emulator.feed(b"\r\n".join(str(number + line).encode() * 30 for line in range(24)))
             app.view.touched()
         assert app.view.paintings == before + 2
-        await pilot.pause(SCROLLING * 1.5)
-        assert app.lines[-1] == "24" * 30
+        await until(pilot, lambda: app.lines[-1] == "24" * 30)
         assert app.view.paintings == before + 3
 
 
