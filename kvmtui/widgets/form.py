@@ -377,8 +377,13 @@ class Form(ModalScreen[Answers | None]):
         limit = fields.styles.max_height
         if limit is None or limit.value != room:
             fields.styles.max_height = room
-            if self.focused is not None:
-                self.call_after_refresh(self.focused.scroll_visible, animate=False)
+        # Once more after the layout: the field may have unfolded.
+        self.call_after_refresh(self._see)
+
+    def _see(self) -> None:
+        """Scroll to the field that has the focus."""
+        if self.focused is not None and isinstance(self.focused, Input | Choices):
+            self.focused.scroll_visible(animate=False)
 
 
 async def _given(lines: Sequence[str]) -> Sequence[str]:
