@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvmtui.backend.demo import DemoBackend, FleetAddress, World
-from kvmtui.core.errors import BackendError, Conflict, Unreachable
+from kvmtui.core.errors import Aborted, BackendError, Conflict, Unreachable
 from kvmtui.core.inventory import Reason, VmState
 from kvmtui.core.migration import MovePlan, StorageWay
 from kvmtui.core.verdict import verdict
@@ -86,10 +86,21 @@ async def test_the_target_shows_the_vm_as_it_comes(pair: Pair, world: World) -> 
     twin = await pair.until(pair.target, pair.running, lambda vm: vm.job is not None)
     assert (twin.state, twin.reason) == (VmState.PAUSED, Reason.MIGRATING)
     assert (await pair.source.vm(pair.running)).job is not None
+    await pair.source.migration.abort(pair.running)
+    with pytest.raises(Aborted):
+        await move
+    assert (await pair.source.vm(pair.running)).job is None
+
+
+async def test_a_move_goes_on_when_its_caller_goes_away(pair: Pair) -> None:
+    plan = await pair.plan(pair.running)
+    under_way = asyncio.Event()
+    move = asyncio.create_task(pair.source.migration.move(pair.running, plan, lambda _: under_way.set()))
+    await under_way.wait()
     move.cancel()
     with pytest.raises(asyncio.CancelledError):
         await move
-    assert (await pair.source.vm(pair.running)).job is None
+    await pair.until(pair.target, pair.running, lambda vm: vm.state is VmState.RUNNING)
 
 
 async def test_a_connection_that_is_lost_leaves_the_outcome_open_and_the_move_goes_on(pair: Pair, world: World) -> None:

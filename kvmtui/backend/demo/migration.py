@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -70,15 +69,10 @@ class DemoMigration:
 
         await self._to.change("move", uuid, begin, args=(plan,))
         move = begun[0]
-        try:
-            while not move.is_over:
-                progress(move.progress())
-                await self._to.pause(_POLL)
-                world.settle()
-        except asyncio.CancelledError:
-            if not move.is_over:
-                world.moves.abort(host, uuid)
-            raise
+        while not move.is_over:
+            progress(move.progress())
+            await self._to.pause(_POLL)
+            world.settle()
         if move.error is not None:
             raise type(move.error)(move.error.text, hint=move.error.hint, unknown=move.error.unknown)
 

@@ -292,6 +292,19 @@ class _ErrorMethods(Protocol):
     def get_error_message(self) -> str | None: ...
 
 
+def free(stream: Stream) -> None:
+    """Let a stream go at once; nothing may be asked of it any more.
+
+    libvirt-python keeps what `eventAddCallback` was given for ever (seen in 12.8), and with it the stream and its
+    connection, whose socket would stay open. What its own finalizer does has to be done by hand.
+    """
+    cast("_Finalized", stream).__del__()
+
+
+class _Finalized(Protocol):
+    def __del__(self) -> None: ...
+
+
 _preparing = threading.Lock()
 _prepared = threading.Event()
 

@@ -162,10 +162,11 @@ def _send(session: Session, data: bytes) -> int:
 
 
 def _end(stream: api.Stream) -> None:
-    """Take the callback back, then let the stream go: in the other order the library waits for itself."""
+    """Take the callback back, then end the stream: in the other order the library waits for itself."""
     for step in (stream.eventRemoveCallback, stream.abort):
         with contextlib.suppress(api.LibvirtError):
             step()
+    api.free(stream)
 
 
 def _displays(session: Session, uuid: str, *, secret: bool) -> tuple[Display, ...]:

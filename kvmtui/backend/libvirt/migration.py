@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import time
 from functools import partial
@@ -83,7 +82,7 @@ class LibvirtMigration:
     async def move(self, uuid: str, plan: MovePlan, progress: Callable[[MoveProgress], None]) -> None:
         """Move it, on a lane of its own; returns when the source host says that it is done. Has no deadline.
 
-        Cancelling the call asks the host to cancel the move. Raises Aborted when that, or anybody else, did;
+        A caller that goes away leaves the hosts to end it. Raises Aborted when `abort`, or anybody else, cancelled it;
         `unknown` errors leave the outcome to be proved by both hosts.
         """
         try:
@@ -100,8 +99,6 @@ class LibvirtMigration:
         except asyncio.CancelledError:
             if own.is_given_up:
                 raise Aborted("The move was cancelled before it began.") from None
-            with contextlib.suppress(BackendError):
-                await lanes.detail(partial(_abort, uuid=uuid), ABORT_SECONDS, change=True)
             raise
         finally:
             if self._moving.get(uuid) is own:

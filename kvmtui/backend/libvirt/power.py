@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import ShutdownMode
@@ -59,17 +58,13 @@ class LibvirtPower:
         await self._change(uuid, lambda vm: vm.pMWakeup(0))
 
     async def save(self, uuid: str, progress: Callable[[float], None] | None = None) -> None:
-        """Managed save, on a lane of its own; cancelling it asks the host to stop saving."""
+        """Managed save, on a lane of its own; the host goes on with it when its caller goes away."""
         lanes = self._lanes()
         watch = None
         if progress is not None and not lanes.is_single:
             watch = asyncio.create_task(self._watch(lanes, uuid, progress))
         try:
             await lanes.alone(lambda session: session.domain(uuid).managedSave(0))
-        except asyncio.CancelledError:
-            with contextlib.suppress(BackendError):
-                await lanes.detail(lambda session: session.domain(uuid).abortJob(), READ_SECONDS, change=True)
-            raise
         finally:
             self._changed(uuid)
             if watch is not None:

@@ -241,6 +241,9 @@ class FakeConsole:
     def close(self) -> None:
         self.steps.append("close")
 
+    def __del__(self) -> None:
+        self.steps.append("free")
+
 
 @pytest.mark.parametrize(("force", "flags"), [(False, 2), (True, 3)])
 async def test_it_is_let_go_in_order_and_by_the_thread_that_held_it(*, force: bool, flags: int) -> None:
@@ -249,7 +252,7 @@ async def test_it_is_let_go_in_order_and_by_the_thread_that_held_it(*, force: bo
     session = Session(cast("Any", conn), "")
     _open(session, "uuid", an_inbox(), force=force)
     session.end()
-    assert conn.steps == [f"open serial0 {flags}", "hear", "listen", "unhear", "unlisten", "abort", "close"]
+    assert conn.steps == [f"open serial0 {flags}", "hear", "listen", "unhear", "unlisten", "abort", "free", "close"]
     held, connection = weakref.ref(session), weakref.ref(conn)
     gc.disable()
     try:

@@ -216,7 +216,7 @@ async def test_only_a_move_is_cancelled() -> None:
     assert host.aborted == 1
 
 
-async def test_a_caller_that_goes_away_cancels_the_move() -> None:
+async def test_a_caller_that_goes_away_leaves_the_move_to_its_host() -> None:
     host = FakeHost(has_job=True)
     made, lanes, _ = facet(host)
     lanes.free.clear()
@@ -225,4 +225,4 @@ async def test_a_caller_that_goes_away_cancels_the_move() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert host.aborted == 1
+    assert host.aborted == 0
