@@ -112,7 +112,7 @@ CONSOLE = (
     Action("console.take", "exclamation_mark", "!", "take over", "Take it from somebody else; asks first.", "take"),
     Action("console.retry", "t", "t", "try now", "Try to open it now.", "retry"),
     Action("console.find", "slash", "/", "find", "Find a text in the scrollback.", "find"),
-    Action("console.scroll", "v", "v", "scroll", "Scroll back; the wheel does so at any time.", "scroll"),
+    Action("console.scroll", "v", "v", "scroll", "Scroll back by keys; the wheel does so, too.", "scroll"),
     Action("console.next", "n", "n", "next", "The next console.", "step(1)"),
     Action("console.last", "p", "p", "last", "The console before.", "step(-1)"),
     Action("console.number", "1,2,3,4,5,6,7,8,9", "1-9", "", "The console of that number.", "number"),

@@ -209,6 +209,14 @@ class ConsoleScreen(ConsoleFrame):
         elif not self.view.is_scrolling:
             self._enter(Mode.GUEST)
 
+    @on(TerminalView.Wheeled)
+    def _wheeled(self, event: TerminalView.Wheeled) -> None:
+        """Move in a program that has the screen for itself, as terminals do."""
+        event.stop()
+        if self.mode is Mode.GUEST:
+            modes = KeyModes(self.session.emulator.application_cursor)
+            self._type(key_bytes("down" if event.lines > 0 else "up", None, None, modes) * abs(event.lines))
+
     @on(TerminalView.Moved)
     def _moved(self, event: TerminalView.Moved) -> None:
         event.stop()

@@ -43,6 +43,13 @@ class TerminalView(Widget):
     class Moved(Message):
         """Another part is seen: of the scrollback, or of a guest's screen that is larger than this."""
 
+    class Wheeled(Message):
+        """The wheel was turned over a program that has the screen for itself: `lines` down, up when negative."""
+
+        def __init__(self, lines: int) -> None:
+            super().__init__()
+            self.lines = lines
+
     def __init__(
         self,
         *,
@@ -343,18 +350,27 @@ class TerminalView(Widget):
         """Look at what has scrolled off."""
         event.stop()
         event.prevent_default()
-        self.scroll_by_lines(-WHEEL_ROWS)
+        if not self._is_programs():
+            self.scroll_by_lines(-WHEEL_ROWS)
+        else:
+            self.post_message(self.Wheeled(-WHEEL_ROWS))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Come back; the end of the scrollback is the guest's screen as it changes."""
         event.stop()
         event.prevent_default()
         if self._anchor is None:
+            if self._is_programs():
+                self.post_message(self.Wheeled(WHEEL_ROWS))
             return
         if self._anchor + WHEEL_ROWS >= self._last_top():
             self.follow()
         else:
             self.scroll_by_lines(WHEEL_ROWS)
+
+    def _is_programs(self) -> bool:
+        """Whether the wheel is for a program of the guest, such as a pager."""
+        return self._anchor is None and self._live and self._emulator is not None and self._emulator.alternate
 
 
 def _window(first: int, place: int, seen: int, whole: int, step: int = 0) -> int:

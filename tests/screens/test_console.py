@@ -369,6 +369,22 @@ async def test_the_wheel_scrolls_and_typing_comes_back() -> None:
         assert "lines up" not in status(it)
 
 
+async def test_the_wheel_moves_in_a_program_that_has_the_screen_for_itself() -> None:
+    async with desk() as it:
+        session = await filled(it)
+        typed = noted(it, session)
+        session.emulator.feed(b"\x1b[?1049h")
+        await it.wheel(10, 10, up=True)
+        session.emulator.feed(b"\x1b[?1h")
+        await it.wheel(10, 10)
+        assert typed == b"\x1b[A" * 3 + b"\x1bOB" * 3
+        await it.press(PRE, "v")
+        typed.clear()
+        await it.wheel(10, 10, up=True)
+        assert typed == b""
+        assert "3 of " in status(it)
+
+
 async def test_a_text_is_looked_for_in_the_scrollback() -> None:
     async with desk() as it:
         session = await filled(it)
