@@ -100,6 +100,8 @@ async def _asked(scene: Scene, reach: Reach, entry: HostEntry, subject: Subject,
         return Offer(entry, refusal=f"it did not answer within {ROOM_SECONDS:.0f} s")
     except KvmtuiError as error:
         return Offer(entry, refusal=str(error))
+    if entry.state is not None and entry.state.host.uuid.lower() != room.host_uuid.lower():
+        return Offer(entry, refusal="it is another machine than the one that was shown: look again")
     return Offer(entry, room, migration.address_for(uri))
 
 

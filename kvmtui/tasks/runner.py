@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Answers, Command, Level, Noun, Target
-from kvmtui.core.errors import Aborted, BackendError, KvmtuiError, Refused, TimedOut
+from kvmtui.core.errors import Aborted, BackendError, KvmtuiError, NotFound, Refused, TimedOut
 from kvmtui.core.inventory import Moving, TaskPhase, TaskView, Vm, VmRef
 from kvmtui.core.text import safe
 from kvmtui.journal import Journal, user
@@ -255,6 +255,9 @@ class TaskRunner:
                 return
         text = f"{safe(error.text)} Whether it was done is not known, and it is not tried again."
         self._end(task, TaskPhase.UNKNOWN, text)
+        for ref in _refs(task) if task.view.to else ():
+            with suppress(NotFound):
+                self._hosts.monitor(ref.host).refresh()  # where its VM is shows in what both hosts list from now on
 
     # --- keeping account ---------------------------------------------------------------------
 

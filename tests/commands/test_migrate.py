@@ -355,6 +355,16 @@ async def test_a_host_that_is_silent_locked_or_too_slow_is_not_waited_for(tmp_pa
 
 
 @virtual
+async def test_a_machine_that_took_another_ones_place_takes_no_vm(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.faults.swap_identity("hv2", "11111111-0000-4000-8000-000000000000")
+        view = await moved(lab, "app-3")
+        assert view.phase is TaskPhase.REFUSED
+        assert "it is another machine than the one that was shown" in view.message
+        assert sent(lab, "move") == []
+
+
+@virtual
 async def test_several_vms_are_asked_for_together(tmp_path: Path) -> None:
     async with running(tmp_path) as lab:
         interview, questions = await asked(lab, "app-3", "web-4", "erp")
