@@ -161,6 +161,16 @@ async def test_a_guest_that_reboots_itself_keeps_the_line(desk: Desk) -> None:
     await enter_shell(desk, line)
 
 
+async def test_what_was_closed_leaves_no_connection_behind(desk: Desk) -> None:
+    close(desk, await desk.open())
+    before = _open_files()
+    for _ in range(10):
+        close(desk, await desk.open())
+    async with asyncio.timeout(10.0):
+        while _open_files() > before:  # noqa: ASYNC110 - threads close them
+            await asyncio.sleep(0.05)
+
+
 async def test_a_console_can_not_be_opened_read_only(guests: Guests) -> None:
     guests.restore()
     backend = backend_for(guests.host.uri, read_only=True)
@@ -296,6 +306,10 @@ async def test_a_fast_flood_that_nobody_reads_costs_no_memory(
     assert line.skipped - skipped > 4 << 20
     assert _memory() - before < 4 << 20
     assert len(await line.read()) <= 65_536
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def _memory() -> int:
