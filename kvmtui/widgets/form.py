@@ -115,7 +115,7 @@ class Form(ModalScreen[Answers | None]):
 
     def on_mount(self) -> None:
         """Begin with what can be reviewed."""
-        self.query_one("#do").display = False
+        self.query_one("#do").display = self.query_one("#said").display = False
         self._heeded = self.answers
         self._fit()
 
