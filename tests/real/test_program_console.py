@@ -289,7 +289,7 @@ HOSTILE = (
 """What a guest may print to take hold of the terminal of who looks at it."""
 
 SHOW = r"""
-stty -icanon -echo min 0 time 10
+stty -icanon -echo min 0 time 5
 cat /tmp/hostile-$1
 # What begins a string and does not end it is ended.
 printf '\030\033\\\r\n'
@@ -297,7 +297,7 @@ answer=$(dd bs=64 count=1 2>/dev/null | xxd -p)
 stty sane
 echo "answer to $1: ${answer:-nothing}"
 """
-"""A script for the guest: prints a piece and says what came back from the terminal within a second."""
+"""A script for the guest: prints a piece and says what came back from the terminal within half a second."""
 
 OWN_MODES = {"25", "2026"}
 """Private modes that the program itself sets and takes back while it runs: the cursor, and a whole frame at once."""
