@@ -329,3 +329,42 @@ def test_a_move_goes_on_when_the_program_is_left(hv1: Host, hv2: Host, make_gues
         assert has_no_gap(guest.counted())
         told = verb(program.home, "migrate", "goer", "--to", "hv1", "--yes", exit_code=FAILED)
         assert "hv1 has something else at" in told["errors"][0]["error"], "how the move ended is known by then"
+
+
+def test_over_ssh_the_hosts_reach_each_other_without_what_is_only_true_here(
+    hv1: Host, hv2: Host, make_guest: MakeGuest
+) -> None:
+    guest = make_guest(hv1, GuestSpec("tunneller")).start().wait_booted()
+    home = Home({"hv1": hv1.ssh_uri, "hv2": hv2.ssh_uri})
+    (task,) = verb(home, "migrate", "tunneller", "--to", "hv2", "--yes")["tasks"]
+    guest.moved(hv2)
+    assert task["message"] == "tunneller runs on hv2 now."
+    assert task["virsh"].endswith(f"tunneller 'qemu+ssh://root@{hv2.address}/system?no_tty=1'")
+    assert guest.state() == "running"
+
+
+def test_when_its_host_dies_on_the_way_the_outcome_is_unknown_until_it_answers_again(
+    own_host: Host, hv2: Host, make_guest: MakeGuest
+) -> None:
+    name = own_host.name
+    guest = make_guest(own_host, GuestSpec("castaway", disk_mib=64)).start().wait_booted()
+    guest.execute("/bin/sh", "-c", "head -c 48000000 /dev/urandom >/dev/vda; sync")
+    guest.moved(hv2).moved(own_host)  # it may be on either
+    with Program.on(own_host, hv2, size=WIDE) as program:
+        program.ask("migrate castaway --to hv2 --bandwidth 1")
+        program.confirm(rf"Move castaway on {name}\?")
+        program.wait_vm("castaway", r"to hv2, \d+ %")
+        own_host.kill9()
+        program.wait_task("move castaway", "unknown", timeout=90)
+        program.keys("7")
+        program.wait(rf"castaway +{name} +unknown")
+        program.wait(rf"{name} could not be asked: .*hv2 does not have it\..*Whether it was done is not known")
+        program.keys("1")
+        own_host.start()
+        program.wait_vm("castaway", rf"on +{name}", timeout=60)
+        program.select("castaway")
+        program.keys("m")
+        program.wait(rf"move castaway on {name}", timeout=30)
+        program.keys("escape")
+        assert guest.state() == "running"
+        program.leave()
