@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import statistics
 import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.figures import Figure, spread
+from benchmarks.figures import Figure, percentile, spread
 from benchmarks.own_hosts import carry_out, command, complete, engine_on, find, seen
 from kvmtui.commands.base import Target
 from tests.real.lab import GuestSpec, Lab
@@ -140,11 +139,13 @@ async def _clear_away(host: Host, name: str) -> None:
 
 
 def _against(name: str, what: str, ours: Sequence[float], others: Sequence[float], most: float) -> list[Figure]:
-    ms = [1000 * statistics.median(values) for values in (ours, others)]
+    # What else runs on the machine only ever adds: the first quartile tells more of the work than the median.
+    quick = [1000 * percentile(values, 25) for values in (ours, others)]
+    about = f"first quartiles of {len(ours)} each, by turns"
     return [
-        Figure(name, what, ms[0] / ms[1], "times", most, f"{len(ours)} each, by turns"),
-        Figure(name, "kvmtui, from the key that confirms to the proof", ms[0], "ms", about=_spread(ours)),
-        Figure(name, "the others", ms[1], "ms", about=_spread(others)),
+        Figure(name, what, quick[0] / quick[1], "times", most, about),
+        Figure(name, "kvmtui, from the key that confirms to the proof", quick[0], "ms", about=_spread(ours)),
+        Figure(name, "the others", quick[1], "ms", about=_spread(others)),
     ]
 
 
