@@ -62,13 +62,13 @@ class ConsoleScreen(ConsoleFrame):
             self.say()
             return
         self._enter(Mode.GUEST)
-        if self.view.is_scrolling:
+        if self.view.port.is_scrolling:
             self.view.follow()
         said = self.typist.paste(paste_bytes(text, bracketed=self.session.emulator.bracketed_paste))
         self.note(said)
 
     def _type(self, data: bytes) -> None:
-        if self.view.is_scrolling:
+        if self.view.port.is_scrolling:
             self.view.follow()
         if data == b"\x03" and self.typist.left:
             self.typist.stop()
@@ -85,7 +85,7 @@ class ConsoleScreen(ConsoleFrame):
         """Do what the key behind the prefix means."""
         if raw_of(event) == "":
             return
-        self._enter(Mode.SCROLL if self.view.by_keys else Mode.GUEST)
+        self._enter(Mode.SCROLL if self.view.port.by_keys else Mode.GUEST)
         prefix = self.face.key_map.prefix
         data = key_bytes(event.key, event.character, raw_of(event))
         method = STEPS.get(event.key)
@@ -196,7 +196,7 @@ class ConsoleScreen(ConsoleFrame):
 
     def _search(self, event: events.Key) -> None:
         if event.key in ("escape", "ctrl+c"):
-            self._enter(Mode.SCROLL if self.view.by_keys else Mode.GUEST)
+            self._enter(Mode.SCROLL if self.view.port.by_keys else Mode.GUEST)
         elif self.scrolling.search_key(event):
             self.mode = Mode.SCROLL
         self.say()
@@ -206,7 +206,7 @@ class ConsoleScreen(ConsoleFrame):
             self._begin_search()
         elif not self.scrolling.key(key):
             self.note("q ends scrolling.")
-        elif not self.view.is_scrolling:
+        elif not self.view.port.is_scrolling:
             self._enter(Mode.GUEST)
 
     @on(TerminalView.Wheeled)
@@ -220,6 +220,6 @@ class ConsoleScreen(ConsoleFrame):
     @on(TerminalView.Moved)
     def _moved(self, event: TerminalView.Moved) -> None:
         event.stop()
-        if self.mode is Mode.SCROLL and not self.view.is_scrolling:
+        if self.mode is Mode.SCROLL and not self.view.port.is_scrolling:
             self.mode = Mode.GUEST
         self.say()

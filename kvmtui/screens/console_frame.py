@@ -188,12 +188,12 @@ class ConsoleFrame(KeyTaker):
         view, emulator, typist = self.view, self.session.emulator, self.typist
         rows = ""
         if self.session.phase is Phase.LIVE and 0 < view.size.height < emulator.rows:
-            rows = f"rows {view.first_row + 1}-{view.first_row + view.size.height}/{emulator.rows}"
+            rows = f"rows {view.port.first_row + 1}-{view.port.first_row + view.size.height}/{emulator.rows}"
         return Standing(
             self.mode,
             self.face.key_map.prefix,
-            view.scrolled,
-            view.scrollable,
+            view.port.scrolled,
+            view.port.scrollable,
             self.scrolling.editor.text,
             self.said_note,
             typist.percent if typist.left else None,

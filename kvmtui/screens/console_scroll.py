@@ -32,7 +32,7 @@ class Scrolling:
     def begin(self) -> None:
         """Stand still from now on."""
         self._view.scroll_by_lines(0)
-        self._view.by_keys = True
+        self._view.port.by_keys = True
 
     def key(self, key: str) -> bool:
         """Move, copy or end; False: the key is none of these."""
@@ -47,9 +47,9 @@ class Scrolling:
             view.scroll_to_last()
         elif key in ("n", "N"):
             if not view.find_next(-1 if key == "n" else 1):
-                self._note("There is no other place." if view.searched else "Nothing was looked for yet: / does that.")
+                self._note("There is no other place." if view.port.word else "Nothing was looked for yet: / does that.")
         elif key == "y":
-            self._copy(view.text_seen())
+            self._copy(view.port.text())
             self._note("What is seen was copied, if this terminal lets programs copy.")
         elif key in ENDS:
             view.follow()

@@ -9,8 +9,10 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
+from kvmtui.emulator import Emulator
 from kvmtui.widgets.glyphs import UNICODE, Glyphs
 from kvmtui.widgets.scrolling import scroll_lines
+from kvmtui.widgets.terminal_port import Pace, Port
 from kvmtui.widgets.terminal_row import NOTHING, Mark, PaintedRow, places, strip_of
 
 if TYPE_CHECKING:
@@ -20,13 +22,8 @@ if TYPE_CHECKING:
     from textual.strip import Strip
     from textual.timer import Timer
 
-    from kvmtui.emulator import Emulator
 
 LEAST = (80, 24)  # columns and rows that a guest has at least, however small the widget is
-SHORTEST = 1 / 30  # seconds between two paintings
-SCROLLING = 1 / 9  # seconds between two paintings while it scrolls on and on
-FLOOD = 0.5  # seconds within which one scrolling after the other is a flood
-BUDGET = 80_000  # bytes a second, about, that paintings may send
 PER_PIECE = 40  # bytes that a piece in another look costs beside its text, in 24-bit colours
 PER_ROW = 16  # bytes, about, that going to a row costs
 WHEEL_ROWS = 3
@@ -59,42 +56,32 @@ class TerminalView(Widget):
     ) -> None:
         super().__init__(id=id)
         self._glyphs = glyphs
-        self._clock = clock
-        self._emulator: Emulator | None = None
+        self.port = Port(Emulator(), 0, 0)
+        """The part of the guest's screen, or of its scrollback, that is seen."""
         self._live = True  # whether somebody can type: then the cursor is shown
         self._rows: list[PaintedRow] = []
         self._strips: dict[int, Strip] = {}
-        self._top = 0  # the first row of the emulator's screen that is seen
-        self._left = 0  # its first column that is seen
-        self._anchor: int | None = None  # the number of the line at the top, in the scrollback; None: it follows
-        self._painted_number = 0  # the number of the line that was painted at the top
-        self._word = ""
-        self._found: int | None = None  # the number of the line that the search stands on
+        self._painted_top = 0  # the number of the line that was painted at the top
         self._due: Timer | None = None
-        self._next = 0.0  # when it may be painted again
-        self._scrolled_at = float("-inf")
+        self.pace = Pace(clock)
+        """When it is painted again."""
         self._told = (0, 0)  # the first row and the lines above, as they were said last
-        self.by_keys = False
-        """Whether keys, not only the wheel, move in the scrollback."""
         self.paintings = 0
         """How often something was painted."""
 
     # -- what is shown
 
     @property
-    def emulator(self) -> Emulator | None:
+    def emulator(self) -> Emulator:
         """What is shown."""
-        return self._emulator
+        return self.port.emulator
 
-    def show(self, emulator: Emulator | None) -> None:
+    def show(self, emulator: Emulator) -> None:
         """Show another emulator from now on."""
-        if emulator is self._emulator:
-            return
-        self._emulator, self._anchor, self._found, self._word = emulator, None, None, ""
-        self.by_keys = False
-        self._top = self._left = 0
-        self._fit()
-        self._repaint()
+        if emulator is not self.emulator:
+            self.port = Port(emulator, *self.size)
+            self._fit()
+            self._repaint()
 
     def set_live(self, live: bool) -> None:
         """Show the cursor, or none."""
@@ -106,21 +93,18 @@ class TerminalView(Widget):
         """Paint soon what changed; returns at once."""
         if self._due is not None or not self.is_attached:
             return
-        wait = self._next - self._clock()
+        wait = self.pace.wait
         if wait <= 0:
             self._paint()
         else:
             self._due = self.set_timer(wait, self._paint_due)
 
-    def guest_size(self) -> tuple[int, int]:
-        """Return the columns and rows that the emulator should have."""
-        return max(LEAST[0], self.size.width), max(LEAST[1], self.size.height)
-
     def _fit(self) -> None:
-        if self._emulator is not None and self.size.width and self.size.height:
-            columns, rows = self.guest_size()
-            if (self._emulator.columns, self._emulator.rows) != (columns, rows):
-                self._emulator.resize(columns, rows)
+        """Give the guest the room that there is, and no less than it takes for granted."""
+        width, height = self.size
+        if width and height:
+            self.port.width, self.port.height = width, height
+            self.emulator.resize(max(LEAST[0], width), max(LEAST[1], height))
 
     def on_resize(self) -> None:
         """Give the guest the new size."""
@@ -134,106 +118,38 @@ class TerminalView(Widget):
 
     # -- the scrollback
 
-    @property
-    def scrolled(self) -> int:
-        """How many lines further up than the end it looks; 0: it is at the end."""
-        return 0 if self._anchor is None else max(0, self._last_top() - self._anchor)
-
-    @property
-    def scrollable(self) -> int:
-        """How many lines it can look up at most."""
-        emulator = self._emulator
-        return 0 if emulator is None else self._last_top() - emulator.pushed + emulator.history_length
-
-    @property
-    def first_row(self) -> int:
-        """Which row of the guest's screen is seen at the top, from 0."""
-        return self._top
-
-    def text_seen(self) -> str:
-        """Return what is seen, as text."""
-        emulator = self._emulator
-        if emulator is None:
-            return ""
-        index = self._number_at_top(emulator) - emulator.pushed
-        lines = range(index, min(emulator.rows, index + self.size.height))
-        return "\n".join(emulator.text(line) for line in lines).rstrip("\n")
-
-    @property
-    def is_scrolling(self) -> bool:
-        """Whether it stands still while the guest writes on."""
-        return self._anchor is not None
-
     def scroll_by_lines(self, lines: int) -> None:
-        """Go down by lines in the scrollback, up when negative; nothing moves any more while the guest writes."""
-        emulator = self._emulator
-        if emulator is None:
-            return
-        top = emulator.pushed + self._top if self._anchor is None else self._anchor
-        self._go(top + lines)
+        """Go down by lines, up when negative; nothing moves any more while the guest writes."""
+        self.port.scroll(lines)
+        self._paint()
 
     def scroll_to_first(self) -> None:
         """Go to the oldest line that is kept."""
-        if self._emulator is not None:
-            self._go(self._emulator.pushed - self._emulator.history_length)
+        self.port.scroll_to_first()
+        self._paint()
 
     def scroll_to_last(self) -> None:
         """Go to the guest's screen, and stand still there."""
-        if self._emulator is not None:
-            self._go(self._last_top())
+        self.port.scroll_to_last()
+        self._paint()
 
     def follow(self) -> None:
         """Show the guest's screen as it changes."""
-        self._anchor = self._found = None
-        self._word, self.by_keys = "", False
+        self.port.follow()
         self._paint()
         self.post_message(self.Moved())
 
-    def _last_top(self) -> int:
-        emulator = self._emulator
-        return 0 if emulator is None else emulator.pushed + max(0, emulator.rows - self.size.height)
-
-    def _go(self, top: int) -> None:
-        emulator = self._emulator
-        if emulator is not None:
-            first = emulator.pushed - emulator.history_length
-            self._anchor = max(first, min(top, self._last_top()))
-            self._paint()
-
-    # -- looking for a text
-
-    @property
-    def searched(self) -> str:
-        """The text that was looked for."""
-        return self._word
-
     def find(self, text: str) -> bool:
         """Look for a text, upwards from the end of what is seen; False when it is nowhere."""
-        self._word, self._found = text, None
-        return self.find_next(-1)
+        found = self.port.find(text)
+        self._paint()
+        return found
 
     def find_next(self, step: int) -> bool:
         """Go to the next line with the text, up when `step` is -1; False when there is none."""
-        emulator = self._emulator
-        if emulator is None or not self._word:
-            return False
-        first, end = emulator.pushed - emulator.history_length, emulator.pushed + emulator.rows
-        if self._found is None:
-            top = self._number_at_top(emulator)
-            start = min(end, top + self.size.height) - 1 if step < 0 else top
-        else:
-            start = self._found + step
-        for number in range(start, first - 1 if step < 0 else end, step):
-            if places(self._word, emulator.text(number - emulator.pushed)):
-                self._found = number
-                top = self._number_at_top(emulator)
-                inside = top <= number < top + self.size.height
-                self._go(top if inside else number - self.size.height // 2)
-                return True
-        return False
-
-    def _number_at_top(self, emulator: Emulator) -> int:
-        return emulator.pushed + self._top if self._anchor is None else self._anchor
+        found = self.port.find_next(step)
+        self._paint()
+        return found
 
     # -- painting
 
@@ -241,7 +157,7 @@ class TerminalView(Widget):
         """Paint everything anew, now."""
         self._rows = []
         self._strips.clear()
-        self._next = 0.0
+        self.pace.hurry()
         self._paint()
         self.refresh()
 
@@ -254,49 +170,33 @@ class TerminalView(Widget):
         if self._due is not None:
             self._due.stop()
             self._due = None
-        emulator, height = self._emulator, self.size.height
-        if emulator is None or not self.is_attached or height <= 0:
+        port, emulator, height = self.port, self.emulator, self.size.height
+        if not self.is_attached or height <= 0:
             return
         changed = emulator.take_changed()
-        self._follow_cursor(emulator)
-        number = self._number_at_top(emulator)
-        if self._anchor is not None and number < emulator.pushed - emulator.history_length:
-            number = self._anchor = emulator.pushed - emulator.history_length
+        port.keep_cursor()
+        by, self._painted_top = port.top - self._painted_top, port.top
         before = self._rows if len(self._rows) == height else [NOTHING] * height
-        by, self._painted_number = number - self._painted_number, number
-        index = number - emulator.pushed
         after = [
-            before[y] if self._is_same(before, y, by, index + y, changed) else self._row(emulator, index + y)
+            before[y] if self._is_same(before[y], port.line + y, changed, by) else self._row(port.line + y)
             for y in range(height)
         ]
         self._rows = after
         rows, cost = self._send(before, after, by)
-        self._pace(cost, scrolls=changed is None or rows > max(3, height // 4))
-        if (self._top, self.scrolled) != self._told:
-            self._told = (self._top, self.scrolled)
+        self.pace.painted(cost, scrolls=changed is None or rows > max(3, height // 4))
+        if (port.first_row, port.scrolled) != self._told:
+            self._told = (port.first_row, port.scrolled)
             self.post_message(self.Moved())
 
-    def _is_same(
-        self, before: Sequence[PaintedRow], y: int, by: int, line: int, changed: frozenset[int] | None
-    ) -> bool:
+    def _is_same(self, before: PaintedRow, line: int, changed: frozenset[int] | None, by: int) -> bool:
         """Whether a row need not even be looked at."""
-        if changed is None or by or line in changed or line < 0 or before[y] is NOTHING or before[y].left != self._left:
+        if changed is None or by or line in changed or self.port.is_scrolling or before is NOTHING:
             return False
-        return self._anchor is None and not before[y].marks and line != self._cursor_line()
+        return before.left == self.port.left and not before.marks and line != self._cursor_line()
 
     def _cursor_line(self) -> int | None:
-        emulator = self._emulator
-        if emulator is None or not self._live or not emulator.cursor_shown:
-            return None
-        return emulator.cursor[1]
-
-    def _pace(self, cost: int, *, scrolls: bool) -> None:
-        """Work out when it may be painted again; a lone screenful is followed at once by what comes behind it."""
-        now = self._clock()
-        pause = SCROLLING if scrolls and now - self._scrolled_at < FLOOD else SHORTEST
-        if scrolls:
-            self._scrolled_at = now
-        self._next = now + max(pause, cost / BUDGET)
+        shown = self._live and self.emulator.cursor_shown and not self.port.is_scrolling
+        return self.emulator.cursor[1] if shown else None
 
     def _send(self, before: Sequence[PaintedRow], after: Sequence[PaintedRow], by: int) -> tuple[int, int]:
         """Repaint the rows that differ; returns how many, and about how many bytes that sends."""
@@ -315,26 +215,18 @@ class TerminalView(Widget):
             self.paintings += 1
         return rows, cost
 
-    def _follow_cursor(self, emulator: Emulator) -> None:
-        """Keep the part of a larger screen in view that has the cursor in it."""
-        x, y = emulator.cursor
-        width, height = self.size
-        self._top = _window(self._top, y, height, emulator.rows)
-        self._left = _window(self._left, min(x, emulator.columns - 1), width, emulator.columns, step=width // 2)
-
-    def _row(self, emulator: Emulator, line: int) -> PaintedRow:
+    def _row(self, line: int) -> PaintedRow:
+        port, emulator = self.port, self.emulator
         if line >= emulator.rows:
-            return PaintedRow((), (), self._left)
+            return PaintedRow((), (), port.left)
         marks: list[Mark] = []
-        if self._word and self._anchor is not None:
-            text = emulator.text(line)
-            kind = "here" if line + emulator.pushed == self._found else "found"
-            marks += [Mark(start, end, kind) for start, end in places(self._word, text)]
-        runs = emulator.line(line)
-        if self._anchor is None and line == self._cursor_line():
-            x = min(emulator.cursor[0], emulator.columns - 1)
+        if port.word and port.is_scrolling:
+            kind = "here" if line + emulator.pushed == port.found else "found"
+            marks = [Mark(start, end, kind) for start, end in places(port.word, emulator.text(line))]
+        if line == self._cursor_line():
+            x = emulator.cursor[0]
             marks.append(Mark(x, x + 1, "cursor"))
-        return PaintedRow(runs, tuple(marks), self._left)
+        return PaintedRow(emulator.line(line), tuple(marks), port.left)
 
     def render_line(self, y: int) -> Strip:
         """Draw one row."""
@@ -359,27 +251,16 @@ class TerminalView(Widget):
         """Come back; the end of the scrollback is the guest's screen as it changes."""
         event.stop()
         event.prevent_default()
-        if self._anchor is None:
-            if self._is_programs():
-                self.post_message(self.Wheeled(WHEEL_ROWS))
-            return
-        if self._anchor + WHEEL_ROWS >= self._last_top():
-            self.follow()
-        else:
+        if self._is_programs():
+            self.post_message(self.Wheeled(WHEEL_ROWS))
+        elif self.port.scrolled > WHEEL_ROWS:
             self.scroll_by_lines(WHEEL_ROWS)
+        elif self.port.is_scrolling:
+            self.follow()
 
     def _is_programs(self) -> bool:
         """Whether the wheel is for a program of the guest, such as a pager."""
-        return self._anchor is None and self._live and self._emulator is not None and self._emulator.alternate
-
-
-def _window(first: int, place: int, seen: int, whole: int, step: int = 0) -> int:
-    """Return the first of `seen` places, of the `whole`, so that `place` is among them; it moves only when it must."""
-    if place < first:
-        first = place - step
-    elif place >= first + seen:
-        first = place - seen + 1 + step
-    return max(0, min(first, whole - seen))
+        return self._live and self.emulator.alternate and not self.port.is_scrolling
 
 
 def _gains(before: Sequence[PaintedRow], after: Sequence[PaintedRow], by: int) -> bool:

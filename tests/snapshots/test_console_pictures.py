@@ -53,7 +53,7 @@ async def opened(it: Desk, name: str, phase: Phase = Phase.LIVE) -> ConsoleScree
 async def write(it: Desk, screen: ConsoleScreen, text: str) -> None:
     """Have the guest write."""
     screen.session.emulator.feed(text.encode())
-    screen.view._next = 0.0
+    screen.view.pace.hurry()
     screen.view.touched()
     await it.settle()
 

@@ -11,7 +11,8 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 
 from kvmtui.emulator import Emulator, Look
-from kvmtui.widgets.terminal import SHORTEST, TerminalView
+from kvmtui.widgets.terminal import TerminalView
+from kvmtui.widgets.terminal_port import SHORTEST
 from kvmtui.widgets.terminal_row import Mark, PaintedRow, places, strip_of, style_of
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ async def test_a_flood_is_painted_less_than_ten_times_a_second() -> None:
         for number in range(3000):
             app.at += 0.001
             app.emulator.feed(b"%d of a flood\r\n" % number)
-            if app.view._due is not None and app.at >= app.view._next:
+            if app.view._due is not None and app.view.pace.wait <= 0:
                 app.view._paint_due()
             app.view.touched()
         assert 20 < app.view.paintings - before < 30  # in three seconds
@@ -151,12 +152,12 @@ async def test_a_colourful_flood_sends_no_more_than_a_line_carries() -> None:
     async with app.run_test(size=(80, 24)):
         began, before, sent = app.at, app.view.paintings, 0.0
         while app.view.paintings < before + 10:
-            app.at = max(app.at, app.view._next)
+            app.at += max(0.0, app.view.pace.wait)
             line = "".join(f"\x1b[38;5;{app.view.paintings + colour}mx" for colour in range(80))
             app.emulator.feed(f"\x1b[H{line * 24}".encode())
             app.view._paint_due()
             sent += 24 * 80 * len("\x1b[38;2;208;208;208;48;2;18;18;18mx\x1b[0m")
-        assert sent / (app.view._next - began) < 100_000
+        assert sent / (app.at + app.view.pace.wait - began) < 100_000
 
 
 async def test_a_small_widget_shows_the_part_with_the_cursor() -> None:
@@ -199,7 +200,7 @@ async def test_the_scrollback_stands_still_while_the_guest_writes_on() -> None:
         app.feed("\r\n" + "\r\n".join(f"line {number}" for number in range(100, 200)))
         await pilot.pause()
         assert app.lines[0] == "line 66"
-        assert app.view.scrolled == 110
+        assert app.view.port.scrolled == 110
         app.view.scroll_to_first()
         await pilot.pause()
         assert app.lines[0] == "line 0"
@@ -233,11 +234,11 @@ async def test_a_text_is_found_upwards_and_on_both_ways() -> None:
         assert app.view.find("error")
         await pilot.pause()
         assert "Error: disk" in app.lines
-        here = app.view.scrolled
+        here = app.view.port.scrolled
         assert app.view.find_next(-1)
-        assert app.view.scrolled > here
+        assert app.view.port.scrolled > here
         assert app.view.find_next(1)
-        assert app.view.scrolled <= here + 24
+        assert app.view.port.scrolled <= here + 24
         assert not app.view.find("no such text")
         assert not app.view.find("error:DISK")
 
@@ -247,7 +248,7 @@ async def test_what_is_seen_can_be_copied() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         app.feed("one\r\n\x1b[31mtwo\x1b[m\r\n")
         await pilot.pause()
-        assert app.view.text_seen() == "one\ntwo"
+        assert app.view.port.text() == "one\ntwo"
 
 
 def cells(row: PaintedRow, width: int = 20) -> list[tuple[str, Style | None]]:
