@@ -13,6 +13,7 @@ from kvmtui.backend import backend_for
 from kvmtui.commands.ways import way_to
 from kvmtui.screens.viewer import readiness, start
 from tests.real.lab import GuestSpec, Host, until
+from tests.real.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,23 @@ async def test_a_window_reaches_the_screen(
         assert said == f"RFB 003.008\n{HUSH}"
     finally:
         await backend.close()
+
+
+def test_the_program_says_the_way_and_shows_no_password(
+    hv1: Host, make_guest: Callable[[Host, GuestSpec], Guest]
+) -> None:
+    graphics = (
+        f"<graphics type='vnc' port='5942' passwd='{HUSH}'><listen type='address' address='127.0.0.1'/></graphics>"
+    )
+    make_guest(hv1, GuestSpec("shown", agent=False, nic=False, devices=graphics)).start()
+    with Program.on(hv1) as program:
+        program.select("shown")
+        program.keys("v")
+        program.wait("Screen of shown on hv1")
+        program.wait(rf"ssh -N -L 15942:127\.0\.0\.1:5942 {hv1.address}")
+        program.wait("remote-viewer vnc://127.0.0.1:15942")
+        program.wait("There is no display here")
+        assert HUSH not in program.text()
 
 
 def _read(path: Path) -> str:

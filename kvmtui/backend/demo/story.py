@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.demo.small import ci_runner
+from kvmtui.backend.demo.tty import Tty
 from kvmtui.core.inventory import Reason, VmState
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _MOVE_TAKES = 90.0
 _MOVE_EVERY = 420.0
 _PIPELINE_EVERY = 210.0
 _PIPELINE_RESTS = 14.0
+_HELD = "git-1"
 
 
 def tell(world: World) -> None:
@@ -28,6 +30,20 @@ def tell(world: World) -> None:
     if world.address.is_small:
         world.later(_MOVE_AFTER, lambda: _move(world, "app-3"))
         world.later(_PIPELINE_EVERY, lambda: _pipeline(world, 9))
+        _hold_console(world, _HELD)
+
+
+def _hold_console(world: World, name: str) -> None:
+    """Have somebody else sit at a VM's console."""
+    for host in world.hosts.values():
+        for guest in host.guests.values():
+            if guest.vm.name == name:
+                guest.tty = Tty(world, guest)
+                guest.tty.sink = _read_elsewhere
+
+
+def _read_elsewhere(_output: bytes) -> None:
+    """Be somebody else's program, of which nothing is seen here."""
 
 
 def _silence(world: World, host: str) -> None:
