@@ -5,76 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.arrival import Outcome, Sight, look, words_of
-from kvmtui.commands.base import Choice, FieldKind, Preview, Question
 from kvmtui.commands.judge import FINE, WORDS, Finding
-from kvmtui.commands.moving import Case, lines_of, plan_of, read_case, storage_words, virsh_of
-from kvmtui.core.errors import Aborted, BackendError, Refused
+from kvmtui.commands.moving import Case, lines_of, plan_of, read_case, virsh_of
+from kvmtui.core.errors import Aborted, BackendError
 from kvmtui.core.migration import MovePlan, StorageWay
 from kvmtui.core.text import safe
 from kvmtui.core.units import duration, latency, size
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator
 
-    from kvmtui.commands.base import Answers, Context, Reach, Scene, Target
+    from kvmtui.commands.base import Answers, Context, Scene, Target
     from kvmtui.core.inventory import HostEntry, Vm
-    from kvmtui.core.migration import MoveProgress, Verdict
+    from kvmtui.core.migration import MoveProgress
 
 _log = logging.getLogger(__name__)
-READ_AT_ONCE = 8
-"""How many marked VMs the form asks the hosts about; the others are judged when their turn comes."""
 _TELL = 2.0  # seconds between two words about how far it is
 _ASK_AGAIN = 0.5  # seconds until a move that could not be cancelled yet is asked to end once more
 _GIB = float(1 << 30)
 _MIB = float(1 << 20)
-
-
-def _bandwidth_fault(text: str) -> str:
-    good = not text or (text.isascii() and text.isdecimal() and 0 < int(text) < 1_000_000)
-    return "" if good else "A bandwidth is a whole number of MiB a second, as in 100."
-
-
-def _via_fault(text: str) -> str:
-    good = not text or ("://" in text and text.isprintable() and not text.startswith("-") and " " not in text)
-    return "" if good else "This is no libvirt address; one is as in qemu+ssh://root@hv2.example/system."
-
-
-TO = Question("to", "to host", FieldKind.ONE, "The host that it goes to.", required=True)
-STORAGE = Question(
-    "copy-storage",
-    "copy disks",
-    FieldKind.ONE,
-    "Whether its disks are copied while it runs; auto copies those that the other host lacks.",
-    initial="auto",
-    choices=(Choice("auto", "auto"), Choice("yes", "yes, copy them"), Choice("no", "no, both hosts have them")),
-)
-UNSAFE = Question(
-    "unsafe",
-    "agree",
-    FieldKind.FLAG,
-    "I have read why libvirt would call it unsafe, and agree.",
-    initial=False,
-)
-BANDWIDTH = Question(
-    "bandwidth",
-    "at most MiB/s",
-    FieldKind.TEXT,
-    "The most that it may send in a second, in MiB; empty for all that there is.",
-    check=_bandwidth_fault,
-)
-VIA = Question(
-    "via",
-    "via",
-    FieldKind.TEXT,
-    "The libvirt address at which its host reaches the other one; empty takes the one known here.",
-    option=True,
-    check=_via_fault,
-)
-QUESTIONS = (TO, STORAGE, UNSAFE, BANDWIDTH, VIA)
 
 
 def movable(scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:
@@ -101,176 +53,34 @@ def virsh_line(target: Target, answers: Answers) -> str:
     return virsh_of(target, plan)
 
 
-# --- what is asked ---------------------------------------------------------------------------
-
-
-async def survey(scene: Scene, reach: Reach, target: Target) -> tuple[Question, ...]:
-    """Ask all other hosts whether they can take the VM."""
-    return await MoveInterview(reach, (target,)).questions(scene, target, {})
-
-
-class MoveInterview:
-    """The questions of a move of one VM or several; every host is asked once, and once more for the review."""
-
-    def __init__(self, reach: Reach, targets: Sequence[Target]) -> None:
-        self._reach = reach
-        self._targets = tuple(targets)
-        self._cases: tuple[Case, ...] = ()
-
-    async def questions(self, scene: Scene, _target: Target, answers: Answers) -> tuple[Question, ...]:
-        """Return what is asked once these answers were given."""
-        if not self._cases:
-            self._cases = await self._read(scene)
-        choices = _choices(scene, self._cases)
-        able = [choice.value for choice in choices if not choice.blocked]
-        to = replace(TO, choices=choices, initial=able[0] if len(able) == 1 else "")
-        host = str(answers.get("to") or to.initial)
-        given = {**answers, "to": host}
-        asked = [to]
-        if any(not disk.readonly for case in self._cases for disk in case.subject.disks):
-            asked.append(replace(STORAGE, choices=tuple(self._way(choice, given) for choice in STORAGE.choices)))
-        judged = [found for case in self._cases if (found := case.verdict(host, given)) is not None]
-        if any(one.unsafe and not one.obstacles for one in judged):
-            asked.append(UNSAFE)
-        asked.append(BANDWIDTH)
-        unknown = any(host in case.offers and not case.offers[host].address for case in self._cases)
-        asked.append(replace(VIA, option=not (host and unknown)))
-        return tuple(asked)
-
-    def target(self, _scene: Scene, target: Target, _answers: Answers) -> Target:
-        """Return what a task acts on: the VM itself."""
-        return target
-
-    async def preview(self, scene: Scene, _target: Target, answers: Answers) -> Preview:
-        """Ask the chosen host again, and return what would be done; raises Refused when no VM can go there."""
-        host = str(answers.get("to", ""))
-        lines: list[str] = []
-        commands: list[str] = []
-        refused: list[Refused] = []
-        for case in await self._read(scene, host):
-            try:
-                plan, judged = plan_of(case, host, answers)
-            except Refused as error:
-                refused.append(error)
-                continue
-            name = f"{safe(case.subject.name)}: " if len(self._targets) > 1 else ""
-            lines += [f"{name}{told}" for told in _told(case, host, plan, judged)]
-            commands += lines_of(case, host, plan)
-        if refused and not commands:
-            raise refused[0]
-        lines += [f"Not moved: {error}" for error in refused]
-        left = len(self._targets) - READ_AT_ONCE
-        if left > 0:
-            lines.append(f"{left} more are judged when their turn comes.")
-        return Preview(tuple(lines), tuple(commands))
-
-    async def _read(self, scene: Scene, host: str = "") -> tuple[Case, ...]:
-        hosts = {host} if host else None
-        targets = self._targets[:READ_AT_ONCE]
-        return tuple(await asyncio.gather(*(read_case(scene, self._reach, one, hosts) for one in targets)))
-
-    def _way(self, choice: Choice, answers: Answers) -> Choice:
-        """Say what a way means for the chosen host, or why it cannot be."""
-        host = str(answers["to"])
-        wanted = {**answers, "copy-storage": choice.value}
-        if not host or len(self._cases) > 1:
-            return choice
-        case = self._cases[0]
-        judged = case.verdict(host, wanted)
-        if judged is None or case.refusal(host, {**answers, "copy-storage": "auto"})[0]:
-            return choice
-        refusal, _ = case.refusal(host, wanted)
-        return choice._replace(note=storage_words(case, judged), blocked=refusal.rstrip("."))
-
-
-def _choices(scene: Scene, cases: Sequence[Case]) -> tuple[Choice, ...]:
-    """Offer the hosts, those that can take the VM first, with the most memory free; the others say why not."""
-    found: list[tuple[float, Choice]] = []
-    sources = {case.target.host for case in cases}
-    for entry in scene.fleet.hosts:
-        if sources == {entry.name}:
-            continue
-        found.append(_choice(entry.name, cases))
-    found.sort(key=lambda one: one[0])
-    return tuple(choice for _, choice in found)
-
-
-def _choice(host: str, cases: Sequence[Case]) -> tuple[float, Choice]:
-    """Return a host as an answer, and where it stands among them."""
-    refusals = [case.refusal(host, {}) for case in cases]
-    able = [case for case, (text, _) in zip(cases, refusals, strict=True) if not text]
-    if not able:
-        text, hint = refusals[0]
-        return 1.0, Choice(host, host, blocked=f"{text} {hint}".strip().rstrip("."))
-    free, notes = 0.0, []
-    offer = able[0].offers[host]
-    if offer.room is not None and offer.room.memory_free is not None:
-        free = float(offer.room.memory_free)
-        notes.append(f"{size(free)} free")
-    if len(cases) > 1:
-        notes.append(f"{len(able)} of {len(cases)} can go there" if len(able) < len(cases) else "all can go there")
-    else:
-        judged = able[0].verdict(host, {})
-        if judged is not None:
-            notes += [words] if (words := storage_words(able[0], judged)) else []
-            notes += ["libvirt calls it unsafe"] if judged.unsafe else []
-    return -free, Choice(host, host, note=", ".join(notes))
-
-
-def _told(case: Case, host: str, plan: MovePlan, judged: Verdict) -> list[str]:
-    """Return what is to be known of a move before it is begun."""
-    name, there = safe(case.subject.name), safe(host)
-    what = f"Moves {name} to {there} while it is {WORDS[case.subject.state]}"
-    if not plan.live:
-        what = f"Moves the definition of {name}, which is off, to {there}"
-    words = storage_words(case, judged)
-    lines = [f"{what}; {words}." if words else f"{what}."]
-    if judged.unsafe:
-        lines.append(f"You agree to this: {judged.unsafe}")
-    return [*lines, *judged.cautions]
-
-
-# --- doing it --------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Stop:
-    """The wish to cancel a move."""
-
-    wished: asyncio.Event
-
-    def __call__(self) -> None:
-        self.wished.set()
-
-
 async def move(context: Context, target: Target, answers: Answers) -> str:
     """Move it, and say what both hosts say of it then."""
-    stop = _Stop(asyncio.Event())
+    stop = asyncio.Event()
     host = str(answers["to"])
-    with context.stoppable(stop):
+    with context.stoppable(stop.set):
         context.progress(f"asking {safe(host)} what it has for it")
         case = await read_case(context.scene(), context.backend_of, target, {host})
         plan, judged = plan_of(case, host, answers)
         context.written(" && ".join(lines_of(case, host, plan)))
-        if stop.wished.is_set():
+        if stop.is_set():
             raise Aborted(f"The move of {safe(target.name)} was cancelled before it began: nothing was done.")
         before = context.scene().fleet.vm(target.ref)
         outcome = await _moved(context, case, host, plan, stop)
-    told = await _carried(context, case, host, before, outcome)
+    told = await _followed(context, case, host, before, outcome)
     left = [safe(disk.source) for disk in case.subject.disks if disk.target in judged.copied + judged.carried]
     if left and outcome.there.vm is not None:
         told.append(f"Its old {', '.join(left)} {'stays' if len(left) == 1 else 'stay'} on {safe(target.host)}.")
     return " ".join(told)
 
 
-async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: _Stop) -> Outcome:
+async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: asyncio.Event) -> Outcome:
     """Have it moved, and return what both hosts say then; raises what is true unless it has arrived."""
     target = case.target
     context.progress("beginning")
     try:
         await _bring(context, case, host, plan, stop)
         async with _cancelling(context, target, stop):
-            await _left_running(context.backend.migration.move(target.uuid, plan, _Teller(context)))
+            await context.backend.migration.move(target.uuid, plan, _Teller(context))
     except BackendError as error:
         outcome = await look(context, target, host, plan, patient=error.unknown)
         if not outcome.has_arrived:
@@ -284,41 +94,24 @@ async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: 
     return outcome
 
 
-async def _bring(context: Context, case: Case, host: str, plan: MovePlan, stop: _Stop) -> None:
+async def _bring(context: Context, case: Case, host: str, plan: MovePlan, stop: asyncio.Event) -> None:
     """Bring the small disks that the VM only reads, a seed for one: libvirt copies none of these."""
     for disk in case.subject.disks:
         if disk.target not in plan.carried:
             continue
-        if stop.wished.is_set():
+        if stop.is_set():
             raise Aborted("The move was cancelled before it began.")
         context.progress(f"copying {safe(disk.source)}")
         data = await context.backend.migration.fetch(disk.source)
         await context.backend_of(host).migration.put(disk.source, data)
 
 
-_left: set[asyncio.Task[None]] = set()
-
-
-async def _left_running(move: Coroutine[None, None, None]) -> None:
-    """Wait for a move; when the program is left meanwhile, it is not ended with it: the hosts need nobody."""
-    work = asyncio.create_task(move, name="a move")
-    _left.add(work)
-    work.add_done_callback(_ended)
-    await asyncio.shield(work)
-
-
-def _ended(work: asyncio.Task[None]) -> None:
-    _left.discard(work)
-    if not work.cancelled() and (error := work.exception()) is not None:
-        _log.info("a move ended: %s", error)  # whoever still waits for it is told
-
-
 @asynccontextmanager
-async def _cancelling(context: Context, target: Target, stop: _Stop) -> AsyncIterator[None]:
+async def _cancelling(context: Context, target: Target, stop: asyncio.Event) -> AsyncIterator[None]:
     """Ask the host to cancel the move as soon as somebody wishes that, until it is heard or the move ends."""
 
     async def cancel() -> None:
-        await stop.wished.wait()
+        await stop.wait()
         while True:
             context.progress("being cancelled")
             try:
@@ -399,7 +192,7 @@ async def _tidied(context: Context, case: Case, host: str, plan: MovePlan) -> st
     return f"What had been copied to {there} was deleted." if gone else ""
 
 
-async def _carried(context: Context, case: Case, host: str, before: Vm | None, outcome: Outcome) -> list[str]:
+async def _followed(context: Context, case: Case, host: str, before: Vm | None, outcome: Outcome) -> list[str]:
     """Have what libvirt does not take along follow, and see that all is there; raises what is missing."""
     name, there = safe(case.subject.name), safe(host)
     vm = outcome.there.vm

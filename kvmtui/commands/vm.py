@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.commands import definition, deletion, migrate, power
+from kvmtui.commands import definition, deletion, migrate, migrate_form, power
 from kvmtui.commands.base import Command, Level, Noun
 from kvmtui.commands.console import CONSOLE
 from kvmtui.commands.display import DISPLAY
@@ -347,10 +347,10 @@ MOVE = (
         migrate.move,
         migrate.virsh_line,
         aliases=("move",),
-        questions=migrate.QUESTIONS,
-        survey=migrate.survey,
-        interview_all=migrate.MoveInterview,
-        toward=migrate.TO.name,
+        questions=migrate_form.QUESTIONS,
+        survey=migrate_form.survey,
+        interview_all=migrate_form.MoveInterview,
+        toward=migrate_form.TO.name,
         key="m",
     ),
 )

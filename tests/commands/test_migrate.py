@@ -13,7 +13,8 @@ from kvmtui.backend.demo.moves import has_volume
 from kvmtui.commands import registry
 from kvmtui.commands.arrival import Outcome, Sight
 from kvmtui.commands.base import Target
-from kvmtui.commands.migrate import MoveInterview, progress_words
+from kvmtui.commands.migrate import progress_words
+from kvmtui.commands.migrate_form import MoveInterview
 from kvmtui.commands.moving import Case, plan_of, read_case, virsh_of
 from kvmtui.core.errors import BackendError, Denied, Refused
 from kvmtui.core.inventory import Guard, Job, Reason, TaskPhase, Vm, VmRef, VmState
