@@ -1,4 +1,4 @@
-"""Moving a VM to another host: what is asked, the move itself, and the proof by both hosts that it was done."""
+"""Moving a VM to another host: the move itself, and the proof by both hosts that it was done."""
 
 from __future__ import annotations
 
