@@ -63,7 +63,7 @@ class ConsoleFrame(KeyTaker):
         self.said_note = ""
         """The sentence about the last key."""
         self._watched: dict[ConsoleSession, Callable[[], None]] = {}
-        self._news: set[ConsoleSession] = set()  # that wrote something while another one was shown
+        self._news: dict[ConsoleSession, Phase] = {}  # that wrote something while another one was shown
         self._told: tuple[object, ...] = ()
 
     @property
@@ -111,12 +111,16 @@ class ConsoleFrame(KeyTaker):
         self._let_go()
 
     def _let_go(self) -> None:
-        self.face.type_through(on=False)
+        top = self.app.screen if self.app.screen_stack else None
+        if top is self or not isinstance(top, KeyTaker):  # another one may stand already when this one is taken apart
+            self.face.type_through(on=False)
         for end in self._watched.values():
             end()
         self._watched.clear()
         for session in self.sessions:
-            self.face.typists.of(session).changed = _nothing
+            typist = self.face.typists.of(session)
+            if typist.changed == self.say:
+                typist.changed = _nothing
 
     def on_resize(self) -> None:
         """Fit the lines."""
@@ -125,7 +129,7 @@ class ConsoleFrame(KeyTaker):
     def choose(self, session: ConsoleSession) -> None:
         """Show this console."""
         self.session, self.mode, self.said_note = session, Mode.GUEST, ""
-        self._news.discard(session)
+        self._news.pop(session, None)
         self._watch()
         self.view.show(session.emulator)
         self._told = ()
@@ -141,15 +145,19 @@ class ConsoleFrame(KeyTaker):
         for session in self.sessions:
             if session not in self._watched:
                 self._watched[session] = session.watch(partial(self._changed, session))
-            self.face.typists.of(session).changed = self.say if session is self.session else _nothing
+            typist = self.face.typists.of(session)
+            if session is self.session:
+                typist.changed = self.say
+            elif typist.changed == self.say:
+                typist.changed = _nothing
 
     def _changed(self, session: ConsoleSession) -> None:
         """Paint what was written; say what is new of a console."""
         if not self.is_attached:
             return
         if session is not self.session:
-            if session not in self._news:
-                self._news.add(session)
+            if self._news.get(session) is not session.phase:
+                self._news[session] = session.phase
                 self.say()
             return
         self.view.touched()

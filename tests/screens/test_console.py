@@ -438,6 +438,36 @@ async def test_several_consoles_have_tabs() -> None:
         assert "1 console" in it.lines[0]
 
 
+async def test_the_tab_of_another_console_says_when_it_is_not_live_any_more() -> None:
+    async with desk() as it:
+        first = await opened(it, "web-1")
+        await it.press(PRE, "d")
+        await opened(it, "web-2")
+        first.emulator.feed(b"news")
+        first._tell()
+        first._enter(Phase.WAITING, "web-1 is off: the console reopens when it starts.")
+        await it.settle()
+        assert "1 web-1 (waiting)" in it.lines[0]
+
+
+async def test_a_console_that_is_left_and_opened_again_at_once_gets_its_keys_as_typed() -> None:
+    async with desk() as it:
+        said: list[bool] = []
+        it.app.type_through = lambda *, on: said.append(on)  # type: ignore[method-assign]
+        await opened(it)
+        await it.quick(it.typed(PRE, "d", "c"))
+        await it.until(lambda: isinstance(it.app.screen, ConsoleScreen) and it.app.screen.is_mounted)
+        await it.settle()
+        assert said[-1] is True
+        await it.press(PRE, "?")
+        await it.settle()
+        assert said[-1] is False
+        await it.press("q")
+        assert said[-1] is True
+        await it.press(PRE, "d")
+        assert said[-1] is False
+
+
 async def test_c_opens_a_console_on_each_marked_vm() -> None:
     async with desk() as it:
         await it.go_to("web-1")
