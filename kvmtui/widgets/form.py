@@ -12,6 +12,7 @@ from rich.text import Text
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -44,6 +45,17 @@ class Live(NamedTuple):
     look_label: str = "[Details]"
     folds: bool = False
     """Whether a choice of one is a single line until it has the focus."""
+
+
+class Foot(Static):
+    """Lines below the fields, which get what these leave."""
+
+    class Resized(Message):
+        """It needs more lines than before, or fewer."""
+
+    def on_resize(self) -> None:
+        """Say so."""
+        self.post_message(self.Resized())
 
 
 class Form(ModalScreen[Answers | None]):
@@ -104,8 +116,8 @@ class Form(ModalScreen[Answers | None]):
             yield Static(Text(safe(self._heading, limit=1000)), id="title")
             with VerticalScroll(id="fields", can_focus=False):
                 yield from self._rows.values()
-            yield Static(id="help", markup=False)
-            yield Static(id="said", markup=False)
+            yield Foot(id="help", markup=False)
+            yield Foot(id="said", markup=False)
             with Widget(id="knobs"):
                 yield Knob("[Review]", id="review", markup=False)
                 yield Knob("[Do it]", id="do", markup=False)
@@ -121,6 +133,10 @@ class Form(ModalScreen[Answers | None]):
 
     def on_resize(self) -> None:
         """Keep the knobs and what is said in sight, whatever the fields need."""
+        self._fit()
+
+    def on_foot_resized(self) -> None:
+        """Give the fields the lines that are left now."""
         self._fit()
 
     # -- what it says now
