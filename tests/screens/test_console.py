@@ -514,6 +514,19 @@ async def test_a_vm_that_is_off_is_waited_for() -> None:
         await it.until_text("old-crm on hv2  live")
 
 
+async def test_a_vm_without_a_serial_console_says_so() -> None:
+    async with desk() as it:
+        names = [
+            vm.name for entry, vm in it.engine.fleet.vms() if not has_serial(it.world.hosts[entry.name].guest(vm.uuid))
+        ]
+        session = await opened(it, name)
+        assert session.phase is Phase.FAILED
+        assert "has no serial console" in it.text
+        assert "ctrl-] t tries again" in it.text
+        await it.press(PRE, "t", PRE, "x")
+        assert sessions(it) == ()
+
+
 async def somebody_else(it: Desk, name: str) -> DemoLine:
     ref = it.world.ref(name)
     return await it.engine.backend(ref.host).console.open(ref.uuid)  # type: ignore[return-value]
