@@ -65,7 +65,7 @@ def _disk_lines(target: Target, reader: Reader, origin: DiskOrigin, image_format
         made = [line(target, "vol-clone", "--pool", pool, image, volume)]
         if image_pool != pool:
             xml = (
-                f"<volume><name>{volume}</name><capacity>0</capacity><target><format type='{kind}'/></target></volume>"
+                f'<volume><name>{volume}</name><capacity>0</capacity><target><format type="{kind}"/></target></volume>'
             )
             create = line(target, "vol-create-from", pool, "/dev/stdin", image, "--inputpool", image_pool)
             made = [f"echo {shlex.quote(xml)} | {create}"]

@@ -72,4 +72,4 @@ class PreviewScreen(ModalScreen[None]):
 
 
 def _headed(style: Style, title: str, lines: list[Text]) -> list[Text]:
-    return [Text(""), Text(title, style), *lines] if lines else []
+    return [Text(""), Text().append(title, style), *lines] if lines else []
