@@ -257,17 +257,21 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Ask what the command asks, and run it."""
         if command.id == "vm.console" and len(targets) == 1 and not hidden and self._came_back(targets[0].ref):
             return
+        if command.interview is not None and not targets:
+            targets = self._hosts_for(command, None)
         self._asking.begin(command, tuple(targets), tuple(hidden))
+
+    def _hosts_for(self, command: Command, host: str | None) -> Sequence[Target]:
+        """Return this host, if it can have what the command makes, or else the first that can."""
+        targets = [Target.of_host(entry) for entry in self.fleet.hosts]
+        targets.sort(key=lambda target: (not self.judge(command, target).allowed, target.host != host))
+        return targets[:1]
 
     def make_vm(self, host: str | None) -> None:
         """Ask for a new VM, on that host if it can have one, else on the first that can."""
         command = registry.by_id("vm.create")
-        if command is None:
-            return
-        targets = [Target.of_host(entry) for entry in self.fleet.hosts]
-        targets.sort(key=lambda target: (not self.judge(command, target).allowed, target.host != host))
-        if targets:
-            self.request(command, targets[:1])
+        if command is not None:
+            self.request(command, self._hosts_for(command, host))
 
     # -- consoles
 

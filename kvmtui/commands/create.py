@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from kvmtui.commands import making
 from kvmtui.commands.base import Command, FieldKind, Judgement, Level, Noun, Preview, Question, Target
 from kvmtui.commands.judge import host_finding, silence
+from kvmtui.commands.making_fields import FILE_HERE, HOST, POOL, QUESTIONS
 from kvmtui.commands.making_lines import shell_lines, upload_lines
-from kvmtui.commands.making_questions import FILE_HERE, HOST, POOL, QUESTIONS, host_question, pool_choices
+from kvmtui.commands.making_questions import host_question, pool_choices
 from kvmtui.commands.making_stock import local_file
 from kvmtui.commands.upload import LocalFile, Pace, Stream
 from kvmtui.core import naming

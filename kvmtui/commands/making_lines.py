@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from kvmtui.commands.making_fields import NO
 from kvmtui.commands.making_plan import EXTENSIONS, Reader
-from kvmtui.commands.making_questions import NO
 from kvmtui.commands.making_stock import FILE
 from kvmtui.commands.virsh import line
 from kvmtui.core.specs import DiskOrigin

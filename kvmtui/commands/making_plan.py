@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kvmtui.commands.making_questions import BRIDGE, NETWORK, NO, owners_of
+from kvmtui.commands.making_fields import NO
+from kvmtui.commands.making_questions import BRIDGE, NETWORK, owners_of
 from kvmtui.commands.making_stock import FILE
 from kvmtui.commands.start_check import start_check
 from kvmtui.commands.upload import LocalFile

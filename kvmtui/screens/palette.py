@@ -85,8 +85,9 @@ class PaletteScreen(ModalScreen[Entry | None]):
         for each in nouns:
             for command in of_noun(each):
                 words = " ".join((command.id, command.label, command.help, *command.aliases, bindings.text(command.id)))
-                refusal = "" if each is noun and self._targets else f"select a {each.value} first"
-                if not refusal:
+                chooses = command.interview is not None  # it asks for its host itself
+                refusal = "" if chooses or (each is noun and self._targets) else f"select a {each.value} first"
+                if not refusal and self._targets:
                     refusal = page.face.judge(command, self._targets[0]).refusal
                 key = bindings.text(command.id)
                 yield Entry(command.id, command.label, key, command.help, words.lower(), command, "", refusal)

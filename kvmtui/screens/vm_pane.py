@@ -110,7 +110,7 @@ class VmPane(Vertical):
             return (f"No VM matches {view.filter.text}", "esc clears the filter.")
         if self._fleet is not None and any(entry.state is None for entry in self._fleet.hosts):
             return ("No VMs known yet.", "The hosts above say how it stands with them.")
-        return ("No VMs.",)
+        return ("No VMs yet: n n makes one.",)
 
     def _set_columns(self) -> None:
         chosen = self.face.memory.get("columns")

@@ -367,7 +367,7 @@ async def test_denied_and_down_say_what_to_do() -> None:
 
 async def test_no_hosts_and_no_vms_say_what_to_do() -> None:
     async with desk("demo:///?hosts=2&vms=0&seed=3") as it:
-        await it.until_text("No VMs.", "hosts 2/2")
+        await it.until_text("No VMs yet: n n makes one.", "hosts 2/2")
         await it.press("x", "j", "space", "+", "*", "enter", "l", "i", "y", "#", "z", "f")
         assert it.app.is_running
         assert it.calls == []
