@@ -273,6 +273,23 @@ async def test_a_read_only_program_says_so() -> None:
         assert not isinstance(it.app.screen, Form)
 
 
+async def test_what_is_typed_faster_than_it_is_painted_reaches_its_fields() -> None:
+    async with desk(size=(100, 36)) as it:
+        await open_form(it)
+        await it.send(it.typed(*"old", "ctrl+u", *"new-1", "enter", "enter", "ctrl+u", "3", "tab", "ctrl+u", *"4G"))
+        await asked(it)
+        answers = form_of(it).answers
+        assert (answers["name"], answers["vcpus"], answers["memory"]) == ("new-1", "3", "4G")
+
+
+async def test_the_palette_makes_one_too() -> None:
+    async with desk(size=(100, 36)) as it:
+        await it.go_to("db-1")
+        await it.press("ctrl+p", *"vm.create", "enter")
+        await opened(it)
+        assert form_of(it).answers["host"] == "hv2"
+
+
 @pytest.mark.parametrize("size", [(60, 15), (80, 24)])
 async def test_the_field_with_the_focus_is_seen_on_a_small_screen(size: tuple[int, int]) -> None:
     async with desk(size=size) as it:

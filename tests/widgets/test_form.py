@@ -7,7 +7,8 @@ from textual.widgets import Static
 
 from kvmtui.commands.base import Answers, Choice, FieldKind, Question
 from kvmtui.core.errors import Refused
-from kvmtui.widgets.form import Form, Knob
+from kvmtui.widgets.fields import Choices, Knob
+from kvmtui.widgets.form import Form, Live
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,3 +107,58 @@ async def test_escape_gives_up_the_review_and_then_the_form() -> None:
         assert app.answers == []
         await pilot.press("escape")
         assert app.answers == [None]
+
+
+MANY = Question(
+    "image", "Image", FieldKind.ONE, "Which.", choices=tuple(Choice(f"i{n}", f"image {n}") for n in range(20))
+)
+
+
+class Folding(App[None]):
+    """Shows a form whose choices fold, and that asks anew for an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Answers] = []
+        self.form = Form("New", (MANY, QUESTIONS[3]), review=lambda _: ("fine",), live=Live(self.revise, folds=True))
+
+    async def revise(self, answers: Answers) -> Sequence[Question]:
+        self.asked.append(answers)
+        more = (QUESTIONS[0],) if answers.get("image") == "i19" else ()
+        return (MANY, *more, QUESTIONS[3])
+
+    async def on_mount(self) -> None:
+        await self.push_screen(self.form)
+
+    def shown(self, name: str) -> list[str]:
+        field = next(one for one in self.form.query(Choices) if one.name == name)
+        return str(field.render()).splitlines()
+
+
+async def test_many_choices_scroll_and_a_choice_without_the_focus_is_one_line() -> None:
+    app = Folding()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert len(app.shown("image")) == 7
+        assert app.shown("image")[-1].strip() == "1 to 6 of 20"
+        assert app.shown("mode") == ["second"]
+        await pilot.press("end")
+        assert app.shown("image")[-1].strip() == "15 to 20 of 20"
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert app.shown("image") == ["image 19"]
+        assert app.form.answers["image"] == "i19"
+        assert app.asked[-1] == {"image": "i19"}
+        assert "name" in app.form.answers
+        assert app.shown("mode")[1].startswith(">(x) second")
+
+
+async def test_the_click_that_unfolds_chooses_nothing() -> None:
+    app = Folding()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        mode = next(one for one in app.form.query(Choices) if one.name == "mode")
+        await pilot.click(mode)
+        assert app.form.answers["mode"] == "b"
+        await pilot.click(mode, offset=(2, 0))
+        assert app.form.answers["mode"] == "a"
