@@ -267,13 +267,13 @@ async def test_a_silent_host_holds_nothing_up(alone: tuple[Desk, Host]) -> None:
     try:
         worst = asyncio.create_task(_longest_step(1.0))
         line.write(b"echo waits\r")
-        assert await worst < 0.1
+        assert await worst < 0.25
         with pytest.raises(Busy):
             fill(line)
         began = time.perf_counter()
         close(desk, line)
         await desk.backend.close()
-        assert time.perf_counter() - began < 0.3
+        assert time.perf_counter() - began < 0.5
     finally:
         host.cont()
     await desk.backend.connect()
