@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from tests.commands.scenes import HOSTILE, OTHER, UUID, a_vm, disk, entry, scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Answers, Command, Scene, Target
 
 
@@ -73,6 +76,18 @@ class FakeContext:
 
     def progress(self, message: str, percent: float | None = None) -> None:
         self.told.append((message, percent))
+
+    def backend_of(self, host: str) -> Backend:
+        raise NotImplementedError(host)
+
+    def stoppable(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def written(self, virsh: str) -> None:
+        self.told.append((virsh, None))
+
+    async def look(self, host: str) -> Vm | None:
+        raise NotImplementedError(host)
 
     async def wait_for(self, test: Callable[[Vm | None], bool], seconds: float) -> bool:
         self.waited.append(seconds)
