@@ -23,9 +23,10 @@ def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(SVGImageExtension)
 
 
-def drawn(it: Desk) -> str:
+async def drawn(it: Desk) -> str:
     """The screen as an SVG, without what was said in passing."""
     it.app.clear_notifications()
+    await it.settle()
     it.app.screen._on_timer_update()
     return it.app.export_screenshot(title="kvmtui", simplify=True)
 
@@ -56,12 +57,12 @@ async def test_a_move(size: str, picture: SnapshotAssertion, monkeypatch: pytest
         await it.until(lambda: isinstance(it.app.screen, Form), "the form")
         await it.until_text("[Review]")
         await it.settle()
-        assert drawn(it) == picture(name=f"where to {size}")
+        assert await drawn(it) == picture(name=f"where to {size}")
         while getattr(it.app.focused, "id", "") != "review":
             await it.press("tab")
         await it.press("enter")
         await it.until_text("Would run:", "[Do it]")
-        assert drawn(it) == picture(name=f"review {size}")
+        assert await drawn(it) == picture(name=f"review {size}")
         await it.press("enter")
         ref = it.world.ref("app-3")
         await it.until(lambda: ref in it.engine.fleet.moving, "the move")
@@ -75,11 +76,11 @@ async def test_a_move(size: str, picture: SnapshotAssertion, monkeypatch: pytest
         percent = move.progress().percent
         await it.until(lambda: it.engine.fleet.moving[ref].percent == percent, "its progress")
         await read(it, clock)
-        assert drawn(it) == picture(name=f"on its way {size}")
+        assert await drawn(it) == picture(name=f"on its way {size}")
         await it.press("7")
         await it.until_text("running")
         await it.settle()
-        assert drawn(it) == picture(name=f"among the tasks {size}")
+        assert await drawn(it) == picture(name=f"among the tasks {size}")
         await it.press("1")
         while it.world.ref("app-3").host == "hv1":
             clock.step(0.5)
@@ -87,4 +88,4 @@ async def test_a_move(size: str, picture: SnapshotAssertion, monkeypatch: pytest
         await it.until_done()
         await it.until_text("moved to hv2, you")
         await read(it, clock)
-        assert drawn(it) == picture(name=f"arrived {size}")
+        assert await drawn(it) == picture(name=f"arrived {size}")
