@@ -95,10 +95,19 @@ class Choices(Widget, can_focus=True):
             self._go(0 if event.key == "home" else last)
         elif event.key == "space":
             self._choose()
+        elif event.character is not None and event.is_printable and last >= SHOWN:
+            self._jump(event.character.lower())
         else:
             return
         event.stop()
         self.refresh()
+
+    def _jump(self, letter: str) -> None:
+        """Go to the next choice that begins with a letter, or has it behind its slash, as in POOL/VOLUME."""
+        labels = [choice.label.lower() for choice in self._question.choices]
+        after = [*range(self._at + 1, len(labels)), *range(self._at + 1)]
+        found = (at for at in after if letter in {labels[at][:1], labels[at].partition("/")[2][:1]})
+        self._go(next(found, self._at))
         self.post_message(self.Moved())
 
     @property
