@@ -313,8 +313,7 @@ def test_nothing_hostile_reaches_the_terminal(program: Program, talker: Guest) -
     for number in range(len(HOSTILE)):
         program.type_text(f"sh /tmp/show {number}")
         program.keys("enter")
-        answer = program.wait(rf"^answer to {number}: (\S+)$")
-        assert answer[1] == "nothing"
+        program.wait(rf"^answer to {number}: nothing$")
     close_console(program)
     program.wait_quiet()
 

@@ -120,7 +120,7 @@ def choose(program: Program, choice: str) -> None:
 
 def log_in(program: Program) -> None:
     """Open the console, and log in as the seed's user."""
-    program.select("web-1")
+    program.wait(r"^>..web-1 ")
     program.keys("c")
     program.wait(r"^ web-1 on hv1  live")
     until(lambda: _prompted(program), "a prompt for the login", timeout=60, pause=1)
@@ -154,6 +154,7 @@ def move(program: Program) -> None:
 def power_off(program: Program, host: Host) -> None:
     """Force it off: there is nothing in it to be lost."""
     program.select("web-1")
+    program.wait(r"^>..web-1 +on +hv2")
     program.chord("!", "f", "web-1")
     program.confirm(r"Force off web-1", "!")
     program.wait_task("force off web-1")

@@ -41,8 +41,9 @@ KEYS = {
     "backspace": "\x7f",
 }
 
-# A program takes an escape for the key only when nothing has followed it for a while (0.1 s in Textual).
-ESCAPE_REST = 0.15
+# A program takes an escape for the key only when nothing has followed it for a while (0.1 s in Textual), as far as it
+# gets to read at all on a machine that has much to do.
+ESCAPE_REST = 0.4
 
 
 def encode_key(name: str) -> bytes:
