@@ -101,6 +101,7 @@ class Choices(Widget, can_focus=True):
             return
         event.stop()
         self.refresh()
+        self.post_message(self.Moved())
 
     def _jump(self, letter: str) -> None:
         """Go to the next choice that begins with a letter, or has it behind its slash, as in POOL/VOLUME."""
@@ -108,7 +109,6 @@ class Choices(Widget, can_focus=True):
         after = [*range(self._at + 1, len(labels)), *range(self._at + 1)]
         found = (at for at in after if letter in {labels[at][:1], labels[at].partition("/")[2][:1]})
         self._go(next(found, self._at))
-        self.post_message(self.Moved())
 
     @property
     def obstacle(self) -> str:
