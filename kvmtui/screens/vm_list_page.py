@@ -115,8 +115,8 @@ class VmListPage(Page):
         yield "space", "mark"
         yield "o", "sort"
         yield "z", "group"
-        yield "n", "new"
         yield "q", "back" if len(self.app.screen_stack) > 1 else "quit"
+        yield "n", "new"
 
     # -- what commands act on
 
