@@ -349,10 +349,11 @@ def test_a_console_follows_its_vm_to_another_host(
 
     before, after = (numbers_in(part) for part in program.text().split(SEAM.format("hv2")))
     assert took < 2.0, f"the console was open again {took:.1f} s after the move"
-    # The seam may go through a number.
-    if str(before[-2] + 1).startswith(str(before[-1])):
+    del after[-1]  # it may have been half there
+    # The seam may go through a number, too.
+    if before[-1] != before[-2] + 1 and str(before[-2] + 1).startswith(str(before[-1])):
         del before[-1]
-    if str(after[1] - 1).endswith(str(after[0])):
+    if after[0] != after[1] - 1 and str(after[1] - 1).endswith(str(after[0])):
         del after[0]
     for numbers in (before, after):
         assert numbers == list(range(numbers[0], numbers[-1] + 1))
