@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from benchmarks.figures import Figure, document, machine, table
 from benchmarks.recording import Missing
 from benchmarks.scenes import GUESTS, OWN_HOSTS, SCENES, SIZE, WITHOUT_LAB
+from tests.real.lab import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def measure(names: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
         print(f"measuring {name}", file=sys.stderr, flush=True)
         try:
             figures += SCENES[name]()
-        except Missing as error:
+        except (Missing, LabError) as error:
             left_out[name] = str(error)
     return figures, left_out
 

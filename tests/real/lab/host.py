@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -216,6 +217,9 @@ class Host:
         for child in (self._daemon, self._sshd, self._anchor):
             if child is not None:
                 child.wait(30)
+        # It goes with the namespace of its other end, but at a time of the kernel's own.
+        with contextlib.suppress(LabError):
+            output(["ip", "link", "del", self.name])
         self._log.close()
         shutil.rmtree(self.folder)
 
