@@ -1,29 +1,21 @@
-"""The rows that make something on a host: a VM, and a volume from a file of this machine."""
+"""The rows that make something on a host: a VM, and a volume from a file of this machine.
+
+What they do loads when it is first used: it is kept off the way to the first screen.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmtui.commands import making
-from kvmtui.commands.base import Command, FieldKind, Judgement, Level, Noun, Preview, Question, Target
-from kvmtui.commands.judge import host_finding, silence
+from kvmtui.commands.base import Command, FieldKind, Judgement, Level, Noun, Question, Target
+from kvmtui.commands.judge import host_finding
 from kvmtui.commands.making_fields import FILE_HERE, HOST, POOL, QUESTIONS
-from kvmtui.commands.making_lines import shell_lines, upload_lines
-from kvmtui.commands.making_questions import host_question, pool_choices
-from kvmtui.commands.making_stock import local_file
-from kvmtui.commands.upload import LocalFile, Pace, Stream
 from kvmtui.core import naming
-from kvmtui.core.creation import said_by
-from kvmtui.core.errors import NotFound, Refused, Unreachable
-from kvmtui.core.text import safe
-from kvmtui.core.units import size
+from kvmtui.core.sizing import said_by
 
 if TYPE_CHECKING:
-    from kvmtui.commands.base import Answers, Context, Reach, Scene
-    from kvmtui.core.inventory import HostEntry, Volume
+    from kvmtui.commands.base import Answers, Context, Interview, Reach, Scene
 
 UPLOAD_FILE = replace(FILE_HERE, label="file", help="A file of this machine.")
 UPLOAD_NAME = Question(
@@ -41,96 +33,41 @@ def judge(scene: Scene, target: Target) -> Judgement:
     return Judgement(Level.EASY, finding.refusal, finding.hint)
 
 
-class Uploading:
-    """The `commands.base.Interview` of bringing a file into a pool."""
+async def _create(context: Context, target: Target, answers: Answers) -> str:
+    from kvmtui.commands import making  # noqa: PLC0415 - only who makes a VM needs it
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
-        self._volumes: dict[tuple[str, str], tuple[Volume, ...]] = {}
-
-    async def questions(self, scene: Scene, target: Target, answers: Answers) -> tuple[Question, ...]:
-        """Return the questions, with the pools of the host."""
-        entry = _answering(scene, str(answers.get("host") or target.host))
-        pools = entry.state.pools if entry.state is not None else ()
-        choices = pool_choices(pools)
-        names = [choice.value for choice in choices if not choice.blocked]
-        given = answers.get("pool")
-        pool = given if isinstance(given, str) and given in names else "default" if "default" in names else ""
-        pool = pool or next(iter(names), "")
-        local, fault = await local_file(answers)
-        room = next((each.available for each in pools if each.name == pool), 0)
-        if local is not None and not fault and local.length > room:
-            fault = f"{safe(pool)} has {size(room)} left, and it needs {size(local.length)}."
-        written = answers.get("file")
-        taken = {volume.name for volume in await self._in(entry.name, pool)} if pool else set()
-
-        def name_fault(name: str) -> str:
-            name = name or (local.name if local is not None else "")
-            if not name:
-                return ""
-            return said_by(naming.new_volume_name)(name) or (f"{pool} has a volume {name} already." * (name in taken))
-
-        return (
-            replace(UPLOAD_FILE, check=lambda text: fault if text == written else ""),
-            host_question(scene, entry.name),
-            replace(POOL, choices=choices, initial=pool),
-            replace(UPLOAD_NAME, check=name_fault),
-        )
-
-    async def _in(self, host: str, pool: str) -> tuple[Volume, ...]:
-        if (host, pool) not in self._volumes:
-            self._volumes[host, pool] = await self._reach(host).storage.volumes(pool)
-        return self._volumes[host, pool]
-
-    def target(self, scene: Scene, target: Target, answers: Answers) -> Target:
-        """Return the host that the answers name."""
-        return Target.of_host(_answering(scene, str(answers.get("host") or target.host)))
-
-    async def preview(self, scene: Scene, target: Target, answers: Answers) -> Preview:
-        """Return what would be sent where."""
-        local, fault = await local_file(answers)
-        if local is None:
-            raise Refused(fault or "The file is missing.")
-        made = self.target(scene, target, answers)
-        name, pool = str(answers["name"]) or local.name, str(answers["pool"])
-        said = (
-            f"{safe(str(local.path))} ({size(local.length)}, {local.image.kind}) is sent to {safe(pool)}/{safe(name)}"
-        )
-        return Preview((f"{said} on {safe(made.host)}.",), upload_lines(made, str(local.path), pool, name))
+    return await making.create(context, target, answers)
 
 
-def _answering(scene: Scene, name: str) -> HostEntry:
-    entry = scene.fleet.host(name)
-    if entry is None:
-        raise NotFound(f"There is no host {safe(name)}.")
-    if entry.state is None or not entry.condition.is_answering:
-        raise Unreachable(silence(entry), hint="Choose another host, or reconnect to it.")
-    return entry
+def _create_lines(target: Target, answers: Answers) -> str:
+    from kvmtui.commands.making_lines import shell_lines  # noqa: PLC0415 - only who makes a VM needs it
+
+    return "\n".join(shell_lines(target, answers))
 
 
-async def upload(context: Context, target: Target, answers: Answers) -> str:
-    """Stream a file of this machine into a pool; one that is stopped or fails leaves nothing."""
-    local = await asyncio.to_thread(LocalFile.at, str(answers["file"]))
-    pool, name = str(answers["pool"]), str(answers["name"]) or local.name
-    naming.new_volume_name(name)
-    storage = context.backend.storage
-    if any(volume.name == name for volume in await storage.volumes(pool)):
-        raise Refused(f"The pool {safe(pool)} of {safe(target.host)} has a volume {safe(name)} already.")
-    stream = Stream.of_file(local)
-    what = f"sending {safe(local.name)} to {safe(pool)}"
-    pace = Pace(what, stream.size, context, time.monotonic)
-    context.progress(what, 0.0)
-    try:
-        with context.stoppable(stream.halt):
-            made = await storage.upload(pool, name, stream, kind=local.image.kind, progress=pace)
-    finally:
-        stream.close()
-    return f"{safe(local.name)} is now {safe(pool)}/{safe(made.name)} on {safe(target.host)}: {size(made.capacity)}."
+def _making(reach: Reach) -> Interview:
+    from kvmtui.commands.making import Making  # noqa: PLC0415 - only who makes a VM needs it
+
+    return Making(reach)
+
+
+async def _upload(context: Context, target: Target, answers: Answers) -> str:
+    from kvmtui.commands import uploading  # noqa: PLC0415 - only who sends a file needs it
+
+    return await uploading.upload(context, target, answers)
 
 
 def _upload_line(target: Target, answers: Answers) -> str:
+    from kvmtui.commands.making_lines import upload_lines  # noqa: PLC0415 - only who sends a file needs it
+
     file, pool = str(answers.get("file") or "FILE"), str(answers.get("pool") or "POOL")
     return "\n".join(upload_lines(target, file, pool, str(answers.get("name") or "")))
+
+
+def _uploading(reach: Reach) -> Interview:
+    from kvmtui.commands.uploading import Uploading  # noqa: PLC0415 - only who sends a file needs it
+
+    return Uploading(reach)
 
 
 CREATE = (
@@ -141,11 +78,11 @@ CREATE = (
         "create",
         "Make a VM on the host: from a cloud image, an ISO or a kernel; a failure leaves nothing behind.",
         judge,
-        making.create,
-        lambda target, answers: "\n".join(shell_lines(target, answers)),
+        _create,
+        _create_lines,
         aliases=("new",),
         questions=QUESTIONS,
-        interview=making.Making,
+        interview=_making,
         many=False,
         level=Level.EASY,
         title="New VM",
@@ -157,11 +94,11 @@ CREATE = (
         "upload",
         "Send an image or ISO of this machine to a pool of the host; one that is stopped leaves nothing behind.",
         judge,
-        upload,
+        _upload,
         _upload_line,
         aliases=("vol-upload",),
         questions=(UPLOAD_FILE, HOST, POOL, UPLOAD_NAME),
-        interview=Uploading,
+        interview=_uploading,
         many=False,
         level=Level.EASY,
         title="Send a file to a pool",

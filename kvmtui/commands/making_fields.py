@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from kvmtui.commands.base import Choice, FieldKind, Question
 from kvmtui.core import naming
-from kvmtui.core.creation import disk_fault, memory_fault, said_by, vcpus_fault
-from kvmtui.core.specs import BootKind, DiskOrigin
+from kvmtui.core.sizing import BootKind, DiskOrigin, disk_fault, memory_fault, said_by, vcpus_fault
 
 NO = "none"
 """The answer that there is to be no network, or no seed."""

@@ -9,7 +9,7 @@ from kvmtui.commands.making_fields import NO
 from kvmtui.commands.making_plan import EXTENSIONS, Reader
 from kvmtui.commands.making_stock import FILE
 from kvmtui.commands.virsh import line
-from kvmtui.core.specs import DiskOrigin
+from kvmtui.core.sizing import DiskOrigin
 
 if TYPE_CHECKING:
     from kvmtui.commands.base import Answers, Target

@@ -13,17 +13,8 @@ from kvmtui.commands.upload import LocalFile
 from kvmtui.core.creation import hostname_for
 from kvmtui.core.errors import Refused
 from kvmtui.core.inventory import Disk, Vm, VmState
-from kvmtui.core.specs import (
-    BootKind,
-    BootSpec,
-    DiskOrigin,
-    DiskSpec,
-    NewVolume,
-    NicSpec,
-    SeedSpec,
-    VmSpec,
-    VolumeName,
-)
+from kvmtui.core.sizing import BootKind, DiskOrigin
+from kvmtui.core.specs import BootSpec, DiskSpec, NewVolume, NicSpec, SeedSpec, VmSpec, VolumeName
 from kvmtui.core.text import safe
 from kvmtui.core.units import parse_size, size
 

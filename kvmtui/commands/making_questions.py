@@ -39,9 +39,9 @@ from kvmtui.commands.making_stock import FILE
 from kvmtui.commands.uses import Owner, users
 from kvmtui.core import naming
 from kvmtui.core.capacity import census
-from kvmtui.core.creation import disk_fault, listed, memory_fault, said_by, vcpus_fault
+from kvmtui.core.creation import listed
 from kvmtui.core.inventory import Disk, Vm, VmState
-from kvmtui.core.specs import BootKind, DiskOrigin
+from kvmtui.core.sizing import BootKind, DiskOrigin, disk_fault, memory_fault, said_by, vcpus_fault
 from kvmtui.core.text import safe
 from kvmtui.core.units import pair, parse_size, size
 

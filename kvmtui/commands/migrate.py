@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.arrival import Outcome, Sight, look, words_of
-from kvmtui.commands.judge import FINE, WORDS, Finding
+from kvmtui.commands.judge import WORDS
 from kvmtui.commands.moving import Case, lines_of, plan_of, read_case, virsh_of
 from kvmtui.core.errors import Aborted, BackendError
 from kvmtui.core.migration import MovePlan, StorageWay
@@ -18,8 +18,8 @@ from kvmtui.core.units import duration, latency, size
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kvmtui.commands.base import Answers, Context, Scene, Target
-    from kvmtui.core.inventory import HostEntry, Vm
+    from kvmtui.commands.base import Answers, Context, Target
+    from kvmtui.core.inventory import Vm
     from kvmtui.core.migration import MoveProgress
 
 _log = logging.getLogger(__name__)
@@ -27,16 +27,6 @@ _TELL = 2.0  # seconds between two words about how far it is
 _ASK_AGAIN = 0.5  # seconds until a move that could not be cancelled yet is asked to end once more
 _GIB = float(1 << 30)
 _MIB = float(1 << 20)
-
-
-def movable(scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:
-    """Refuse what no host could take."""
-    name = safe(vm.name)
-    if len(scene.fleet.hosts) < 2:
-        return Finding(f"There is no other host that {name} could go to.", "Connect to one more.")
-    if vm.is_active and vm.immovable:
-        return Finding(f"{name} cannot be moved while it is on: {safe(vm.immovable[0])}.", "Shut it down first.")
-    return FINE
 
 
 def virsh_line(target: Target, answers: Answers) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.commands import definition, deletion, migrate, migrate_form, power
+from kvmtui.commands import definition, deletion, migrate_row, power
 from kvmtui.commands.base import Command, Level, Noun
 from kvmtui.commands.console import CONSOLE
 from kvmtui.commands.display import DISPLAY
@@ -343,14 +343,14 @@ MOVE = (
         "move",
         "Move the VM to another host: while it goes on, or its definition when it is off. "
         "Both hosts are asked first whether it can go there, and at the end whether it has arrived.",
-        VmJudge(Level.ORDINARY, MOVED, "moved", checks=(move_known, migrate.movable)),
-        migrate.move,
-        migrate.virsh_line,
+        VmJudge(Level.ORDINARY, MOVED, "moved", checks=(move_known, migrate_row.movable)),
+        migrate_row.move,
+        migrate_row.virsh_line,
         aliases=("move",),
-        questions=migrate_form.QUESTIONS,
-        survey=migrate_form.survey,
-        interview_all=migrate_form.MoveInterview,
-        toward=migrate_form.TO.name,
+        questions=migrate_row.QUESTIONS,
+        survey=migrate_row.survey,
+        interview_all=migrate_row.interview,
+        toward=migrate_row.TO.name,
         key="m",
     ),
 )

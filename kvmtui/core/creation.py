@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 from kvmtui.core import naming
-from kvmtui.core.errors import KvmtuiError, Refused
+from kvmtui.core.errors import Refused
 from kvmtui.core.images import look
-from kvmtui.core.specs import LEAST_DISK, LEAST_MEMORY, MOST_DISK, MOST_MEMORY, MOST_VCPUS
 from kvmtui.core.text import safe
-from kvmtui.core.units import parse_size, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from kvmtui.core.specs import SeedSpec
 
@@ -45,46 +43,6 @@ def image_file(name: str, head: bytes, length: int) -> ImageFile:
     if image.kind == "raw" and length % SECTOR:
         raise Refused(f"{what} is no disk image: its length is no multiple of {SECTOR} bytes.")
     return ImageFile(image.kind, length if image.capacity is None else image.capacity)
-
-
-def said_by(check: Callable[[str], None]) -> Callable[[str], str]:
-    """Turn a rule that raises into one that returns what is wrong, "" when nothing is."""
-
-    def fault(text: str) -> str:
-        try:
-            check(text)
-        except KvmtuiError as error:
-            return str(error)
-        return ""
-
-    return fault
-
-
-def vcpus_fault(text: str, most: int = MOST_VCPUS) -> str:
-    """Return what is wrong with a number of virtual CPUs."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 6 or not int(text):
-        return "A number of CPUs, such as 2, is needed."
-    return f"At most {most} CPUs can be given here." if int(text) > most else ""
-
-
-def memory_fault(text: str) -> str:
-    """Return what is wrong with an amount of memory."""
-    return _amount_fault(text, "2G", LEAST_MEMORY, MOST_MEMORY)
-
-
-def disk_fault(text: str) -> str:
-    """Return what is wrong with a disk's size."""
-    return _amount_fault(text, "20G", LEAST_DISK, MOST_DISK)
-
-
-def _amount_fault(text: str, example: str, least: int, most: int) -> str:
-    try:
-        amount = parse_size(text)
-    except (ValueError, OverflowError):
-        return f"A size such as {example} is needed."
-    if amount < least:
-        return f"That is less than {size(least)}: write it with its unit, such as {example}."
-    return f"That is more than {size(most)}." if amount > most else ""
 
 
 def hostname_for(name: str) -> str:

@@ -8,39 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
 from kvmtui.core import naming
 from kvmtui.core.errors import Refused
+from kvmtui.core.sizing import LEAST_DISK, LEAST_MEMORY, MOST_DISK, MOST_MEMORY, MOST_VCPUS, BootKind, DiskOrigin
 from kvmtui.core.units import size as say
-
-MIB = 1 << 20
-LEAST_MEMORY = 16 * MIB
-MOST_MEMORY = 1 << 46
-MOST_VCPUS = 4096
-LEAST_DISK = MIB
-MOST_DISK = 1 << 60
 
 _NEW_FORMATS = frozenset({"qcow2", "raw"})
 _FORMAT = re.compile(r"[a-z0-9]{1,16}")
-
-
-class DiskOrigin(StrEnum):
-    """Where the first disk comes from."""
-
-    NEW = "new"  # empty, of a size
-    LINKED = "linked"  # builds upon an image, which must stay
-    COPY = "copy"  # a full copy of an image
-    EXISTING = "existing"  # a volume that is there already
-    NONE = "none"
-
-
-class BootKind(StrEnum):
-    """What the VM starts from."""
-
-    DISK = "disk"  # its first disk: a cloud image, or a volume with a system on it
-    ISO = "iso"
-    KERNEL = "kernel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ import pytest
 from kvmtui.backend.base import Backend
 from kvmtui.core.errors import Aborted, BackendError, Conflict, NotFound, NotSupported
 from kvmtui.core.inventory import VmState, Volume
-from kvmtui.core.specs import BootKind, BootSpec, DiskOrigin, DiskSpec, NewVolume, NicSpec, SeedSpec, VmSpec, VolumeName
+from kvmtui.core.sizing import BootKind, DiskOrigin
+from kvmtui.core.specs import BootSpec, DiskSpec, NewVolume, NicSpec, SeedSpec, VmSpec, VolumeName
 
 if TYPE_CHECKING:
     from kvmtui.core.inventory import Vm

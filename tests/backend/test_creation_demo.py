@@ -11,7 +11,8 @@ from kvmtui.backend.base import Wake, WakeKind
 from kvmtui.backend.demo import DemoBackend, FleetAddress, World
 from kvmtui.core.errors import Aborted, BackendError, Denied, TimedOut, Unreachable
 from kvmtui.core.inventory import AgentState, VmState, Volume
-from kvmtui.core.specs import BootSpec, DiskOrigin, DiskSpec, NewVolume, VolumeName
+from kvmtui.core.sizing import DiskOrigin
+from kvmtui.core.specs import BootSpec, DiskSpec, NewVolume, VolumeName
 from tests.backend.creation_contract import MIB, CreationBench, CreationContract, Payload
 
 if TYPE_CHECKING:

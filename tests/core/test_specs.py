@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kvmtui.core import naming, specs
 from kvmtui.core.errors import Refused
-from kvmtui.core.specs import BootKind, BootSpec, DiskOrigin, DiskSpec, NewVolume, NicSpec, SeedSpec, VmSpec, VolumeName
+from kvmtui.core.sizing import BootKind, DiskOrigin
+from kvmtui.core.specs import BootSpec, DiskSpec, NewVolume, NicSpec, SeedSpec, VmSpec, VolumeName
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import pytest
 
 from kvmtui.backend import backend_for
 from kvmtui.core.errors import Aborted, BackendError, Conflict, NotFound, Unreachable
-from kvmtui.core.specs import BootKind, BootSpec, DiskOrigin, DiskSpec, NewVolume, SeedSpec, VolumeName
+from kvmtui.core.sizing import BootKind, DiskOrigin
+from kvmtui.core.specs import BootSpec, DiskSpec, NewVolume, SeedSpec, VolumeName
 from tests.backend.creation_contract import MIB, CreationBench, CreationContract, Payload, cd
 from tests.backend.libvirt.test_xml_build import CASES, GOLDEN
 from tests.real.lab import GuestSpec, Host, Lab, LabError, until

@@ -16,7 +16,8 @@ from kvmtui.backend.libvirt.xml.build import build
 from kvmtui.backend.libvirt.xml.placing import placed, volumes_without_path
 from kvmtui.core.errors import NotSupported
 from kvmtui.core.inventory import AgentState, Volume
-from kvmtui.core.specs import BootKind, BootSpec, DiskOrigin, DiskSpec, NicSpec, SeedSpec, VmSpec, VolumeName
+from kvmtui.core.sizing import BootKind, DiskOrigin
+from kvmtui.core.specs import BootSpec, DiskSpec, NicSpec, SeedSpec, VmSpec, VolumeName
 
 GOLDEN = Path(__file__).parent / "golden"
 UUID = "6f1c2a2e-5a0e-4a0d-9d3a-0c6f5d1f2b11"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from kvmtui.core.errors import NotSupported
-from kvmtui.core.specs import BootKind, DiskOrigin
+from kvmtui.core.sizing import BootKind, DiskOrigin
 
 if TYPE_CHECKING:
     from kvmtui.backend.base import Offers

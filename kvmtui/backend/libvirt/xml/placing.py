@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.core.inventory import Volume
-from kvmtui.core.specs import DiskOrigin
+from kvmtui.core.sizing import DiskOrigin
 
 if TYPE_CHECKING:
     from kvmtui.core.specs import VmSpec, VolumeName
