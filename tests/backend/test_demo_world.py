@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kvmtui.backend.base import ShutdownMode, Wake, WakeKind, Want
@@ -181,7 +181,8 @@ def test_another_seed_gives_another_fleet() -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(steps=st.lists(st.floats(0.0, 20_000.0), min_size=1, max_size=6))
+@given(steps=st.lists(st.floats(0.0, 20_000.0) | st.floats(0.0, 2e-8), min_size=1, max_size=6))
+@example(steps=[0.5, *[2e-9] * 40])  # shorter than a counter's unit
 def test_counters_never_fall_however_time_passes(steps: list[float]) -> None:
     lab = Lab()
     host = lab.world.hosts["hv1"]
@@ -198,6 +199,9 @@ def test_counters_never_fall_however_time_passes(steps: list[float]) -> None:
                 assert all(low <= high for low, high in zip(disk[:8], new.disks[target][:8], strict=True))
             for target, nic in old.nics.items():
                 assert all(low <= high for low, high in zip(nic, new.nics[target], strict=True))
+        assert before.cpu is not None
+        assert after.cpu is not None
+        assert all(low <= high for low, high in zip(before.cpu, after.cpu, strict=True))
         assert before.per_cpu is not None
         assert after.per_cpu is not None
         for old_cpu, new_cpu in zip(before.per_cpu, after.per_cpu, strict=True):
