@@ -276,6 +276,7 @@ class FieldRow(Widget):
             _text_field(question) if question.kind is FieldKind.TEXT else Choices(question, folds=folds)
         )
         self._initial = question.initial
+        self._titled = Static(self._label(), classes="label", markup=False)
         self._fault = Static(classes="fault", markup=False)
         self._said = ""
         if given is not None:
@@ -283,7 +284,7 @@ class FieldRow(Widget):
 
     def compose(self) -> ComposeResult:
         """Compose the label, the field and the line for faults."""
-        yield Static(self._label(), classes="label", markup=False)
+        yield self._titled
         with Widget(classes="side"):
             yield self.field
             yield self._fault
@@ -314,7 +315,7 @@ class FieldRow(Widget):
                 self.field.value = question.initial
         else:
             self._initial = question.initial
-        self.query_one(".label", Static).update(self._label())
+        self._titled.update(self._label())
         self.check()
 
     def check(self, *, all_of_it: bool = False) -> str:

@@ -112,22 +112,23 @@ class Form(ModalScreen[Answers | None]):
     def compose(self) -> ComposeResult:
         """Compose the fields and the knobs."""
         self._rows = {question.name: self._row(question) for question in self._first}
+        said, do = Foot(id="said", markup=False), Knob("[Do it]", id="do", markup=False)
+        said.display = do.display = False
         with Widget(id="form"):
             yield Static(Text(safe(self._heading, limit=1000)), id="title")
             with VerticalScroll(id="fields", can_focus=False):
                 yield from self._rows.values()
             yield Foot(id="help", markup=False)
-            yield Foot(id="said", markup=False)
+            yield said
             with Widget(id="knobs"):
                 yield Knob("[Review]", id="review", markup=False)
-                yield Knob("[Do it]", id="do", markup=False)
+                yield do
                 if self._live is not None and self._live.look is not None:
                     yield Knob(self._live.look_label, id="look", markup=False)
             yield Static("tab next field   space chooses   esc back", id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with what can be reviewed."""
-        self.query_one("#do").display = self.query_one("#said").display = False
         self._heeded = self.answers
         self._fit()
 
@@ -138,6 +139,15 @@ class Form(ModalScreen[Answers | None]):
     def on_foot_resized(self) -> None:
         """Give the fields the lines that are left now."""
         self._fit()
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether its parts can be changed: they are there, and it was not left.
+
+        It may be left while a host is read for it; and what was to come after a picture comes with that of the next
+        screen then, which may be in the midst of its being taken apart.
+        """
+        return self.is_mounted and self in self.app.screen_stack
 
     # -- what it says now
 
@@ -237,6 +247,8 @@ class Form(ModalScreen[Answers | None]):
             questions = await self._live.revise(given)
         finally:
             slow.stop()
+        if not self._is_here:
+            return
         if self._reviewed is None:
             self._say([])
         before = self._heeded
@@ -249,21 +261,30 @@ class Form(ModalScreen[Answers | None]):
         """Show these questions, in their order; what a person answered in others is kept until they are back."""
         self._left = dict(self.given)
         wanted = {question.name: question for question in questions}
-        for name in [name for name in self._rows if name not in wanted or not self._same_kind(wanted[name])]:
-            await self._rows.pop(name).remove()
+        changing = [
+            self._rows.pop(name).remove()
+            for name in list(self._rows)
+            if name not in wanted or not self._same_kind(wanted[name])
+        ]
         fields = self.query_one("#fields")
         before: FieldRow | None = None
         rows: dict[str, FieldRow] = {}
+        mounting = []
         for name, question in wanted.items():
             row = self._rows.get(name)
             if row is None:
                 row = self._row(question)
-                await fields.mount(row, **({"after": before} if before is not None else {"before": 0}))
+                mounting.append(fields.mount(row, **({"after": before} if before is not None else {"before": 0})))
                 row.check()
             else:
                 row.renew(question)
             rows[name] = before = row
         self._rows = rows
+        # Waited for only when all is noted: a key may end this here, and what is asked next builds on the rows.
+        for removed in changing:
+            await removed
+        for mounted in mounting:
+            await mounted
         self._explain()
         self._fit()
 
@@ -325,12 +346,16 @@ class Form(ModalScreen[Answers | None]):
             await self._revised()
             answers = self._checked()
             if answers is not None:
-                self.app.push_screen(await self._live.look(answers))
+                screen = await self._live.look(answers)
+                if self._is_here:
+                    self.app.push_screen(screen)
         except KvmtuiError as error:
             self._say([str(error)], wrong=True)
 
     def _checked(self) -> Answers | None:
         """Return the answers when none is wrong; else say what is, beside each field and once more below."""
+        if not self._is_here:
+            return None
         self._heeded = self.answers
         faults = [(row, fault) for row in self._rows.values() if (fault := row.check(all_of_it=True))]
         if not faults:
@@ -341,6 +366,8 @@ class Form(ModalScreen[Answers | None]):
         return None
 
     def _show_review(self, answers: Answers, lines: Sequence[str]) -> None:
+        if not self._is_here:
+            return
         self._say(lines)
         self._reviewed, self._ready_at = answers, None
         do = self.query_one("#do", Knob)
@@ -360,6 +387,8 @@ class Form(ModalScreen[Answers | None]):
     # -- what stands below the fields
 
     def _say(self, lines: Sequence[str], *, wrong: bool = False) -> None:
+        if not self._is_here:
+            return
         said = self.query_one("#said", Static)
         said.set_class(wrong, "-wrong")
         said.update("\n".join(safe(line, limit=1000) for line in lines))
@@ -368,6 +397,8 @@ class Form(ModalScreen[Answers | None]):
 
     def _explain(self) -> None:
         """Show what the focused field is for."""
+        if not self._is_here:
+            return
         focused = self.focused
         row = next((row for row in self._rows.values() if row.field is focused), None)
         shown = row is not None and row.question.kind is not FieldKind.FLAG
@@ -384,7 +415,7 @@ class Form(ModalScreen[Answers | None]):
 
     def _fit_now(self) -> None:
         """Give the fields the lines that all else leaves."""
-        if not self.is_mounted:
+        if not self._is_here:
             return
         parts = map(self.query_one, ("#title", "#help", "#said", "#knobs", "#keys"))
         others = sum(part.size.height for part in parts if part.display)
@@ -398,7 +429,7 @@ class Form(ModalScreen[Answers | None]):
 
     def _see(self) -> None:
         """Scroll to the field that has the focus."""
-        if self.focused is not None and isinstance(self.focused, Input | Choices):
+        if self._is_here and isinstance(self.focused, Input | Choices):
             self.focused.scroll_visible(animate=False)
 
 

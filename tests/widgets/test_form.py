@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual.app import App
@@ -7,7 +9,7 @@ from textual.widgets import Static
 
 from kvmtui.commands.base import Answers, Choice, FieldKind, Question
 from kvmtui.core.errors import Refused
-from kvmtui.widgets.fields import Choices, Knob
+from kvmtui.widgets.fields import Choices, FieldRow, Knob
 from kvmtui.widgets.form import Form, Live
 
 if TYPE_CHECKING:
@@ -167,3 +169,65 @@ async def test_the_click_that_unfolds_chooses_nothing() -> None:
         assert app.form.answers["mode"] == "b"
         await pilot.click(mode, offset=(2, 0))
         assert app.form.answers["mode"] == "a"
+
+
+class Reading(Folding):
+    """Asks anew only once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = asyncio.Event()
+        self.answered = asyncio.Event()
+
+    async def revise(self, answers: Answers) -> Sequence[Question]:
+        with suppress(asyncio.CancelledError):  # a host that was asked may answer all the same
+            await self.read.wait()
+        self.answered.set()
+        return await super().revise(answers)
+
+
+async def test_an_answer_that_comes_when_the_form_was_left_changes_nothing() -> None:
+    app = Reading()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("z", "up", "space")
+        _ = app.form.dismiss(None)
+        app.read.set()
+        await app.answered.wait()
+        await pilot.pause()
+        assert app.screen is not app.form
+        assert app.is_running
+
+
+async def test_a_form_can_be_left_at_any_instant() -> None:
+    app = Folding()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for turns in range(30):
+            form = Form("New", QUESTIONS, review=lambda _: ("fine",), live=Live(app.revise))
+            _ = app.push_screen(form)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            _ = app.pop_screen()
+            await pilot.pause()
+            assert app.screen is app.form
+
+
+async def test_a_key_while_fields_are_put_in_leaves_each_of_them_once() -> None:
+    app = Folding()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        before = len(app.form.query(FieldRow))
+        await pilot.press("z", "up")
+        choices = app.form.query(Choices).first()
+        choices.settle()
+        for _ in range(1000):
+            if len(app.form.query(FieldRow)) > before:
+                break
+            await asyncio.sleep(0)
+        app.form.workers.cancel_group(app.form, "revise")  # as any change of an answer does
+        await pilot.press("tab", "tab", "up", "space")
+        await pilot.pause(0.1)
+        names = [row.question.name for row in app.form.query(FieldRow)]
+        assert names == ["image", "name", "mode"]
+        assert app.form.answers == {"image": "i19", "name": "web-1", "mode": "a"}
