@@ -76,8 +76,8 @@ class FactsScreen(ModalScreen[None]):
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
-        if not self.is_attached:
-            return
+        if not self.is_current:
+            return  # it was left before it was painted
         face = self.face
         sheet = Sheet(face.tones, self.size.width - 4, face.glyphs)
         self._facts(sheet)

@@ -206,7 +206,7 @@ class TabbedPage(Page):
             self.call_after_refresh(self._show_again)
 
     def _show_again(self) -> None:
-        if self.is_attached:
+        if self in self.app.screen_stack:  # else it was left, and may be in the midst of being taken apart
             self.show_fleet(self.fleet)
 
     def watch_tab(self) -> None:
@@ -229,7 +229,7 @@ class TabbedPage(Page):
         self.call_after_refresh(self._opened, body)
 
     def _opened(self, body: TabBody) -> None:
-        if body is not self._shown or not self.is_attached:
+        if body is not self._shown or self not in self.app.screen_stack:
             return
         if not body.is_mounted:
             self.set_timer(SOON, partial(self._opened, body))  # what it shows with is not there yet

@@ -175,7 +175,7 @@ class GraphsTab(TabBody, can_focus=True):
         self.call_after_refresh(self._again)
 
     def _again(self) -> None:
-        if self.is_attached and self.display:
+        if self.is_attached and self.screen in self.app.screen_stack and self.display:
             self.show_fleet(self.face.fleet)
 
     # -- showing
