@@ -596,7 +596,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         key = name_of(event)
         bar = page.text_bar()
         if bar is not None:
-            self.chords.reset()
+            self.chords.pass_by(key, read_of(event))
             bar.feed(event.key, event.character)
             page.text_fed(bar, entered=event.key == "enter")
             return True
@@ -625,6 +625,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             targets, hidden = page.targets(), page.hidden_targets()
             if targets or hidden:
                 self.request(command, targets, hidden)
+            else:
+                self.tell("Nothing is selected.")
         else:
             return False
         return True

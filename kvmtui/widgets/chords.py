@@ -98,12 +98,25 @@ class Chords:
         self._burst: tuple[str, ...] = ()
         self._burst_pending = ""
         self._dropped = 0  # keys of the paste that is going on
+        self._begun = False  # whether a field took the beginning of the read
 
     def reset(self) -> None:
         """Forget a leader that waits, and what came before."""
         self.pending = ""
         self._queue.clear()
         self._burst, self._burst_pending = (), ""
+        self._begun = False
+
+    def pass_by(self, key: str, read: Read | None = None) -> None:
+        """Note that a field took a key: what is left of its read once the field is closed was not typed for a list."""
+        left = self._queue if read is not None and read.number == self._number else []
+        if read is not None and read.number != self._number:
+            self._number, self._at = read.number, read.at
+            left = self._pair(read.keys, [Swallowed()] * len(read.keys))
+        after = next((index + 1 for index, (expected, _) in enumerate(left) if expected == key), len(left))
+        left = left[after:]
+        self.reset()
+        self._queue, self._begun = left, bool(left)
 
     def feed(self, key: str, read: Read | None = None) -> Step:
         """Say what `key` means; without a read it stands alone."""
@@ -111,6 +124,11 @@ class Chords:
             self._queue = self._pair((key,), self._plan((key,), self.pending) or self._drop((key,)))
         elif read.number != self._number:
             self._begin(read)
+        elif self._begun:
+            self._begun = False
+            left = tuple(expected for expected, _ in self._queue)
+            typed = not any(map(printable, read.keys))
+            self._queue = self._pair(left, [Pass(key) for key in left] if typed else self._drop(left))
         step: Step = Swallowed()
         while self._queue:
             expected, meant = self._queue.pop(0)
@@ -124,7 +142,7 @@ class Chords:
         return step
 
     def _begin(self, read: Read) -> None:
-        gap = read.at - self._at
+        gap, self._begun = read.at - self._at, False
         self._number, self._at = read.number, read.at
         if self._dropped and gap < QUIET and any(map(printable, read.keys)):
             self._queue = self._pair(read.keys, self._drop(read.keys))

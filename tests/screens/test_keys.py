@@ -13,6 +13,7 @@ from kvmtui.commands import registry
 from kvmtui.commands.base import Level
 from kvmtui.core.inventory import Guard, VmState
 from kvmtui.screens.actions import GO, LIST, MARK, PANES, RESERVED, Action
+from kvmtui.screens.console import ConsoleScreen
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.help import HelpScreen
 from kvmtui.screens.log import LogPage
@@ -152,8 +153,42 @@ async def test_what_follows_the_line_end_of_a_filter_in_its_read_is_dropped(rest
         await it.read("/", "w", "i", "k", "i", "enter", *rest)
         await it.until(lambda: it.names == ["wiki"])
         assert it.app.is_running
+        await it.until_told("at once ignored: paste?")
         assert it.calls == []
         assert not it.vms.menu.is_open
+        assert it.app.screen is it.vms
+
+
+@pytest.mark.parametrize("end", ["enter", "escape"])
+async def test_a_key_read_together_with_the_end_of_a_filter_is_said_to_be_dropped(end: str) -> None:
+    async with desk() as it:
+        await it.until(lambda: it.names)
+        await it.press("/", *"wiki")
+        await it.read(end, "c")  # as they come when the terminal or the program was busy
+        await it.until_told("1 key at once ignored: paste?")
+        assert it.app.screen is it.vms
+        await it.go_to("wiki")
+        await it.press("c")
+        await it.until(lambda: isinstance(it.app.screen, ConsoleScreen))
+
+
+async def test_arrows_read_together_with_the_end_of_a_filter_move() -> None:
+    async with desk() as it:
+        await it.until(lambda: it.names)
+        await it.press("/", *"name:app")
+        await it.until(lambda: len(it.names) > 1)
+        await it.read("enter", "down")
+        assert it.toasts == []
+        await it.press("x")
+        await it.until_text(f"x  {it.names[1]} on ")
+
+
+async def test_a_key_that_needs_a_vm_says_when_there_is_none() -> None:
+    async with desk() as it:
+        await it.until(lambda: it.names)
+        await it.press("/", *"nothing-like-this", "enter", "c")
+        await it.until_told("Nothing is selected.")
+        assert it.app.screen is it.vms
 
 
 async def test_what_nobody_typed_key_by_key_is_dropped_and_said() -> None:
