@@ -138,8 +138,10 @@ class Program(Terminal):
         self.keys("escape")
         self.wait_gone("esc clears it")
         self.type_text(f"/name:{name}")
-        self.keys("enter")
         self.wait(rf"filter name:{re.escape(name)}: 1 of")
+        self.keys("enter")
+        # It filters while it is typed: only a line that is closed leaves the next key to the list.
+        self.wait_gone(rf"^ ?/name:{re.escape(name)}")
         self.wait(rf"^>..{re.escape(name)} ")
 
     def menu(self, leader: str, name: str) -> None:
