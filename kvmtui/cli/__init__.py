@@ -92,6 +92,8 @@ def _headless(given: Namespace, output: Output) -> int:
         from kvmtui.cli.listing import list_tasks  # noqa: PLC0415 - the journal alone is needed
 
         return list_tasks(given, output)
+    if given.noun == "doctor":
+        return _doctor(given, output)
     import asyncio  # noqa: PLC0415 - `tasks` needs no loop
 
     from kvmtui import config  # noqa: PLC0415 - `tasks` needs no host
@@ -100,3 +102,16 @@ def _headless(given: Namespace, output: Output) -> int:
     settings = config.load(_arguments(given))
     _log(settings.log_level)
     return asyncio.run(do(given, settings, output))
+
+
+def _doctor(given: Namespace, output: Output) -> int:
+    """Look at this machine and at the hosts; a configuration that is wrong is one more thing to say."""
+    from kvmtui import config  # noqa: PLC0415 - only what is asked for loads
+    from kvmtui.cli.doctor import diagnose  # noqa: PLC0415 - only what is asked for loads
+
+    def load() -> config.Settings:
+        settings = config.load(_arguments(given))
+        _log(settings.log_level)
+        return settings
+
+    return diagnose(load, output)

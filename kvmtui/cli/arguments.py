@@ -86,6 +86,12 @@ def _parser(words: frozenset[str]) -> _Parser:
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     nouns = parser.add_subparsers(dest="noun", metavar="VERB", parser_class=_Parser)
     _add_lists(nouns)
+    text = "Say what this machine and the hosts can do, what is wrong there, and the command that mends it."
+    doctor = nouns.add_parser(
+        "doctor", help="say what is wrong, and what mends it", description=text, allow_abbrev=False
+    )
+    _add_common(doctor, connect="connect_after", first=False)
+    doctor.add_argument("--json", action="store_true", help="print one JSON document")
     vm = nouns.add_parser("vm", help="show or change VMs", description="Show or change VMs.", allow_abbrev=False)
     if "vm" in words:
         _add_verbs(vm)

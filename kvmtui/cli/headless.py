@@ -71,7 +71,7 @@ def _check(given: Namespace, output: Output) -> None:
 
 async def _work(given: Namespace, engine: Engine, output: Output) -> int:
     """Wait for the hosts and do the verb."""
-    await until(engine, _all_settled(), REACH_WITHIN)
+    await until(engine, settled(), REACH_WITHIN)
     deaf = tuple(entry for entry in engine.fleet.hosts if not _is_ready(entry))
     if given.noun != "hosts" and len(deaf) == len(engine.fleet.hosts):
         raise Unreachable(" ".join(map(_why, deaf)) or "There is no host.", hint=_hint(deaf))
@@ -119,7 +119,7 @@ def _is_ready(entry: HostEntry) -> bool:
     return entry.condition.is_answering and entry.state is not None
 
 
-def _all_settled() -> Callable[[Fleet], bool]:
+def settled() -> Callable[[Fleet], bool]:
     """Return a test that passes when each host has answered or has failed once; one that failed is tried again."""
     failed: set[str] = set()
 

@@ -1,0 +1,153 @@
+"""`kvmtui doctor`: what this machine can do and what is wrong with it, and with the hosts, each with what mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from kvmtui.cli.headless import REACH_WITHIN, settled, until
+from kvmtui.cli.output import Exit
+from kvmtui.core.errors import KvmtuiError
+from kvmtui.core.inventory import ConditionKind
+from kvmtui.core.text import cell_width, safe
+from kvmtui.core.units import size
+from kvmtui.doctor import Area, Finding, Verdict, examine
+from kvmtui.doctor.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kvmtui.cli.output import Output
+    from kvmtui.config import Settings
+    from kvmtui.core.fields import Json
+    from kvmtui.core.inventory import HostEntry, HostState
+
+FULL = 95.0  # percent of a pool from which it is a problem
+_SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.WARN: "WARN", Verdict.BAD: "BAD"}
+_COLOURS = {Verdict.OK: "32", Verdict.NOTE: "2", Verdict.WARN: "33", Verdict.BAD: "1;31"}
+
+
+def diagnose(load: Callable[[], Settings], output: Output, *, machine: Machine | None = None) -> int:
+    """Look at everything, say it, and return 1 when something does not work."""
+    machine = machine or Machine()
+    found = list(examine(machine))
+    found += _hosts(load)
+    if output.json:
+        rows: list[Json] = [
+            {"area": one.area, "name": one.name, "verdict": one.verdict, "text": one.text, "mend": one.mend}
+            for one in found
+        ]
+        output.document({"findings": rows})
+    else:
+        _show(found, output, colour=machine.screen.is_terminal and not machine.environ.get("NO_COLOR"))
+    return Exit.FAILED if any(one.verdict is Verdict.BAD for one in found) else Exit.DONE
+
+
+def _show(found: Sequence[Finding], output: Output, *, colour: bool) -> None:
+    width = max(cell_width(safe(one.name)) for one in found)
+    area = None
+    for one in found:
+        if one.area is not area:
+            if area is not None:
+                output.line("")
+            area = one.area
+            output.line(one.area.value.upper())
+        sign = f"{_SIGNS[one.verdict]:<4}"
+        if colour:
+            sys.stdout.write(f"  \x1b[{_COLOURS[one.verdict]}m{sign}\x1b[0m  ")
+        else:
+            sys.stdout.write(f"  {sign}  ")
+        name = safe(one.name)
+        output.line(f"{name}{' ' * (width - cell_width(name))}  {one.text}")
+        if one.mend:
+            output.line(f"{'':<{width + 8}}  {one.mend}")
+    bad = sum(one.verdict is Verdict.BAD for one in found)
+    warned = sum(one.verdict is Verdict.WARN for one in found)
+    output.line("")
+    output.line(f"{bad} broken, {warned} to look at, {len(found) - bad - warned} well.")
+
+
+def _hosts(load: Callable[[], Settings]) -> list[Finding]:
+    """Connect to the hosts, and say what is wrong there."""
+    try:
+        settings = load()
+    except KvmtuiError as error:
+        return [Finding(Area.HOSTS, "configuration", Verdict.BAD, error.text, error.hint)]
+    return asyncio.run(_asked(settings))
+
+
+async def _asked(settings: Settings) -> list[Finding]:
+    from kvmtui.engine import Engine  # noqa: PLC0415 - what is wrong before is said also when this cannot load
+
+    engine = Engine(settings)
+    await engine.start()
+    try:
+        await until(engine, settled(), REACH_WITHIN)
+        return [finding for entry in engine.fleet.hosts for finding in host_findings(entry)]
+    finally:
+        await engine.stop()
+
+
+def host_findings(entry: HostEntry) -> Iterator[Finding]:
+    """Yield what is wrong with a host, or that nothing is."""
+    condition, name = entry.condition, safe(entry.name)
+    if not condition.is_answering or entry.state is None:
+        why = safe(condition.why).rstrip(".") or f"it did not answer within {REACH_WITHIN:.0f} s"
+        kind = condition.kind if condition.kind is not ConditionKind.CONNECTING else ConditionKind.SILENT
+        yield Finding(Area.HOSTS, name, Verdict.BAD, f"{name} is {kind.value}: {why}.", safe(condition.hint))
+        return
+    state = entry.state
+    version = ".".join(map(str, state.host.libvirt_version))
+    acceleration = "with KVM" if state.host.kvm else "without KVM: its VMs are emulated"
+    verdict = Verdict.OK if state.host.kvm else Verdict.WARN
+    yield Finding(
+        Area.HOSTS, name, verdict, f"{name} answers: libvirt {version}, {len(state.vms)} VMs, {acceleration}."
+    )
+    yield from _pools(entry, state)
+    yield from _networks(entry, state)
+
+
+def _virsh(entry: HostEntry, *words: str) -> str:
+    return shlex.join(("virsh", "-c", entry.uri, *words))
+
+
+def _pools(entry: HostEntry, state: HostState) -> Iterator[Finding]:
+    name = f"{safe(entry.name)} pools"
+    if not state.pools:
+        mend = (
+            _virsh(entry, "pool-define-as", "default", "dir", "--target", "/var/lib/libvirt/images")
+            + " && "
+            + _virsh(entry, "pool-build", "default")
+            + " && "
+            + _virsh(entry, "pool-start", "default")
+            + " && "
+            + _virsh(entry, "pool-autostart", "default")
+        )
+        yield Finding(Area.HOSTS, name, Verdict.NOTE, "There is no storage pool: no disk can be made from here.", mend)
+    for pool in state.pools:
+        if not pool.active:
+            text = f"The pool {safe(pool.name)} is not active."
+            yield Finding(Area.HOSTS, name, Verdict.WARN, text, _virsh(entry, "pool-start", pool.name))
+        elif pool.capacity and 100.0 * pool.allocation / pool.capacity >= FULL:
+            text = (
+                f"The pool {safe(pool.name)} is nearly full: {size(pool.available)} of {size(pool.capacity)} are left."
+            )
+            yield Finding(Area.HOSTS, name, Verdict.BAD, text, "make room, or its VMs will pause")
+
+
+def _networks(entry: HostEntry, state: HostState) -> Iterator[Finding]:
+    name = f"{safe(entry.name)} networks"
+    if not state.networks:
+        text = "There is no virtual network: VMs need a bridge of the host."
+        yield Finding(Area.HOSTS, name, Verdict.NOTE, text)
+    for network in state.networks:
+        if not network.active:
+            mend = _virsh(entry, "net-start", network.name)
+            text = f"The network {safe(network.name)} is not active: VMs that use it cannot start."
+            yield Finding(Area.HOSTS, name, Verdict.WARN, text, mend)
+        elif not network.autostart:
+            mend = _virsh(entry, "net-autostart", network.name)
+            text = f"The network {safe(network.name)} does not start with its host."
+            yield Finding(Area.HOSTS, name, Verdict.NOTE, text, mend)

@@ -1,0 +1,160 @@
+"""What is said of machines of every kind: each is a folder of files made up for the test."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kvmtui.doctor import Area, Finding, Verdict, examine
+from kvmtui.doctor.machine import Machine, Person, Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ANN = Person(1000, "ann", frozenset({"ann"}), frozenset())
+WIDE = Screen(is_terminal=True, columns=120, rows=36, encoding="utf-8")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """A host where all is well. Sockets have short paths, so it works from inside the folder."""
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu vme svm sse\n",
+        "dev/kvm": "",
+        "dev/net/tun": "",
+        "dev/vhost-net": "",
+        "sys/module/kvm_amd/parameters/nested": "1\n",
+        "sys/class/iommu/ivhd0/uevent": "",
+    }
+    for path, text in files.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    for name, said in (
+        ("libvirtd", "libvirtd (libvirt) 9.0.0"),
+        ("qemu-system-x86_64", "QEMU emulator version 7.2"),
+        ("ssh", "OpenSSH_9.2p1"),
+    ):
+        program(tmp_path, name, said)
+    (tmp_path / "run/libvirt").mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("run/libvirt/libvirt-sock")
+        yield Machine(tmp_path, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, ANN, WIDE)
+
+
+def program(root: Path, name: str, said: str) -> None:
+    file = root / "usr/bin" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\necho '{said}'\n")
+    file.chmod(0o755)
+
+
+def of(machine: Machine, name: str) -> Finding:
+    (found,) = [one for one in examine(machine) if one.name == name]
+    return found
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, *paths: str) -> None:
+    """Let this person not open these files: the tests may run as root, who may open all."""
+    allowed = Machine.may_use
+    monkeypatch.setattr(Machine, "may_use", lambda self, path: path not in paths and allowed(self, path))
+
+
+def test_where_all_is_well_nothing_is_to_be_mended(machine: Machine) -> None:
+    found = examine(machine)
+    assert {one.verdict for one in found} == {Verdict.OK}
+    assert not [one.mend for one in found if one.mend]
+    assert of(machine, "daemon").text == "libvirtd is version 9.0.0."
+    assert {one.area for one in found} == {Area.HARDWARE, Area.LIBVIRT, Area.TERMINAL}
+
+
+def test_a_module_that_is_not_loaded_is_named(machine: Machine) -> None:
+    machine.at("dev/kvm").unlink()
+    found = of(machine, "/dev/kvm")
+    assert found.verdict is Verdict.BAD
+    assert found.mend == "sudo modprobe kvm_amd"
+
+
+def test_a_vm_without_nested_virtualisation_is_told_to_ask_its_host(machine: Machine) -> None:
+    machine.at("proc/cpuinfo").write_text("flags\t\t: fpu hypervisor sse\n")
+    found = of(machine, "CPU virtualisation")
+    assert found.verdict is Verdict.WARN
+    assert "on its host" in found.mend
+    assert of(machine, "/dev/kvm").verdict is Verdict.WARN  # it is there, and hangs
+
+
+def test_virtualisation_that_is_off_in_the_firmware(machine: Machine) -> None:
+    machine.at("proc/cpuinfo").write_text("flags\t\t: fpu sse\n")
+    assert "firmware" in of(machine, "CPU virtualisation").mend
+
+
+def test_who_may_not_use_the_socket_is_told_which_group_to_join(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, "/run/libvirt/libvirt-sock")
+    monkeypatch.setattr(Machine, "group_of", lambda _self, _path: "libvirt")
+    found = of(machine, "socket")
+    assert found.verdict is Verdict.BAD
+    assert found.mend == "sudo usermod -aG libvirt ann, and log in again"
+    joined = replace(machine, person=ANN._replace(member_of=frozenset({"libvirt"})))
+    assert "log in again" in of(joined, "socket").mend
+    assert "usermod" not in of(joined, "socket").mend
+
+
+def test_a_daemon_that_does_not_run_is_to_be_started(machine: Machine) -> None:
+    machine.at("run/libvirt/libvirt-sock").unlink()
+    found = of(machine, "socket")
+    assert found.verdict is Verdict.BAD
+    assert found.mend == "sudo systemctl enable --now libvirtd"
+
+
+def test_the_modular_daemon_is_started_by_its_socket(machine: Machine) -> None:
+    machine.at("run/libvirt/libvirt-sock").unlink()
+    program(machine.root, "virtqemud", "virtqemud (libvirt) 10.0.0")
+    assert of(machine, "socket").mend == "sudo systemctl enable --now virtqemud.socket"
+
+
+def test_a_machine_that_only_shows_other_hosts_is_not_broken(machine: Machine) -> None:
+    machine.at("run/libvirt/libvirt-sock").unlink()
+    machine.at("usr/bin/libvirtd").unlink()
+    found = of(machine, "daemon")
+    assert found.verdict is Verdict.NOTE
+    assert "apt install" in found.mend
+    assert not [one for one in examine(machine) if one.name in ("socket", "QEMU")]
+    program(machine.root, "dnf", "")
+    assert "dnf install" in of(machine, "daemon").mend
+
+
+def test_an_old_libvirt_is_said_to_be_old(machine: Machine) -> None:
+    program(machine.root, "libvirtd", "libvirtd (libvirt) 4.5.0")
+    found = of(machine, "daemon")
+    assert found.verdict is Verdict.WARN
+    assert "4.5.0" in found.text
+
+
+def test_a_daemon_without_qemu_cannot_start_anything(machine: Machine) -> None:
+    machine.at("usr/bin/qemu-system-x86_64").unlink()
+    assert of(machine, "QEMU").verdict is Verdict.BAD
+
+
+@pytest.mark.parametrize(
+    ("environ", "screen", "name", "verdict"),
+    [
+        ({"TERM": "dumb"}, WIDE, "colours", Verdict.BAD),
+        ({"TERM": "linux"}, WIDE, "colours", Verdict.NOTE),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, WIDE, "colours", Verdict.NOTE),
+        ({"TERM": "xterm-256color"}, WIDE._replace(columns=50), "size", Verdict.BAD),
+        ({"TERM": "xterm-256color"}, WIDE._replace(rows=20), "size", Verdict.NOTE),
+        ({"TERM": "xterm-256color"}, WIDE._replace(encoding="ascii"), "characters", Verdict.NOTE),
+        ({}, WIDE._replace(is_terminal=False), "terminal", Verdict.NOTE),
+    ],
+)
+def test_terminals_of_every_kind(
+    machine: Machine, environ: dict[str, str], screen: Screen, name: str, verdict: Verdict
+) -> None:
+    assert of(replace(machine, environ=environ, screen=screen), name).verdict is verdict
