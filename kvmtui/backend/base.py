@@ -7,7 +7,7 @@ answer did not come raises with `unknown=True`: it may still be carried out, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -58,6 +58,28 @@ class Inventory(NamedTuple):
     vms: Mapping[str, Vm]  # by UUID
     networks: tuple[Network, ...]
     pools: tuple[Pool, ...]
+
+
+class PromptKind(Enum):
+    """How a question of a login is answered."""
+
+    SECRET = "secret"  # a password, a passphrase or a code; never shown
+    HOST_KEY = "host key"  # "yes" or "no" to a key that is not known
+    CONFIRM = "confirm"  # whether a key may be used
+    NOTICE = "notice"  # nothing to answer: touch the key
+
+
+class Prompt(NamedTuple):
+    """What a host, or the way to it, asks before it lets us in."""
+
+    host: str
+    text: str  # in the words of ssh: hostile
+    kind: PromptKind
+    again: bool  # the answer before was wrong
+
+
+Asker = Callable[[Prompt], Awaitable[str | None]]
+"""Asks a person; None: the login is given up. Answers are kept in memory only."""
 
 
 class ShutdownMode(StrEnum):
