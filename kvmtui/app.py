@@ -19,11 +19,13 @@ from kvmtui.commands.base import Target
 from kvmtui.core.inventory import Fleet, TaskPhase, VmRef
 from kvmtui.core.problems import fleet_problems
 from kvmtui.core.text import safe
+from kvmtui.prompts import Prompts
 from kvmtui.screens import keymap
 from kvmtui.screens.actions import RESERVED
 from kvmtui.screens.asking import Asking
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.key_taker import KeyTaker
+from kvmtui.screens.logins import Logins
 from kvmtui.screens.marks import Marks
 from kvmtui.screens.page import Page, is_small
 from kvmtui.screens.places import Place, Places
@@ -71,7 +73,13 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     fleet: reactive[Fleet] = reactive(Fleet(0.0), init=False, repaint=False, always_update=True)
 
     def __init__(
-        self, engine: Engine, memory: StateFile, *, headless: bool = False, search: GarbageSearch | None = None
+        self,
+        engine: Engine,
+        memory: StateFile,
+        *,
+        headless: bool = False,
+        search: GarbageSearch | None = None,
+        prompts: Prompts | None = None,
     ) -> None:
         super().__init__(driver_class=None if headless else ReadDriver)
         self.engine = engine
@@ -91,6 +99,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         }
         self._asking = Asking(self, engine, self.marks, shown_here)
         self._runner = Runner(self, self._asking)
+        self.prompts = prompts or Prompts()
+        self._logins = Logins(self, self, self.prompts)
         last = memory.get("place")
         self._places = Places(Place(last if isinstance(last, str) and last in BASES else "fleet"))
         self._consoles: Consoles | None = None
@@ -124,14 +134,20 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.theme_changed_signal.subscribe(self, lambda _theme: self._theme_changed())
         stop = self.engine.watch(self._take_fleet)
         self._stop_watching = stop
+        self._stop_prompting = self.prompts.watch(self._prompted)
+        self._logins.look()
         self._mirror()
         self.set_interval(10, self._tick)
 
     def on_unmount(self) -> None:
         """Let the engine go on without a screen."""
+        self._stop_prompting()
         self._stop_watching()
         if self._consoles is not None:
             self._consoles.close_all()
+
+    def _prompted(self) -> None:
+        self.call_later(self._logins.look)
 
     def _theme_changed(self) -> None:
         self.tones = theme.styles_of(self.theme_variables)
@@ -205,6 +221,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def idle_seconds(self) -> float:
         """Return seconds since the last key or mouse event."""
         return time.monotonic() - self._last_input
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a page is shown, and nothing is asked or typed there."""
+        page = self.page
+        return page is not None and not self._asking.busy and not page.menu.is_open and page.text_bar() is None
 
     def history(self, ref: VmRef) -> History | None:
         """Return what is kept of a VM's past."""
@@ -639,10 +661,10 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             self.tell("q leaves.")
 
 
-async def show(engine: Engine, search: GarbageSearch | None = None) -> int:
+async def show(engine: Engine, search: GarbageSearch | None = None, prompts: Prompts | None = None) -> int:
     """Show the screen until it is left or a fault of the program ends it; returns the exit code."""
     memory = StateFile()
-    app = KvmtuiApp(engine, memory, search=search)
+    app = KvmtuiApp(engine, memory, search=search, prompts=prompts)
     try:
         screen = asyncio.create_task(app.run_async(mouse=engine.settings.mouse))
         fault = asyncio.create_task(engine.fault())

@@ -63,7 +63,7 @@ class Inventory(NamedTuple):
 class PromptKind(Enum):
     """How a question of a login is answered."""
 
-    SECRET = "secret"  # a password, a passphrase or a code; never shown
+    SECRET = "secret"  # noqa: S105 - the kind of a password, a passphrase or a code; it is never shown
     HOST_KEY = "host key"  # "yes" or "no" to a key that is not known
     CONFIRM = "confirm"  # whether a key may be used
     NOTICE = "notice"  # nothing to answer: touch the key

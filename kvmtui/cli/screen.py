@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kvmtui import paths
+from kvmtui.backend import backend_for
 from kvmtui.engine import Engine
 from kvmtui.engine.garbage import GarbageSearch
+from kvmtui.prompts import Prompts
 from kvmtui.terminal import screen_only
 
 if TYPE_CHECKING:
@@ -30,18 +33,19 @@ def open_screen(settings: Settings) -> int:
 
 
 async def _run(settings: Settings, search: GarbageSearch) -> int:
-    engine = Engine(settings)
+    prompts = Prompts()
+    engine = Engine(settings, connector=partial(backend_for, ask=prompts.ask))
     await engine.start()
     try:
         # Loading takes as long as connecting to a host nearby: neither waits for the other.
         show = await asyncio.to_thread(_load)
         search.hold()
-        return await show(engine, search)
+        return await show(engine, search, prompts)
     finally:
         await engine.stop()
 
 
-def _load() -> Callable[[Engine, GarbageSearch], Awaitable[int]]:
+def _load() -> Callable[[Engine, GarbageSearch, Prompts], Awaitable[int]]:
     from kvmtui.app import show  # noqa: PLC0415 - this is where the toolkit is loaded, and only for the screen
 
     return show

@@ -24,6 +24,8 @@ from kvmtui.backend.libvirt import askpass, runtime
 if TYPE_CHECKING:
     from kvmtui.backend.base import Asker
 
+_servers: dict[Asker, AskingServer] = {}
+
 LONGEST = 65_536  # bytes of a question
 _CREDENTIALS = struct.Struct("3i")  # of Linux: pid, uid, gid
 
@@ -50,6 +52,14 @@ class AskingServer:
         self._turn = asyncio.Lock()
         self.address = Path()
         self.program = Path()
+
+    @classmethod
+    def of(cls, ask: Asker) -> AskingServer:
+        """Return the server of those who are asked by `ask`: all hosts share it."""
+        server = _servers.get(ask)
+        if server is None:
+            server = _servers[ask] = cls(ask)
+        return server
 
     async def start(self) -> None:
         """Listen; nothing when it does already."""
@@ -87,13 +97,13 @@ class AskingServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, asyncio.LimitOverrunError):
-            answer = await self._answered(reader, writer) if _is_ours(writer) else None
+            answer = await self._answered(reader) if _is_ours(writer) else None
             if answer is not None:
                 writer.write(answer.encode("utf-8", "surrogateescape") + b"\n")
                 await writer.drain()
         writer.close()
 
-    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
+    async def _answered(self, reader: asyncio.StreamReader) -> str | None:
         said = json.loads(await reader.readline())
         login = self._logins.get(str(said.get("token", "")))
         if login is None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import HostDetails, Inventory, Wake, WakeKind, Want
-from kvmtui.backend.libvirt import events, ssh, uri
+from kvmtui.backend.libvirt import asking, events, ssh, uri
 from kvmtui.backend.libvirt.definition import LibvirtDefinition
 from kvmtui.backend.libvirt.events import Bell
 from kvmtui.backend.libvirt.guest import LibvirtGuest
@@ -22,6 +22,7 @@ from kvmtui.core.errors import BackendError, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kvmtui.backend.base import Asker
     from kvmtui.backend.libvirt.console import LibvirtConsole
     from kvmtui.backend.libvirt.creation import LibvirtCreation
     from kvmtui.backend.libvirt.lane import Lane, Session
@@ -38,11 +39,12 @@ PATIENCE = 40.0  # a late event lane is kept: the host is up again at the first 
 class LibvirtBackend:
     """One host, reached over libvirt; see `backend.base.Backend`."""
 
-    def __init__(self, uri_text: str, *, read_only: bool = False) -> None:
-        """Raise ConfigError for a URI that is not allowed; nothing is opened yet."""
+    def __init__(self, uri_text: str, *, read_only: bool = False, ask: Asker | None = None) -> None:
+        """Raise ConfigError for a URI that is not allowed; nothing is opened yet. `ask` asks a person for a login."""
         self._address = uri.parse(uri_text)
         self._uri = uri_text
         self._read_only = read_only
+        self._server = asking.AskingServer.of(ask) if ask and self._address.transport is uri.Transport.SSH else None
         self._current: Lanes | None = None
         self._lingering: set[Lane] = set()
         self._wake: Callable[[Wake], None] | None = None
@@ -100,11 +102,14 @@ class LibvirtBackend:
         """Open the event lane, hear what no reading may miss, and read what the host is."""
         self._let_go()
         loop = asyncio.get_running_loop()
+        if self._server is not None:
+            await self._server.start()
         lanes = Lanes(
             self._address,
             read_only=self._read_only,
             lingering=self._lingering,
             on_lost=lambda: self._lost(lanes),
+            server=self._server,
         )
         bell = Bell(loop, lambda wake: self._heard(lanes, wake))
         self._current = lanes

@@ -20,6 +20,7 @@ from kvmtui.backend.libvirt.xml.capabilities import host_uuid
 from kvmtui.core.errors import BackendError, KvmtuiError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
+    from kvmtui.backend.libvirt.asking import AskingServer
     from kvmtui.backend.libvirt.uri import Address
 
 T = TypeVar("T")
@@ -68,10 +69,18 @@ class _Job(Generic[T]):
 class Lane:
     """One connection, its thread and its transport."""
 
-    def __init__(self, address: Address, *, read_only: bool, patience: float, on_end: Callable[[Lane], None]) -> None:
-        """`patience`: seconds that a call may be late before the lane is given up for it."""
+    def __init__(
+        self,
+        address: Address,
+        *,
+        read_only: bool,
+        patience: float,
+        on_end: Callable[[Lane], None],
+        server: AskingServer | None = None,
+    ) -> None:
+        """`patience`: seconds that a call may be late before the lane is given up for it; `server` asks a person."""
         self._label = address.label
-        self._line: Line = line_for(address, read_only=read_only)
+        self._line: Line = line_for(address, read_only=read_only, server=server)
         self._read_only = read_only
         self._patience = patience
         self._on_end = on_end
@@ -98,12 +107,14 @@ class Lane:
         return self._turn.locked()
 
     async def open(self, seconds: float) -> None:
-        """Connect; a lane that has not within `seconds` is given up."""
+        """Connect; a lane that has not within `seconds` is given up. A person may take longer to answer."""
         future: asyncio.Future[str] = self._loop.create_future()
         future.add_done_callback(_look)
         threading.Thread(target=self._run, args=(future,), name=f"lane to {self._label}", daemon=True).start()
         try:
             await asyncio.wait((future,), timeout=seconds)
+            while not future.done() and self._line.asks:
+                await asyncio.wait((future,), timeout=seconds)
             if future.done():
                 self.host_uuid = future.result()
                 return

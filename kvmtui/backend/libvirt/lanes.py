@@ -12,6 +12,7 @@ from kvmtui.core.errors import BackendError, Busy, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kvmtui.backend.libvirt.asking import AskingServer
     from kvmtui.backend.libvirt.lane import Work
 
 T = TypeVar("T")
@@ -29,9 +30,18 @@ OPEN_SSH_SECONDS = 20.0
 class Lanes:
     """The lanes to one host, from one `connect` to the next."""
 
-    def __init__(self, address: Address, *, read_only: bool, lingering: set[Lane], on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        read_only: bool,
+        lingering: set[Lane],
+        on_lost: Callable[[], None],
+        server: AskingServer | None = None,
+    ) -> None:
         """`lingering`: given-up lanes of this host whose thread has not ended, over all connects."""
         self._address = address
+        self._server = server
         self._read_only = read_only
         self._lingering = lingering
         self._on_lost = on_lost
@@ -184,7 +194,13 @@ class Lanes:
                     f"{len(self._lingering)} calls to {self._address.label} hang and cannot be ended.",
                     hint="It is tried again when one of them ends; restarting kvmtui ends them all.",
                 )
-            lane = Lane(self._address, read_only=self._read_only, patience=patience, on_end=self._ended)
+            lane = Lane(
+                self._address,
+                read_only=self._read_only,
+                patience=patience,
+                on_end=self._ended,
+                server=self._server,
+            )
             self._open.add(lane)
             await lane.open(OPEN_SSH_SECONDS if self._address.transport is Transport.SSH else OPEN_SECONDS)
             if self._is_dropped:

@@ -21,6 +21,8 @@ from kvmtui.core.errors import BackendError, Denied, Unreachable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kvmtui.backend.libvirt.asking import AskingServer
+
 CONNECT_SECONDS = 5.0
 
 
@@ -43,15 +45,20 @@ class Line(Protocol):
         """Let go of what was kept for `cut`."""
         ...
 
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for a person's answer, so that its time does not run; from any thread."""
+        ...
 
-def line_for(address: Address, *, read_only: bool) -> Line:
-    """Return a new transport to this address."""
+
+def line_for(address: Address, *, read_only: bool, server: AskingServer | None = None) -> Line:
+    """Return a new transport to this address; `server` takes what ssh asks, which is refused without one."""
     if address.transport is Transport.INSIDE:
         return InsideLine(address)
     if address.transport is Transport.UNIX:
         return RelayLine(address, read_only=read_only)
     if address.transport is Transport.SSH:
-        return SshLine(address)
+        return SshLine(address, server)
     return PeerLine(address)
 
 
@@ -60,6 +67,8 @@ class InsideLine:
 
     def __init__(self, address: Address) -> None:
         self._uri = address.text()
+
+    asks = False
 
     def prepare(self) -> str:
         return self._uri
@@ -83,6 +92,8 @@ class RelayLine:
         self._ends: list[socket.socket] = []
         self._lock = threading.Lock()
         self._is_cut = False
+
+    asks = False
 
     def prepare(self) -> str:
         upstream = self._connect()
@@ -195,23 +206,41 @@ def _why(failure: OSError | None, host: str) -> BackendError:
 class SshLine:
     """ssh, started by libvirt through a wrapper of ours that says which process it is."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, server: AskingServer | None = None) -> None:
         self._address = address
+        self._server = server
         self._token = secrets.token_hex(16)
         self._files: tuple[Path, Path] | None = None
+        self._control: Path | None = None
+
+    @property
+    def asks(self) -> bool:
+        return self._server is not None and self._server.is_asking(self._token)
 
     def prepare(self) -> str:
-        script, report = ssh.write_wrapper(self._token, ssh.Master.of(self._address).control)
+        self._control = ssh.Master.of(self._address).claim()
+        asks = None
+        if self._server is not None:
+            self._server.expect(self._token, self._address.label)
+            asks = ssh.Asks(self._server.program, self._server.address)
+        script, report = ssh.write_wrapper(self._token, self._control, asks)
         self._files = (script, report)
         return self._address.text(command=str(script), no_tty="1")
 
     def opened(self) -> None:
         """Keep the report: it names the process for as long as the lane lives."""
+        if self._server is not None:
+            self._server.forget(self._token, let_in=True)
 
     def cut(self) -> bool:
         return self._files is not None and ssh.end_process(self._token, self._files[1])
 
     def release(self) -> None:
+        if self._server is not None:
+            self._server.forget(self._token, let_in=False)
+        control, self._control = self._control, None
+        if control is not None:
+            ssh.Master.give_back(control)
         files, self._files = self._files, None
         for file in files or ():
             with contextlib.suppress(OSError):
@@ -236,6 +265,8 @@ class PeerLine:
         self._inode: int | None = None
         self._is_cut = False
         self._is_released = False
+
+    asks = False
 
     def prepare(self) -> str:
         try:
