@@ -173,9 +173,9 @@ async def test_the_time_of_a_connection_does_not_run_while_a_person_thinks(
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     lane = Lane(parse(URI), read_only=False, patience=0.0, on_end=lambda _lane: None, server=desk.server)
-    opening = asyncio.create_task(lane.open(0.2))
+    opening = asyncio.create_task(lane.open(1.5))
     await desk.next()
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(2.0)
     assert not opening.done()
     desk.answer("late")
     with pytest.raises(Exception, match="ssh on hv1"):
