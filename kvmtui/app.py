@@ -226,7 +226,9 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def is_free(self) -> bool:
         """Whether a page is shown, and nothing is asked or typed there."""
         page = self.page
-        return page is not None and not self._asking.busy and not page.menu.is_open and page.text_bar() is None
+        if page is None or not page.is_mounted or not page.is_attached:
+            return False
+        return not self._asking.busy and not page.menu.is_open and page.text_bar() is None
 
     def history(self, ref: VmRef) -> History | None:
         """Return what is kept of a VM's past."""

@@ -28,7 +28,7 @@ class Asked(App[None]):
         self.answers: list[str | None] = []
 
     def on_mount(self) -> None:
-        self.push_screen(self.dialog, self.answers.append)
+        _ = self.push_screen(self.dialog, self.answers.append)
 
 
 async def test_a_password_is_given_and_not_shown() -> None:

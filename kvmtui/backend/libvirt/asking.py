@@ -96,7 +96,8 @@ class AskingServer:
                 del self._known[login.host, text]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, asyncio.LimitOverrunError):
+        # Being cancelled, when the program ends, is no fault for asyncio to write down.
+        with contextlib.suppress(OSError, ValueError, asyncio.LimitOverrunError, asyncio.CancelledError):
             answer = await self._answered(reader) if _is_ours(writer) else None
             if answer is not None:
                 writer.write(answer.encode("utf-8", "surrogateescape") + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -161,7 +162,12 @@ class LibvirtBackend:
         return await self._sampler.sample(want, known.lacks, known.cpus)
 
     async def details(self) -> HostDetails:
-        return await self._lanes().detail(lambda session: read_details(session, self._address), DETAILS_SECONDS)
+        found = await self._lanes().detail(lambda session: read_details(session, self._address), DETAILS_SECONDS)
+        if self._master is None:
+            return found
+        lanes, logins = self._master.in_use
+        said = f"{lanes} connections over {logins} login{'s' if logins != 1 else ''}"
+        return replace(found, facts=(*found.facts, ("ssh", said)))
 
     async def close(self) -> None:
         """Let go of everything at once; never waits for the host."""

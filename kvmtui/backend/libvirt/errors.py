@@ -87,6 +87,12 @@ class _Sign(NamedTuple):
 _GROUP = "Join the group libvirt (then log in again), or run as root."
 _SIGNS = (
     _Sign(
+        "remote host identification has changed",
+        Denied,
+        "The key of {host} is another than before: it was set up anew, or somebody stands between.",
+        "Ask who runs it; if it is right, forget the old key with ssh-keygen -R and log in again.",
+    ),
+    _Sign(
         "host key verification failed",
         Denied,
         "ssh does not know the key of {host}, or it has changed.",
@@ -95,8 +101,8 @@ _SIGNS = (
     _Sign(
         "permission denied (",
         Denied,
-        "ssh on {host} takes none of this user's keys.",
-        "Load the key into the ssh agent (ssh-add) or name it in ~/.ssh/config; check the user in the address.",
+        "ssh on {host} did not take the login of this user.",
+        "Load the key into the ssh agent (ssh-add) or name it in ~/.ssh/config; check the user; x r asks again.",
     ),
     _Sign("too many authentication failures", Denied, "ssh on {host} was offered too many keys.", "Name one key."),
     _Sign(

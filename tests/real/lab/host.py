@@ -223,6 +223,23 @@ class Host:
         self._log.close()
         shutil.rmtree(self.folder)
 
+    def serve_ssh(self, port: int, *lines: str) -> subprocess.Popen[bytes]:
+        """One more sshd on this port, with these lines of configuration before the usual ones; the caller ends it."""
+        config = self.folder / f"sshd_config.{port}"
+        usual = (self.folder / "sshd_config").read_text()
+        config.write_text("\n".join([f"Port {port}", *lines, usual]))
+        served = self._daemonize("/usr/sbin/sshd", "-D", "-e", "-f", str(config))
+
+        def listens() -> bool:
+            try:
+                socket.create_connection((self.address, port), 1).close()
+            except OSError:
+                return False
+            return True
+
+        until(listens, f"sshd of {self.name} listens on {port}", timeout=30, pause=0.02)
+        return served
+
     def _daemonize(self, *argv: str) -> subprocess.Popen[bytes]:
         # nsenter and env replace themselves by the program: the id of the child is the daemon's own.
         return subprocess.Popen(

@@ -1,0 +1,120 @@
+"""Logins that ask: everything in dialogs of the program, nothing on the terminal, and nothing accepted unasked."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real.lab.process import output
+from tests.real.program import READING, Home, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.real.lab import Host, Lab
+
+PORT = 2222
+PASSWORD = "correct horse"
+RAW = r"Permission denied|yes/no/\[fingerprint\]\)\? *\Z|no place for strangers"
+
+
+@pytest.fixture(scope="module")
+def guarded(hv1: Host) -> Iterator[Host]:
+    """A host whose second sshd takes root's password, and no key."""
+    shadow = Path("/etc/shadow")
+    before = shadow.read_text()
+    hashed = output(["openssl", "passwd", "-6", "-stdin"], stdin=PASSWORD).strip()
+    shadow.write_text(re.sub(r"(?m)^root:[^:]*:", f"root:{hashed}:", before))
+    served = hv1.serve_ssh(
+        PORT, "PasswordAuthentication yes", "PubkeyAuthentication no", "PermitRootLogin yes", "MaxAuthTries 20"
+    )
+    yield hv1
+    served.terminate()
+    served.wait(10)
+    shadow.write_text(before)
+
+
+@pytest.fixture
+def known_hosts(lab: Lab) -> Iterator[Path]:
+    """The file of the keys that are known, with none in it; what a test adds is gone after it."""
+    file = lab.folder / "home/.ssh/known_hosts"
+    before = file.read_text()
+    file.write_text("")
+    yield file
+    file.write_text(before)
+
+
+def opened(host: Host) -> Program:
+    return Program(Home({"guarded": f"qemu+ssh://root@{host.address}:{PORT}/system"}))
+
+
+def answer(program: Program, text: str) -> None:
+    """Read the dialog and answer it."""
+    time.sleep(READING)
+    program.type_text(text)
+    program.keys("enter")
+
+
+def accept(program: Program) -> None:
+    program.wait("The key of .* is not known", timeout=30)
+    program.wait("SHA256:")
+    answer(program, "yes")
+
+
+def test_an_unknown_key_a_wrong_password_and_the_right_one(guarded: Host, known_hosts: Path) -> None:
+    with opened(guarded) as program:
+        accept(program)
+        program.wait("asks for a login", timeout=30)
+        program.wait("password:")
+        answer(program, "wrong")
+        program.wait("was not accepted", timeout=30)
+        answer(program, PASSWORD)
+        program.wait_host("guarded", r"\d+ %")
+        assert "ssh-ed25519" in known_hosts.read_text()
+        # The lanes for reading and for changes are there without another question: one login carries them.
+        logins = output(["ss", "-Htn", "state", "established", f"dport = :{PORT}"]).splitlines()
+        assert len(logins) == 1
+        assert not re.search(RAW, program.text())
+        told = program.home.log() + "".join(file.read_text() for file in program.home.folder.rglob("*.jsonl"))
+        assert PASSWORD not in told
+        program.leave()
+
+
+def test_a_password_that_stays_wrong_is_refused_and_x_r_asks_again(guarded: Host, known_hosts: Path) -> None:
+    with opened(guarded) as program:
+        accept(program)
+        for _ in range(3):
+            program.wait("password:", timeout=30)
+            answer(program, "wrong")
+        program.wait_host("guarded", "denied: ssh on .* did not take the login", timeout=30)
+        program.leave()
+
+
+def test_a_login_that_is_given_up_is_refused(guarded: Host, known_hosts: Path) -> None:
+    with opened(guarded) as program:
+        program.wait("The key of .* is not known", timeout=30)
+        time.sleep(READING)
+        program.keys("escape")
+        program.wait_host("guarded", "denied: ssh does not know the key of")
+        program.leave()
+        assert not known_hosts.read_text()
+
+
+def test_a_key_that_has_changed_is_never_accepted(guarded: Host, known_hosts: Path, lab: Lab) -> None:
+    other = lab.folder / "tmp/other_key"
+    with contextlib.suppress(FileNotFoundError):
+        other.unlink()
+    output(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)])
+    key = " ".join(other.with_suffix(".pub").read_text().split()[:2])
+    known_hosts.write_text(f"{known_hosts.read_text()}[{guarded.address}]:{PORT} {key}\n")
+    with opened(guarded) as program:
+        program.wait_host("guarded", "denied: The key of .* is another than before", timeout=30)
+        program.keys("tab")
+        program.wait("ssh-keygen -R")
+        assert not re.search("asks for a login", program.text())
+        program.leave()
