@@ -175,6 +175,9 @@ SHOTS = (
     Shot("vm", (120, 36), ("enter",), vm="prometheus-1"),
     Shot("graphs", (120, 36), ("enter", ">"), vm="prometheus-1"),
     Shot("host", (120, 36), ("enter",), host="hv1"),
+    Shot("create", (120, 36), ("n", "n", *"mail-2"), vm="web-2"),
+    Shot("move", (120, 30), ("m",), vm="web-2"),
+    Shot("console", (100, 30), ("c", *"root", "enter", *"x", "enter", *"uptime", "enter", *"ls", "enter"), vm="web-2"),
     Shot("tasks", (120, 24), ("7",)),
     Shot("help", (100, 40), ("?",)),
 )
