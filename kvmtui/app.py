@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from kvmtui.screens.console_typist import Typists
 
 MOST_CONSOLES = 9
+_log = logging.getLogger(__name__)
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")
 CATCH_UP = 0.1  # seconds that a key waits at most for what was clicked before it
@@ -272,6 +274,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         markup: bool = True,
     ) -> None:
         """Say it beside the newest of what was said before, each sentence once: the list must stay in sight."""
+        _log.info("said: %s", message)
         older = [one for one in self._notifications if one.message != message][1 - SENTENCES :]
         for one in [one for one in self._notifications if one not in older]:
             self._unnotify(one, refresh=False)

@@ -101,7 +101,7 @@ class Disk:
     @property
     def is_own(self) -> bool:
         """Whether it may go with its VM: a disk that it writes, or the seed that it was made with; no CD of a shelf."""
-        return not self.readonly or self.device == "disk" or self.source.endswith(SEED_ENDING)
+        return not self.readonly or self.source.endswith(SEED_ENDING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,11 @@ def test_a_program_that_failed_speaks_for_itself() -> None:
 
 OPENING = (
     ("Cannot recv data: Host key verification failed.: Connection reset by peer", Denied, "know the key"),
-    ("Cannot recv data: root@hv1: Permission denied (publickey,password).: Connection reset", Denied, "did not take the login"),
+    (
+        "Cannot recv data: root@hv1: Permission denied (publickey,password).: Connection reset",
+        Denied,
+        "did not take the login",
+    ),
     ("unable to connect to server at 'hv1:16509': Connection refused", Unreachable, "refused"),
     ("unable to connect to server at 'hv1:16509': No route to host", Unreachable, "no route"),
     ("unable to connect to server at 'hv1:16509': Connection timed out", Unreachable, "did not answer"),
