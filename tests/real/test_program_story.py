@@ -120,7 +120,7 @@ def choose(program: Program, choice: str) -> None:
 
 def log_in(program: Program) -> None:
     """Open the console, and log in as the seed's user."""
-    program.wait(r"^>..web-1 ")
+    program.select("web-1")
     program.keys("c")
     program.wait(r"^ web-1 on hv1  live")
     until(lambda: _prompted(program), "a prompt for the login", timeout=60, pause=1)

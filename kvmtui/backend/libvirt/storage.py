@@ -192,6 +192,10 @@ def _volumes(session: Session, pool: str, *, refresh: bool) -> dict[str, _Volume
                 f"The pool {safe(pool)} holds a file whose name is not UTF-8: what it builds upon cannot be told.",
                 hint="Rename that file on the host.",
             ) from None
+        except api.LibvirtError as error:
+            if api.fault(error).code == errors.NO_STORAGE_VOLUME:  # the file has gone since the pool was read
+                continue
+            raise
         found[text.path or volume.path()] = _Volume(pool, volume.name(), volume.info()[2], text.backing)
     return found
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kvmtui.backend.libvirt.storage import _use, _Volume
+import libvirt
+
+from kvmtui.backend.libvirt.lane import Session
+from kvmtui.backend.libvirt.storage import _use, _Volume, _volumes
 from kvmtui.core.inventory import Disk
 
 OWN = "own"
@@ -45,3 +48,52 @@ def test_an_image_outside_all_pools_cannot_be_deleted_here() -> None:
 def test_images_that_build_upon_each_other_end() -> None:
     looped = {"/a": _Volume("p", "a", 1, "/b"), "/b": _Volume("p", "b", 1, "/a")}
     assert _use(_disk("/a"), OWN, {(OWN, "me"): frozenset({"/a"})}, looped).pool == "p"
+
+
+class Gone(libvirt.libvirtError):  # type: ignore[misc]
+    """What libvirt says of a volume whose file was removed behind its back."""
+
+    def __init__(self) -> None:
+        super().__init__("Storage volume not found")
+
+    def get_error_code(self) -> int:
+        return 50
+
+    def get_error_domain(self) -> int:
+        return 18
+
+    def get_error_message(self) -> str:
+        return "Storage volume not found: no storage vol with matching path '/srv/gone.qcow2'"
+
+
+class Shelf:
+    """A connection with one pool of two volumes; the file of the first has gone since the pool was read."""
+
+    def storagePoolLookupByName(self, _name: str) -> Shelf:  # noqa: N802
+        return self
+
+    def listAllVolumes(self, _flags: int) -> list[Item]:  # noqa: N802
+        return [Item("gone.qcow2"), Item("here.qcow2")]
+
+
+class Item:
+    """A volume."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def name(self) -> str:
+        return self._name
+
+    def info(self) -> list[int]:
+        return [0, 100, 10]
+
+    def XMLDesc(self, _flags: int) -> str:  # noqa: N802
+        if self._name.startswith("gone"):
+            raise Gone
+        return f"<volume><name>{self._name}</name><target><path>/srv/{self._name}</path></target></volume>"
+
+
+def test_a_file_that_has_gone_since_its_pool_was_read_keeps_nothing_from_being_deleted() -> None:
+    session = Session(Shelf(), "uuid")  # type: ignore[arg-type]
+    assert list(_volumes(session, "srv", refresh=False)) == ["/srv/here.qcow2"]
