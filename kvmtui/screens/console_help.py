@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from kvmtui.core.fields import Tone
 from kvmtui.screens.actions import CONSOLE
+from kvmtui.screens.text_page import TextPage
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
-
     from kvmtui.screens.face import Face
 
 ABOUT = ("Every key goes to the guest, also ctrl-c, escape and tab. Only {prefix} is kept: one of these may follow.",)
@@ -35,39 +30,15 @@ MORE = (
 )
 
 
-class ConsoleHelp(ModalScreen[None]):
+class ConsoleHelp(TextPage):
     """A page of text over the console."""
-
-    DEFAULT_CSS = """
-    ConsoleHelp { background: $background; }
-    ConsoleHelp > VerticalScroll { width: 100%; height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "leave", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("space,pagedown", "scroll(10)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-    ]
 
     def __init__(self, face: Face) -> None:
         super().__init__()
         self._face = face
 
-    def compose(self) -> ComposeResult:
-        """Compose the text."""
-        with VerticalScroll(can_focus=False):
-            yield Static(self._text(), markup=False)
-
-    def action_leave(self) -> None:
-        """Go back."""
-        self.dismiss()
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    def _text(self) -> Text:
+    def text(self) -> Text:
+        """Return the keys behind the prefix, and what else to know."""
         tones, prefix = self._face.tones, self._face.key_map.prefix
         text = Text()
         text.append("A console\n", tones[Tone.ACCENT])

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from kvmtui.commands.base import Level
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, Tone
 from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS
+from kvmtui.screens.text_page import TextPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rich.style import Style
-    from textual.app import ComposeResult
 
     from kvmtui.screens.page import Page
 
@@ -32,41 +28,15 @@ ASKS = {
 }
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(TextPage):
     """A page of text over the screen that it explains."""
-
-    DEFAULT_CSS = """
-    HelpScreen { background: $background; }
-    HelpScreen > VerticalScroll { width: 100%; height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "leave", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("space,pagedown,ctrl+d", "scroll(10)", show=False),
-        Binding("pageup,ctrl+u", "scroll(-10)", show=False),
-        Binding("g,home", "scroll(-10000)", show=False),
-        Binding("G,end", "scroll(10000)", show=False),
-    ]
 
     def __init__(self, page: Page) -> None:
         super().__init__()
         self._page = page
 
-    def compose(self) -> ComposeResult:
-        """Compose the text."""
-        with VerticalScroll(can_focus=False):
-            yield Static(self._text(), markup=False)
-
-    def action_leave(self) -> None:
-        """Go back."""
-        self.dismiss()
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    def _text(self) -> Text:
+    def text(self) -> Text:
+        """Return the screen in its own words, and its keys."""
         page, tones = self._page, self._page.face.tones
         text = Text()
         text.append(f"{page.help_title}\n", tones[Tone.ACCENT])
