@@ -91,15 +91,19 @@ class Reader:
         return Inventory(dict(self._vms), self._networks, self._pools)
 
     async def vm(self, uuid: str) -> Vm:
-        """Read one VM anew; one whose definition cannot be had now keeps the known one, with its new state."""
+        """Read one VM anew; one whose definition cannot be had now keeps the known one, with its new state.
+
+        While its monitor is busy its definition is read only when it may be another: the answer must not be an old one.
+        """
         lanes = self._lanes()
+        touched = uuid in self._touched
         found: list[Seen] = []
         progress = Progress()
 
         def read(session: Session) -> None:
             domain, seen = look(session, uuid)
             found.append(seen)
-            if uuid in self._details and is_stuck(domain):
+            if uuid in self._details and not touched and is_stuck(domain):
                 return
             read_one(domain, seen, progress)
 
