@@ -19,6 +19,18 @@ _INVISIBLE = frozenset(
     + "".join(map(chr, range(0xFE00, 0xFE10)))  # variation selectors
     + "".join(map(chr, range(0xE0100, 0xE01F0)))
 )
+# Terminals do not agree on how wide they are, or draw them into their neighbour: behind one, a line would not keep its
+# columns. Hangul's half letters and tone marks, trigrams and hexagrams, counting rods, colours of skin.
+_UNSETTLED = (
+    range(0x1161, 0x1200),
+    range(0x2630, 0x2638),
+    range(0x268A, 0x2690),
+    range(0x302E, 0x3030),
+    range(0x4DC0, 0x4E00),
+    range(0xD7B0, 0xD800),
+    range(0x1D300, 0x1D380),
+    range(0x1F3FB, 0x1F400),
+)
 _MOST_MARKS = 4  # combining marks on one character: real scripts need no more, a tower of them hides lines
 _SHORT_NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -39,7 +51,7 @@ def safe(text: str, *, limit: int = 300, newlines: bool = False) -> str:
     for character in text[: limit + 1]:
         if newlines and character == "\n":
             part, marks = character, _MOST_MARKS
-        elif not character.isprintable() or character in _INVISIBLE:
+        elif not character.isprintable() or character in _INVISIBLE or _is_unsettled(character):
             part, marks = _written_out(character), 0
         elif _is_mark(character):
             marks += 1
@@ -66,6 +78,14 @@ def _written_out(character: str) -> str:
 
 def _is_mark(character: str) -> bool:
     return character > "\u02ff" and unicodedata.category(character) in ("Mn", "Me")
+
+
+@lru_cache(maxsize=4096)
+def _is_unsettled(character: str) -> bool:
+    if character <= "\u02ff":
+        return False
+    # A spacing mark is one cell in some terminals, and a part of the letter before it in others.
+    return unicodedata.category(character) == "Mc" or any(ord(character) in each for each in _UNSETTLED)
 
 
 def cell_width(text: str) -> int:

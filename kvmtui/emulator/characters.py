@@ -83,7 +83,7 @@ def _substitute(character: str) -> Shape:
         return _TWO_BLANKS if wide else Shape(Kind.NARROW, " ")
     if character == "\u00ad":
         return Shape(Kind.NARROW, "-")
-    if category in ("Co", "Cn", "Cs"):
+    if category in ("Co", "Cn", "Cs", "Mc", "So", "No"):
         return Shape(Kind.NARROW, REPLACEMENT + " " if wide else REPLACEMENT)
     return _NOTHING
 

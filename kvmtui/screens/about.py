@@ -118,7 +118,7 @@ def facts(vm: Vm, now: float) -> list[tuple[str, str]]:
         ("vCPUs", f"{vm.vcpus}" + (f" of {vm.vcpus_max}" if vm.vcpus_max != vm.vcpus else "")),
         ("memory", size(vm.memory) + (f" of {size(vm.memory_max)}" if vm.memory_max != vm.memory else "")),
         ("OS", safe(vm.os) or "unknown"),
-        ("firmware", vm.firmware or "BIOS"),
+        ("firmware", safe(vm.firmware) or "BIOS"),
         ("machine", f"{safe(vm.machine)} {safe(vm.arch)}".strip()),
         ("CPU model", safe(vm.cpu_model) or "hypervisor default"),
         (
@@ -127,7 +127,7 @@ def facts(vm: Vm, now: float) -> list[tuple[str, str]]:
             if vm.accel == "kvm"
             else "none: emulated by QEMU (slow)"
             if vm.accel == "qemu"
-            else vm.accel or "unknown",
+            else safe(vm.accel) or "unknown",
         ),
         ("autostart", "on" if vm.autostart else "off"),
         (

@@ -303,7 +303,7 @@ def _facts(row: VmRow) -> Iterable[tuple[str, str, Tone]]:
     yield "memory", memory_size(row), plain
     yield "CPU model", safe(vm.cpu_model, limit=60) or "the hypervisor's default", plain
     yield "acceleration", *accel_text(vm.accel)
-    yield "firmware", vm.firmware or "unknown", plain
+    yield "firmware", safe(vm.firmware, limit=30) or "unknown", plain
     yield "machine", f"{safe(vm.machine, limit=40)} {safe(vm.arch, limit=20)}".strip(), plain
     yield "TPM", "yes" if vm.tpm else "", plain
     yield "NVRAM", safe(vm.nvram), plain
