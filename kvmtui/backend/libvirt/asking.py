@@ -33,8 +33,9 @@ _CREDENTIALS = struct.Struct("3i")  # of Linux: pid, uid, gid
 class Login:
     """One attempt to log in, under a lane's token."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, account: str) -> None:
         self.host = host
+        self.account = account
         self.asked: list[str] = []  # the texts of the questions that were answered
         self.waiting = 0  # questions that a person has not answered yet
         self.given: dict[str, str] = {}
@@ -46,7 +47,7 @@ class AskingServer:
     def __init__(self, ask: Asker) -> None:
         self._ask = ask
         self._logins: dict[str, Login] = {}
-        self._known: dict[tuple[str, str], str] = {}  # by host and question: what let somebody in
+        self._known: dict[tuple[str, str], str] = {}  # by account and question: what let somebody in
         self._server: asyncio.Server | None = None
         self._opening = asyncio.Lock()
         self._turn = asyncio.Lock()
@@ -75,9 +76,9 @@ class AskingServer:
                 argv = (sys.executable, "-I", "-S", askpass.__file__)
                 file.write(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
 
-    def expect(self, token: str, host: str) -> None:
-        """Know a lane that is about to log in."""
-        self._logins[token] = Login(host)
+    def expect(self, token: str, host: str, *, account: str = "") -> None:
+        """Know who is about to log in to `host`, as a person calls it; equal accounts have equal answers."""
+        self._logins[token] = Login(host, account or host)
 
     def is_asking(self, token: str) -> bool:
         """Tell whether a person is being asked for this lane: its time does not run meanwhile."""
@@ -91,9 +92,9 @@ class AskingServer:
             return
         for text, answer in login.given.items():
             if let_in:
-                self._known[login.host, text] = answer
-            elif self._known.get((login.host, text)) == answer:
-                del self._known[login.host, text]
+                self._known[login.account, text] = answer
+            elif self._known.get((login.account, text)) == answer:
+                del self._known[login.account, text]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Being cancelled, when the program ends, is no fault for asyncio to write down.
@@ -111,7 +112,7 @@ class AskingServer:
             return None
         text, hint = str(said.get("text", "")), str(said.get("hint", ""))
         again = text in login.asked
-        known = self._known.get((login.host, text))
+        known = self._known.get((login.account, text))
         if known is not None and not again:
             answer: str | None = known
         else:

@@ -145,6 +145,54 @@ _SIGNS = (
 )
 
 
+_OF_LIBVIRT = frozenset({"certificate", "no such file or directory", "not found", "permission denied"})
+"""The signs that say nothing of a login by ssh."""
+
+_LOGIN_SIGNS = (
+    _Sign(
+        "during banner exchange",
+        Unreachable,
+        "{host} takes connections where its sshd should be, but none answers.",
+        "Is it stopped or overloaded, or is the port another's?",
+    ),
+    _Sign(
+        "invalid format",
+        Unreachable,
+        "What answers {host}'s port is not an sshd.",
+        "Check the port in the address and in ~/.ssh/config.",
+    ),
+    _Sign(
+        "administratively prohibited",
+        Denied,
+        "The jump host does not let connections through to {host}.",
+        "Its sshd has AllowTcpForwarding no, or PermitOpen names other machines.",
+    ),
+    _Sign(
+        "not found",
+        Unreachable,
+        "The ProxyCommand that leads to {host} cannot be run.",
+        "See what ~/.ssh/config says of this host.",
+    ),
+    _Sign("no matching", Unreachable, "ssh here and sshd on {host} have no method in common.", "Is one very old?"),
+)
+_TURNED_AWAY = _Sign(
+    "exchange_identification",
+    Unreachable,
+    "sshd on {host} closes connections before the login.",
+    "Has it too many (MaxStartups), or does it not serve this machine?",
+)
+
+
+def of_ssh(said: str, host: str) -> BackendError:
+    """Return the error of a login that failed, by what ssh said."""
+    low = said.lower()
+    for sign in (*_LOGIN_SIGNS, *(sign for sign in _SIGNS if sign.part not in _OF_LIBVIRT), _TURNED_AWAY):
+        if sign.part in low:
+            return sign.kind(sign.text.format(host=_capital(host, sign.text)), hint=sign.hint)
+    why = " ".join(said.split()) or "ssh gave no reason"
+    return Unreachable(f"The login to {host} failed: {why}.")
+
+
 def is_lost(fault: Fault) -> bool:
     """Tell whether the connection itself failed, and not the call."""
     return fault.domain in (FROM_RPC, FROM_REMOTE) and fault.code in _LOST
@@ -170,6 +218,28 @@ def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = 
 def lost(host: str, *, change: bool) -> Unreachable:
     """Return the error of a connection that ended under a call."""
     return Unreachable(f"The connection to {host} was lost.", unknown=change)
+
+
+def not_opened(host: str, seconds: float, *, is_taken: bool | None) -> TimedOut:
+    """Return the error of a connection that did not open; `is_taken`: it stands, and only libvirt is silent."""
+    name = _capital(host, "{host}")
+    if is_taken:
+        return TimedOut(
+            f"{name} takes the connection, but libvirt has not answered there within {seconds:g} s.",
+            hint="It is stopped or overloaded, or it serves all the clients that its max_clients allows.",
+        )
+    text = f"{name} has not answered the connection within {seconds:g} s."
+    if is_taken is None:
+        return TimedOut(text, hint="Is libvirt there overloaded or stopped?")
+    return TimedOut(text, hint="Is it on, and not behind a firewall?")
+
+
+def no_more(host: str, seconds: float) -> TimedOut:
+    """Return the error of one more connection that did not open, to a host that answers on another."""
+    return TimedOut(
+        f"{_capital(host, '{host}')} answers, but has not taken one more connection within {seconds:g} s.",
+        hint="It may serve all the clients that its max_clients allows: end some, or raise it in libvirtd.conf.",
+    )
 
 
 def _of_transport(said: str, host: str, *, change: bool) -> BackendError:

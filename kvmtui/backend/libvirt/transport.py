@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import socket
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from kvmtui.backend.libvirt import api, runtime, sockets, ssh
+from kvmtui.backend.libvirt import api, runtime, sockets
+from kvmtui.backend.libvirt.ssh_line import SshLine
 from kvmtui.backend.libvirt.uri import PORTS, Address, Transport
 from kvmtui.core.errors import BackendError, Denied, Unreachable
 
@@ -47,7 +47,7 @@ class Line(Protocol):
 
     @property
     def asks(self) -> bool:
-        """Whether it waits for a person's answer, so that its time does not run; from any thread."""
+        """Whether it waits for a person's answer or its turn, so that its time does not run; from any thread."""
         ...
 
 
@@ -60,6 +60,11 @@ def line_for(address: Address, *, read_only: bool, server: AskingServer | None =
     if address.transport is Transport.SSH:
         return SshLine(address, server)
     return PeerLine(address)
+
+
+def is_taken(line: Line) -> bool | None:
+    """Tell whether the other side has taken the connection; None where that cannot be known."""
+    return line.is_taken() if isinstance(line, RelayLine | PeerLine) else None
 
 
 class InsideLine:
@@ -128,6 +133,10 @@ class RelayLine:
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
         return bool(ends)
+
+    def is_taken(self) -> bool:
+        """Tell whether the daemon has taken the connection."""
+        return bool(self._ends)
 
     def release(self) -> None:
         self.cut()
@@ -203,50 +212,6 @@ def _why(failure: OSError | None, host: str) -> BackendError:
     return Unreachable(f"libvirt's socket on {host} cannot be opened: {failure}.")
 
 
-class SshLine:
-    """ssh, started by libvirt through a wrapper of ours that says which process it is."""
-
-    def __init__(self, address: Address, server: AskingServer | None = None) -> None:
-        self._address = address
-        self._server = server
-        self._token = secrets.token_hex(16)
-        self._files: tuple[Path, Path] | None = None
-        self._control: Path | None = None
-
-    @property
-    def asks(self) -> bool:
-        return self._server is not None and self._server.is_asking(self._token)
-
-    def prepare(self) -> str:
-        self._control = ssh.Master.of(self._address).claim()
-        asks = None
-        if self._server is not None:
-            self._server.expect(self._token, self._address.label)
-            asks = ssh.Asks(self._server.program, self._server.address)
-        script, report = ssh.write_wrapper(self._token, self._control, asks)
-        self._files = (script, report)
-        return self._address.text(command=str(script), no_tty="1")
-
-    def opened(self) -> None:
-        """Keep the report: it names the process for as long as the lane lives."""
-        if self._server is not None:
-            self._server.forget(self._token, let_in=True)
-
-    def cut(self) -> bool:
-        return self._files is not None and ssh.end_process(self._token, self._files[1])
-
-    def release(self) -> None:
-        if self._server is not None:
-            self._server.forget(self._token, let_in=False)
-        control, self._control = self._control, None
-        if control is not None:
-            ssh.Master.give_back(control)
-        files, self._files = self._files, None
-        for file in files or ():
-            with contextlib.suppress(OSError):
-                file.unlink()
-
-
 _claims_lock = threading.Lock()
 _claimed: set[int] = set()
 """Socket numbers that a lane of this process has proved to be its own."""
@@ -294,6 +259,11 @@ class PeerLine:
             with contextlib.suppress(OSError):
                 self._own.shutdown(socket.SHUT_RDWR)
             return True
+
+    def is_taken(self) -> bool:
+        """Tell whether the host has taken the connection."""
+        with self._lock:
+            return any(inode not in self._before for inode in sockets.towards(self._peers, taken=True))
 
     def release(self) -> None:
         with self._lock:

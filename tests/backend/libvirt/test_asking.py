@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +13,12 @@ from kvmtui.backend.base import Prompt, PromptKind
 from kvmtui.backend.libvirt import ssh
 from kvmtui.backend.libvirt.asking import AskingServer
 from kvmtui.backend.libvirt.lane import Lane
-from kvmtui.backend.libvirt.transport import SshLine
+from kvmtui.backend.libvirt.masters import Master
 from kvmtui.backend.libvirt.uri import parse
 from kvmtui.prompts import Prompts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 PASSWORD = "root@hv1's password: "
 URI = "qemu+ssh://root@hv1/system"
@@ -165,6 +165,7 @@ async def test_the_time_of_a_connection_does_not_run_while_a_person_thinks(
     program = folder / "ssh"
     lines = (
         "#!/bin/sh",
+        'case " $* " in *" -G "*|*" -V "*) exit;; esac',
         f'"$SSH_ASKPASS" "{PASSWORD}" > {tmp_path}/answer',
         'echo "Permission denied (x)." >&2',
         "exit 255",
@@ -184,23 +185,20 @@ async def test_the_time_of_a_connection_does_not_run_while_a_person_thinks(
 
 
 def test_from_the_ninth_lane_on_there_is_a_second_login() -> None:
-    master = ssh.Master.of(parse("qemu+ssh://root@hv77/system"))
+    master = Master.of(parse("qemu+ssh://root@hv77/system"))
     claimed = [master.claim() for _ in range(9)]
     assert len(set(claimed[:8])) == 1
     assert claimed[8] != claimed[0]
     assert master.in_use == (9, 2)
-    ssh.Master.give_back(claimed[0])
+    Master.give_back(claimed[0])
     assert master.claim() == claimed[0]
     for control in claimed:
-        ssh.Master.give_back(control)
+        Master.give_back(control)
     assert master.in_use == (0, 0)
 
 
 def test_without_a_person_to_ask_ssh_is_told_to_ask_nothing() -> None:
-    line = SshLine(parse(URI))
-    line.prepare()
-    assert line._files is not None
-    text = line._files[0].read_text()
+    text = ssh.wrapper_text("token", Path("/run/report"), Path("/run/control"))
     assert "BatchMode=yes" in text
-    assert "ASKPASS" not in text
-    line.release()
+    assert "SSH_ASKPASS_REQUIRE=never" in text
+    assert "SSH_ASKPASS=" not in text
