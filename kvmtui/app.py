@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import signal
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -17,24 +17,23 @@ from textual.reactive import reactive
 from kvmtui import theme
 from kvmtui.commands import registry
 from kvmtui.commands.base import Target
-from kvmtui.core.inventory import Fleet, TaskPhase, VmRef
+from kvmtui.core.inventory import Event, Fleet, Severity, TaskPhase, VmRef
 from kvmtui.core.problems import fleet_problems
 from kvmtui.core.text import safe
 from kvmtui.prompts import Prompts
 from kvmtui.screens import keymap
-from kvmtui.screens.actions import RESERVED
 from kvmtui.screens.asking import Asking
 from kvmtui.screens.fleet import FleetPage
-from kvmtui.screens.key_taker import KeyTaker
+from kvmtui.screens.keyboard import Keyboard
 from kvmtui.screens.logins import Logins
 from kvmtui.screens.marks import Marks
-from kvmtui.screens.page import Page, is_small
+from kvmtui.screens.page import Page
 from kvmtui.screens.places import Place, Places
 from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
 from kvmtui.widgets import glyphs
-from kvmtui.widgets.chords import Chords, Leader, Pass
-from kvmtui.widgets.driver import ReadDriver, name_of, read_of
+from kvmtui.widgets.chords import Chords
+from kvmtui.widgets.driver import ReadDriver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,11 +57,7 @@ MOST_CONSOLES = 9
 _log = logging.getLogger(__name__)
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")
-CATCH_UP = 0.1  # seconds that a key waits at most for what was clicked before it
-COME_UP = 5.0  # seconds that a key typed ahead waits at most for the first screen
 SENTENCES = 3  # that stand on the screen at once
-QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
-"""Keys that Textual or a terminal would act upon, and that do nothing here."""
 
 
 class KvmtuiApp(App[int], inherit_bindings=False):
@@ -101,6 +96,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         }
         self._asking = Asking(self, engine, self.marks, shown_here)
         self._runner = Runner(self, self._asking)
+        self._keyboard = Keyboard(self, self, self._asking, self.chords)
         self.prompts = prompts or Prompts()
         self._logins = Logins(self, self, self.prompts)
         last = memory.get("place")
@@ -109,9 +105,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._typists: Typists | None = None
         self._judged_at = 0.0
         self._last_input = time.monotonic()
-        self._unhandled = False  # whether a click or paste may not have been handled yet
-        self._is_up = False  # whether the first screen is there to take a key
         self._told: set[str] = set()  # ids of the tasks whose end was said
+        self._newest_event: Event | None = None  # that was looked at
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
         for each in theme.THEMES:
             self.register_theme(each)
@@ -134,6 +129,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Follow the engine from now on."""
         self.tones = theme.styles_of(self.theme_variables)
         self.theme_changed_signal.subscribe(self, lambda _theme: self._theme_changed())
+        self.app_resume_signal.subscribe(self, lambda _app: self._resumed())
         stop = self.engine.watch(self._take_fleet)
         self._stop_watching = stop
         self._stop_prompting = self.prompts.watch(self._prompted)
@@ -180,6 +176,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._look_for_problems(fleet)
         self._drop_marks()
         self._say_outcomes(fleet)
+        self._say_notices(fleet)
         self._show_page()
 
     def _show_page(self) -> None:
@@ -199,6 +196,13 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         fallen = self.marks.fall(self.fleet, time.monotonic())
         if fallen:
             self.tell(f"{len(fallen)} mark{'s' if len(fallen) > 1 else ''} fell: gone, moved, or 15 minutes old.")
+
+    def _say_notices(self, fleet: Fleet) -> None:
+        """Say aloud what is about the program itself."""
+        seen, self._newest_event = self._newest_event, fleet.events[0] if fleet.events else None
+        for event in itertools.takewhile(lambda event: event is not seen, fleet.events):
+            if not event.host:
+                self.tell(event.subject, bad=event.severity is not Severity.INFO)
 
     def _say_outcomes(self, fleet: Fleet) -> None:
         """Say what went wrong; what went well stands in the task line."""
@@ -493,6 +497,11 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             self._driver.write("\x1b[2J")
         self.screen.refresh(repaint=True, layout=True)
 
+    def _resumed(self) -> None:
+        """Be whole and new again after a suspension, however long it was."""
+        self.action_repaint()
+        self.engine.refresh()
+
     def action_suspend_process(self) -> None:
         """Leave to the shell, with whatever started this program: `make` would wait for it otherwise."""
         if self._driver is not None and self._driver.can_suspend:
@@ -534,148 +543,40 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Look at every key before Textual does: chords, pastes and leaders are ours."""
-        if isinstance(event, events.Paste) and not event.is_forwarded and self._taken_whole(event):
-            return
-        if isinstance(event, events.InputEvent) and not event.is_forwarded:
+        if isinstance(event, events.InputEvent | events.Paste) and not event.is_forwarded:
             self._last_input = time.monotonic()
             self.marks.touch(self._last_input)
-            if not self._is_up:
-                await self._come_up()
-            if not isinstance(event, events.Key):
-                self._unhandled = True
-            elif self._unhandled:
-                await self._catch_up()
-            if self._taken_whole(event):
-                return
-            if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):
+            if await self._keyboard.takes(event):
                 return
         await super().on_event(event)
 
-    async def _come_up(self) -> None:
-        """Let the first screen be made before a key that was typed ahead of it, which may even leave it."""
-        self._is_up = True
-        made = asyncio.Event()
-        if self.screen.call_later(made.set):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(made.wait(), COME_UP)
-
-    async def _catch_up(self) -> None:
-        """Let a click or paste be handled before the key behind it, which may act on what it chose."""
-        self._unhandled = False
-        handled = []
-        for widget in self.screen.walk_children(with_self=True):
-            done = asyncio.Event()
-            if widget.call_later(done.set):
-                handled.append(asyncio.create_task(done.wait()))
-        _, late = await asyncio.wait(handled, timeout=CATCH_UP) if handled else ((), ())
-        for each in late:
-            each.cancel()
-
-    async def _bound(self, event: events.Key) -> bool:
-        """Do what a page's key does at once: what it moves may be the target of the next key."""
-        takes_keys = hasattr(type(self.focused), "on_key")
-        return self.page is not None and not takes_keys and await self._check_bindings(event.key)
-
-    def _mouse_pressed(self, event: events.MouseDown) -> None:
-        """Close a menu that was not what the mouse pressed."""
-        page = self.page
-        if page is not None and page.menu.is_open and not page.menu.region.contains(event.x, event.y):
-            self.let_go()
-            page.close_menu()
-
     def lead(self, leader: str) -> None:
         """Do as if this leader key had been pressed."""
-        page = self.page
-        if page is not None and not self._asking.busy:
-            self.chords.reset()
-            self.chords.pending = leader
-            page.take_step(Leader(leader))
+        self._keyboard.lead(leader)
 
     def let_go(self) -> None:
         """Let no leader wait for its letter any more."""
         self.chords.reset()
 
-    def _taken_whole(self, event: events.Event) -> bool:
-        """Hand a key or paste to a screen that takes all of them; return whether there is one on top."""
-        taker = self.screen if self.screen_stack else None
-        if not isinstance(taker, KeyTaker) or self._asking.busy or not isinstance(event, events.Key | events.Paste):
-            return False
-        self.chords.reset()
-        if isinstance(event, events.Key):
-            taker.take_key(event)
-        else:
-            taker.take_paste(event.text)
-        return True
 
-    def _took(self, event: events.Key) -> bool:
-        """Handle a key that is not Textual's; return whether it was one."""
-        if is_small(*self.size) or self._asking.busy:
-            # Nobody sees what a key would act upon, or it is not meant for the dialog that is about to be painted.
-            if event.key == "escape":
-                self._asking.give_up()
-            elif event.key == "Q" and is_small(*self.size):
-                self.action_leave()
-            return True
-        page = self.page
-        if page is None:
-            self.chords.reset()
-            return event.key in QUIET
-        key = name_of(event)
-        bar = page.text_bar()
-        if bar is not None:
-            self.chords.pass_by(key, read_of(event))
-            bar.feed(event.key, event.character)
-            page.text_fed(bar, entered=event.key == "enter")
-            return True
-        step = self.chords.feed(key, read_of(event))
-        if isinstance(step, Pass) and step.text:
-            return True  # text for a field that is closed again, or that is not here
-        if not isinstance(step, Pass):
-            page.take_step(step)
-            return True
-        return self._took_alone(page, event, key)
-
-    def _took_alone(self, page: Page, event: events.Key, key: str) -> bool:
-        """Handle a key that is part of no chord."""
-        if page.is_choosing:
-            page.take_letter(key)
-        elif key in ("/", ":") and page.open_text(key):
-            pass
-        elif key == "escape":
-            self.action_escape()
-        elif event.key in QUIET:
-            if event.key == "ctrl+c":
-                self._copy_or_tell()
-        elif key in RESERVED and not self.key_map.is_rebound(key):
-            self.tell(f"{key} is kept for {RESERVED[key]}, which this version does not have.")
-        elif (command := self.bindings.by_key(page.noun(), key)) is not None:
-            targets, hidden = page.targets(), page.hidden_targets()
-            if targets or hidden:
-                self.request(command, targets, hidden)
-            else:
-                self.tell("Nothing is selected.")
-        else:
-            return False
-        return True
-
-    def _copy_or_tell(self) -> None:
-        selected = self.screen.get_selected_text()
-        if selected:
-            self.copy_to_clipboard(selected)
-        else:
-            self.tell("q leaves.")
-
-
-async def show(engine: Engine, search: GarbageSearch | None = None, prompts: Prompts | None = None) -> int:
-    """Show the screen until it is left or a fault of the program ends it; returns the exit code."""
+async def show(
+    engine: Engine,
+    search: GarbageSearch | None = None,
+    prompts: Prompts | None = None,
+    asked: asyncio.Future[int] | None = None,
+) -> int:
+    """Show the screen until it is left, a fault of the program ends it, or `asked` does; returns the exit code."""
     memory = StateFile()
     app = KvmtuiApp(engine, memory, search=search, prompts=prompts)
     try:
         screen = asyncio.create_task(app.run_async(mouse=engine.settings.mouse))
         fault = asyncio.create_task(engine.fault())
-        await asyncio.wait({screen, fault}, return_when=asyncio.FIRST_COMPLETED)
+        ended = asked or asyncio.get_running_loop().create_future()
+        await asyncio.wait((screen, fault, ended), return_when=asyncio.FIRST_COMPLETED)
         if fault.done():
             app.exit(1)
+        elif ended.done():
+            app.exit(ended.result())
         code = await screen
         if fault.done():
             fault.result()  # raises: the person sees the traceback, not a screen that stands still

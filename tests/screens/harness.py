@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from rich.segment import Segment
+    from textual.dom import DOMNode
     from textual.message import Message
 
     from kvmtui.backend.demo.world import Call
@@ -256,20 +257,28 @@ class Desk:
             self.app.screen._on_timer_update()
 
     async def _handled(self) -> None:
-        """Return when each widget has handled what stood in its queue."""
-        screen = self.app.screen
-        left = 0
+        """Return when the app, and then each widget from the innermost on, has handled what stood in its queue."""
+        await self._all_handled([self.app])
+        if not self.app.is_running:
+            return
+        depths: dict[int, list[DOMNode]] = {}
+        for one in self.app.screen.walk_children(with_self=True):
+            depths.setdefault(len(one.ancestors), []).append(one)
+        for _, same in sorted(depths.items(), reverse=True):
+            await self._all_handled(same)
+
+    async def _all_handled(self, widgets: Sequence[DOMNode]) -> None:
+        left: set[DOMNode] = set()
         done = asyncio.Event()
 
-        def handled() -> None:
-            nonlocal left
-            left -= 1
+        def handled(one: DOMNode) -> None:
+            left.discard(one)
             if not left:
                 done.set()
 
-        for one in (self.app, *screen.walk_children(with_self=True)):
-            left += one.call_later(handled)
-        while left and self.app.is_running and self.app._exception is None:
+        left.update(one for one in widgets if one.call_later(handled, one))
+        # What is taken apart meanwhile answers no more.
+        while any(one.is_running for one in left) and self.app.is_running and self.app._exception is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), 0.05)
 

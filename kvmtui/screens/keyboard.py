@@ -1,0 +1,212 @@
+"""What each key, click and paste is for: each is looked at when all before it has been done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from textual import events
+from textual.errors import NoWidget
+
+from kvmtui.screens.actions import RESERVED
+from kvmtui.screens.key_taker import KeyTaker
+from kvmtui.screens.page import Page, is_small
+from kvmtui.widgets.chords import Leader, Pass
+from kvmtui.widgets.driver import name_of, read_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import App
+    from textual.dom import DOMNode
+    from textual.screen import Screen
+
+    from kvmtui.commands.base import Command, Target
+    from kvmtui.commands.registry import Bindings
+    from kvmtui.screens.asking import Asking
+    from kvmtui.screens.keymap import Keys
+    from kvmtui.widgets.chords import Chords
+
+CATCH_UP = 0.5  # seconds that a key or click waits at most for what came before it
+SLICE = 0.01  # seconds between two looks whether what was waited for has gone
+COME_UP = 5.0  # seconds that a key typed ahead waits at most for the first screen
+QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
+"""Keys that Textual or a terminal would act upon, and that do nothing here."""
+
+
+class Surface(Protocol):
+    """What keys are for, beside the page that is shown."""
+
+    bindings: Bindings
+    key_map: Keys
+
+    def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None: ...
+    def tell(self, text: str, *, bad: bool = False) -> None: ...
+    def action_escape(self) -> None: ...
+    def action_leave(self) -> None: ...
+
+
+class Keyboard:
+    """Gives each key to whom it is for, in the order in which they were typed."""
+
+    def __init__(self, app: App[int], surface: Surface, asking: Asking, chords: Chords) -> None:
+        self._app = app
+        self._surface = surface
+        self._asking = asking
+        self._chords = chords
+        self._is_up = False  # whether the first screen is there to take a key
+        self._given: Screen[object] | None = None  # what the last events were given to, and may not be done with
+        self._path: dict[DOMNode, None] = {}  # the widgets that they reach there, in that order
+
+    @property
+    def _page(self) -> Page | None:
+        """The page that is shown, unless a dialog covers it."""
+        return self._app.screen if self._app.screen_stack and isinstance(self._app.screen, Page) else None
+
+    async def takes(self, event: events.InputEvent | events.Paste) -> bool:
+        """Do what an event is for; return False for one that Textual is to give to a widget."""
+        if not self._is_up and isinstance(event, events.InputEvent):
+            await self._come_up()
+        if self._given is not None and isinstance(event, events.Key | events.MouseDown | events.Paste):
+            await self._catch_up()
+        if isinstance(event, events.Key | events.Paste) and self._taken_whole(event):
+            return True
+        if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):
+            return True
+        if isinstance(event, events.MouseDown):
+            self._pressed(event)
+        self._note_given(event)
+        return False
+
+    def lead(self, leader: str) -> None:
+        """Do as if this leader key had been pressed."""
+        page = self._page
+        if page is not None and not self._asking.busy:
+            self._chords.reset()
+            self._chords.pending = leader
+            page.take_step(Leader(leader))
+
+    # -- the order
+
+    async def _come_up(self) -> None:
+        """Let the first screen be made before a key that was typed ahead of it, which may even leave it."""
+        self._is_up = True
+        made = asyncio.Event()
+        if self._app.screen.call_later(made.set):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(made.wait(), COME_UP)
+
+    def _note_given(self, event: events.Event) -> None:
+        """Remember whom an event is given to: what comes next may be for whatever it makes of the screen."""
+        screen = self._app.screen if self._app.screen_stack else None
+        if screen is None:
+            return
+        reached: DOMNode = self._app.focused or screen
+        if isinstance(event, events.MouseEvent):
+            with suppress(NoWidget):
+                reached, _ = screen.get_widget_at(event.x, event.y)
+        if screen is not self._given:
+            self._given, self._path = screen, {}
+        self._path |= dict.fromkeys(node for node in reached.ancestors_with_self if node is not self._app)
+
+    async def _catch_up(self) -> None:
+        """Let what was given to a screen be done: a key may close it, a click choose what the next key acts on."""
+        screen, path, until = self._given, self._path, time.monotonic() + CATCH_UP
+        self._given, self._path = None, {}
+        for node in (*path, *path):  # twice: what a widget makes of an event comes after it, and reaches others
+            if not self._app.screen_stack or self._app.screen is not screen:
+                return  # it has been left, so that all of it is done
+            done = asyncio.Event()
+            if not node.call_later(done.set):
+                continue
+            while not done.is_set() and node.is_running and time.monotonic() < until:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(done.wait(), SLICE)
+
+    # -- whom it is for
+
+    def _taken_whole(self, event: events.Key | events.Paste) -> bool:
+        """Hand a key or paste to a screen that takes all of them; return whether there is one on top."""
+        taker = self._app.screen if self._app.screen_stack else None
+        if not isinstance(taker, KeyTaker) or self._asking.busy:
+            return False
+        self._chords.reset()
+        if isinstance(event, events.Key):
+            taker.take_key(event)
+        else:
+            taker.take_paste(event.text)
+        return True
+
+    def _pressed(self, event: events.MouseDown) -> None:
+        """Close a menu that was not what the mouse pressed."""
+        page = self._page
+        if page is not None and page.menu.is_open and not page.menu.region.contains(event.x, event.y):
+            self._chords.reset()
+            page.close_menu()
+
+    async def _bound(self, event: events.Key) -> bool:
+        """Do what a page's key does at once: what it moves may be the target of the next key."""
+        takes_keys = hasattr(type(self._app.focused), "on_key")
+        return self._page is not None and not takes_keys and await self._app._check_bindings(event.key)  # noqa: SLF001 - Textual would do it a message later
+
+    def _took(self, event: events.Key) -> bool:
+        """Handle a key that is not Textual's; return whether it was one."""
+        small = is_small(*self._app.size)
+        if small or self._asking.busy:
+            # Nobody sees what a key would act upon, or it is not meant for the dialog that is about to be painted.
+            if event.key == "escape":
+                self._asking.give_up()
+            elif event.key == "Q" and small:
+                self._surface.action_leave()
+            return True
+        page = self._page
+        if page is None:
+            self._chords.reset()
+            return event.key in QUIET
+        key = name_of(event)
+        bar = page.text_bar()
+        if bar is not None:
+            self._chords.pass_by(key, read_of(event))
+            bar.feed(event.key, event.character)
+            page.text_fed(bar, entered=event.key == "enter")
+            return True
+        step = self._chords.feed(key, read_of(event))
+        if isinstance(step, Pass) and step.text:
+            return True  # text for a field that is closed again, or that is not here
+        if not isinstance(step, Pass):
+            page.take_step(step)
+            return True
+        return self._took_alone(page, event, key)
+
+    def _took_alone(self, page: Page, event: events.Key, key: str) -> bool:
+        """Handle a key that is part of no chord."""
+        surface = self._surface
+        if page.is_choosing:
+            page.take_letter(key)
+        elif key in ("/", ":") and page.open_text(key):
+            pass
+        elif key == "escape":
+            surface.action_escape()
+        elif event.key in QUIET:
+            if event.key == "ctrl+c":
+                self._copy_or_tell()
+        elif key in RESERVED and not surface.key_map.is_rebound(key):
+            surface.tell(f"{key} is kept for {RESERVED[key]}, which this version does not have.")
+        elif (command := surface.bindings.by_key(page.noun(), key)) is not None:
+            targets, hidden = page.targets(), page.hidden_targets()
+            if targets or hidden:
+                surface.request(command, targets, hidden)
+            else:
+                surface.tell("Nothing is selected.")
+        else:
+            return False
+        return True
+
+    def _copy_or_tell(self) -> None:
+        selected = self._app.screen.get_selected_text()
+        if selected:
+            self._app.copy_to_clipboard(selected)
+        else:
+            self._surface.tell("q leaves.")
