@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from kvmtui.core.inventory import Address, Host, Network, Pool, Reason, Vm, VmState, Volume
 
 if TYPE_CHECKING:
+    from kvmtui.core.host_log import KernelLine
     from kvmtui.core.metrics import Sample
     from kvmtui.core.migration import MovePlan, MoveProgress, Room, Subject
     from kvmtui.core.specs import NewVolume, VmSpec
@@ -130,6 +131,10 @@ class Definition(Protocol):
         """Return the live (or stored) definition without secrets."""
         ...
 
+    async def stored(self, uuid: str) -> Vm:
+        """Return the VM as its next start makes it: what its stored definition says, and nothing else."""
+        ...
+
 
 class DiskUse(NamedTuple):
     """A disk image, and who on this host uses it or builds upon it."""
@@ -221,6 +226,14 @@ class HostDetails:
     facts: tuple[tuple[str, str], ...] = ()  # further name/value lines
 
 
+class GuestUser(NamedTuple):
+    """Somebody who is logged in inside a guest, as its agent says."""
+
+    name: str  # hostile
+    domain: str  # of Windows, "" elsewhere
+    since: float | None  # epoch seconds, by the guest's clock
+
+
 class Guest(Protocol):
     """What is learnt about a guest from outside and from its agent."""
 
@@ -236,8 +249,39 @@ class Guest(Protocol):
         """Ask the guest's agent what it runs."""
         ...
 
+    async def users(self, uuid: str) -> tuple[GuestUser, ...]:
+        """Ask the guest's agent who is logged in; raises NotSupported without one, TimedOut when it hangs."""
+        ...
+
     async def set_balloon_period(self, uuid: str, seconds: int) -> None:
         """Make the guest report its memory; this is a write."""
+        ...
+
+
+class LogPart(NamedTuple):
+    """The end of a log."""
+
+    lines: tuple[str, ...]  # hostile; the newest last
+    trouble: str = ""  # why there are none, one sentence with what to do
+
+
+class HostLogs(NamedTuple):
+    """What a host's logs say of one VM."""
+
+    qemu: LogPart  # of its hypervisor process, over all its runs
+    kernel: tuple[KernelLine, ...]  # the host's kernel on memory and disks, and on that process
+    kernel_trouble: str = ""  # why the kernel's log could not be read, one sentence with what to do
+
+
+class Logs(Protocol):
+    """What a host's own logs tell, beside what its hypervisor says."""
+
+    async def of_vm(self, uuid: str, around: float | None) -> HostLogs:
+        """Read the end of QEMU's log of a VM, and what the kernel said about it or near a time (None: today).
+
+        At most 64 KiB and 200 lines of each. Raises NotSupported, with the command to run there, where only the
+        hypervisor's own protocol leads to the host.
+        """
         ...
 
 
@@ -396,6 +440,8 @@ class Backend(Protocol):
     def creation(self) -> Creation: ...
     @property
     def migration(self) -> Migration: ...
+    @property
+    def logs(self) -> Logs: ...
 
     async def connect(self) -> Host:
         """Open what is needed to read and to hear events; callable again after a loss."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvmtui.core.inventory import Fleet, HostEntry, HostState, Pool, Vm, VmState
+from kvmtui.core.inventory import Disk, Fleet, HostEntry, HostState, Pool, Vm, VmState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,4 +115,16 @@ def fullest_pool(state: HostState | None) -> tuple[Pool, float] | None:
         fill = pool_fill(pool)
         if fill is not None and (best is None or fill > best[1]):
             best = pool, fill
+    return best
+
+
+def pool_of(state: HostState, disk: Disk) -> Pool | None:
+    """Return the active pool of a host that a disk's source is in; None for what no pool holds."""
+    best: Pool | None = None
+    for pool in state.pools:
+        held = disk.source.startswith(f"{pool.path.rstrip('/')}/") if pool.path else False
+        if disk.kind == "volume":
+            held = disk.source.startswith(f"{pool.name}/")
+        if pool.active and held and (best is None or len(pool.path) > len(best.path)):
+            best = pool
     return best

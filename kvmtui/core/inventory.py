@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
-from kvmtui.core.metrics import HostRates, VmRates
+from kvmtui.core.metrics import Growth, HostRates, VmRates
 
 SEED_ENDING = "-seed.iso"
 """How the names of the seeds end that new VMs are given."""
@@ -394,6 +394,7 @@ class Fleet:
     events: tuple[Event, ...] = ()  # newest first, bounded
     stopping: Mapping[VmRef, float] = field(default_factory=dict)  # asked to shut down at, and still on
     moving: Mapping[VmRef, Moving] = field(default_factory=dict)  # under both addresses while a task moves it
+    growth: Mapping[tuple[str, str], Growth] = field(default_factory=dict)  # of pools, by host and the pool's UUID
     demo: bool = False
     read_only: bool = False
     label: str = ""  # what the configuration calls this fleet, e.g. "prod"

@@ -69,6 +69,13 @@ class DiskRates(NamedTuple):
     allocation: int | None = None  # bytes of them that are written to the host's storage
 
 
+class Growth(NamedTuple):
+    """How a storage pool has grown."""
+
+    rate: float  # bytes a second
+    seconds: float  # over how long that was seen
+
+
 class NicRates(NamedTuple):
     """One interface, per second."""
 

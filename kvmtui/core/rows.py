@@ -9,6 +9,8 @@ from kvmtui.core.inventory import Fleet, HostEntry, Moving, Vm, VmRef, VmState
 if TYPE_CHECKING:
     from kvmtui.core.metrics import VmRates
 
+OUT, IN = "migration out", "migration in"  # kinds of jobs
+_ENDS = {OUT: IN, IN: OUT}
 _MEASURED = (VmState.RUNNING, VmState.STOPPING)
 
 
@@ -20,7 +22,7 @@ class VmRow(NamedTuple):
     rates: VmRates | None
     stopping: float | None  # asked to shut down at, and still on
     now: float
-    moving: Moving | None = None  # a task of ours moves it
+    moving: Moving | None = None  # it is moved, by a task of ours or before our eyes
 
     @property
     def key(self) -> VmRef:
@@ -71,7 +73,17 @@ def vm_rows(fleet: Fleet, now: float) -> list[VmRow]:
         asked = {ref.uuid: at for ref, at in stopping.items() if ref.host == entry.name} if stopping else {}
         moved = {ref.uuid: how for ref, how in moving.items() if ref.host == entry.name} if moving else {}
         rows.extend(
-            [VmRow(entry, vm, rates.get(uuid), asked.get(uuid), now, moved.get(uuid)) for uuid, vm in state.vms.items()]
+            [
+                VmRow(
+                    entry,
+                    vm,
+                    rates.get(uuid),
+                    asked.get(uuid),
+                    now,
+                    moved.get(uuid) if vm.job is None else moved.get(uuid) or _seen_move(fleet, entry, vm),
+                )
+                for uuid, vm in state.vms.items()
+            ]
         )
     return rows
 
@@ -84,7 +96,24 @@ def vm_row(fleet: Fleet, ref: VmRef, now: float) -> VmRow | None:
     vm = entry.state.vms.get(ref.uuid)
     if vm is None:
         return None
-    return VmRow(entry, vm, entry.state.rates.get(ref.uuid), fleet.stopping.get(ref), now, fleet.moving.get(ref))
+    moving = fleet.moving.get(ref) or _seen_move(fleet, entry, vm)
+    return VmRow(entry, vm, entry.state.rates.get(ref.uuid), fleet.stopping.get(ref), now, moving)
+
+
+def _seen_move(fleet: Fleet, entry: HostEntry, vm: Vm) -> Moving | None:
+    """Return the move of somebody else's that a VM is in, when both ends of it are in the fleet.
+
+    A host does not say where a VM goes to; that another one awaits it does.
+    """
+    job = vm.job
+    if job is None or job.kind not in _ENDS:
+        return None
+    for other in fleet.hosts:
+        twin = other.state.vms.get(vm.uuid) if other.state is not None and other is not entry else None
+        if twin is not None and twin.job is not None and twin.job.kind == _ENDS[job.kind]:
+            leaving = job.kind == OUT
+            return Moving(other.name, leaving, job.percent if leaving else twin.job.percent)
+    return None
 
 
 def host_rows(fleet: Fleet, now: float) -> list[HostRow]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from kvmtui.backend import backend_for
 from kvmtui.commands.base import Answers, Command, Judgement, Level, Scene, Target
 from kvmtui.core.errors import NotFound
+from kvmtui.core.forecast import PoolBook
 from kvmtui.core.inventory import Event, Fleet, Host, Moving, Severity, TaskView, Vm, VmRef
 from kvmtui.core.text import safe
 from kvmtui.engine.clock import SystemClock
@@ -56,6 +57,7 @@ class Engine:
         self._monitors = {host.name: Monitor(host, means, number / count) for number, host in enumerate(settings.hosts)}
         self._tasks = TaskRunner(settings, self._clock, self, self.journal)
         self._histories = Histories(settings.refresh)
+        self._pools = PoolBook()
         self._publisher = Publisher(self._publish)
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self._events_shown: tuple[Event, ...] | None = ()
@@ -162,6 +164,7 @@ class Engine:
             events=self._events_shown,
             stopping=self._tasks.stopping(self._vm),
             moving=self._tasks.moving,
+            growth=self._pools.growth,
             demo=self.settings.demo,
             read_only=self.settings.read_only,
             label=self.settings.label,
@@ -300,7 +303,10 @@ class Engine:
 
     def sampled(self, host: str, rates: Mapping[str, VmRates]) -> None:
         """Keep what the graphs will show."""
-        self._histories.sampled(host, self._clock.now(), rates)
+        now, state = self._clock.now(), self._monitors[host].state
+        self._histories.sampled(host, now, rates)
+        if state is not None:
+            self._pools.sampled(host, now, state, rates)
 
     def same_as(self, name: str, uri: str, host: Host) -> str:
         """Return why a second connection to the same host must not be used; "" for the first."""

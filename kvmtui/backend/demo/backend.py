@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.base import Wake, Want
     from kvmtui.backend.demo.console import DemoConsole
     from kvmtui.backend.demo.creation import DemoCreation
+    from kvmtui.backend.demo.logs import DemoLogs
     from kvmtui.backend.demo.migration import DemoMigration
     from kvmtui.backend.demo.world import World
     from kvmtui.core.inventory import Host, Vm
@@ -93,6 +94,13 @@ class DemoBackend:
         from kvmtui.backend.demo.migration import DemoMigration  # noqa: PLC0415 - not every start needs it
 
         return DemoMigration(self._to)
+
+    @cached_property
+    def logs(self) -> DemoLogs:
+        """What its own logs tell."""
+        from kvmtui.backend.demo.logs import DemoLogs  # noqa: PLC0415 - not every start needs it
+
+        return DemoLogs(self._to)
 
     async def connect(self) -> Host:
         await self._to.open()

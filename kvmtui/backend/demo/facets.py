@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmtui.backend.base import ShutdownMode
+from kvmtui.backend.base import GuestUser, ShutdownMode
 from kvmtui.backend.demo.document import definition
 from kvmtui.core.errors import NotSupported, TimedOut
 from kvmtui.core.inventory import Address, AddressSource, AgentState, VmState
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kvmtui.backend.demo.connection import Connection
+    from kvmtui.core.inventory import Vm
 
 _AGENT = 5.0  # seconds that an agent is given
 _START_TAKES = 0.9
 _POLL = 0.25
+_VISITED = {"git-1": "dana", "build-1": "jenkins", "db-1": "postgres"}  # guests with somebody logged in
 
 
 class DemoPower:
@@ -131,6 +134,17 @@ class DemoDefinition:
         host = self._to.host
         return await self._to.read("xml", lambda: definition(host.guest(uuid), inactive=inactive), uuid=uuid)
 
+    async def stored(self, uuid: str) -> Vm:
+        return await self._to.read("stored", lambda: self._stored(uuid), uuid=uuid)
+
+    def _stored(self, uuid: str) -> Vm:
+        guest = self._to.host.guest(uuid)
+        vm = replace(guest.vm, nics=tuple(replace(nic, target="") for nic in guest.vm.nics))
+        if guest.pending is None:
+            return vm
+        vcpus, memory = guest.pending
+        return replace(vm, vcpus=vcpus, vcpus_max=vcpus, memory=memory, memory_max=memory)
+
 
 class DemoGuest:
     """What is learnt about a guest."""
@@ -166,6 +180,19 @@ class DemoGuest:
     def _os_name(self, uuid: str) -> str:
         self._need_agent(uuid)
         return self._to.host.guest(uuid).vm.os
+
+    async def users(self, uuid: str) -> tuple[GuestUser, ...]:
+        return await self._to.read("users", lambda: self._users(uuid), uuid=uuid, seconds=_AGENT)
+
+    def _users(self, uuid: str) -> tuple[GuestUser, ...]:
+        """Return who sits at its serial line, and for a few guests somebody who came over the network."""
+        self._need_agent(uuid)
+        guest = self._to.host.guest(uuid)
+        now = self._to.world.clock.now()
+        users = [] if guest.tty is None or not guest.tty.user else [GuestUser(guest.tty.user, "", None)]
+        if guest.vm.name in _VISITED:
+            users.append(GuestUser(_VISITED[guest.vm.name], "", now - 2_700.0 - guest.phase % 900.0))
+        return tuple(users)
 
     async def set_balloon_period(self, uuid: str, seconds: int) -> None:
         await self._to.change("set_balloon_period", uuid, lambda: self._balloon(uuid), args=(seconds,))

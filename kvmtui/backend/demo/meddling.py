@@ -30,6 +30,13 @@ class VmFaults:
         """Have a VM's monitor stop answering: readings lack its block and balloon figures, changes are Busy."""
         self._world.host(host).guest(uuid).hung = hung
 
+    def starve(self, host: str, uuid: str) -> None:
+        """Have the kernel of a host kill a VM's process, because it ran out of memory."""
+        where = self._world.host(host)
+        guest = where.guest(uuid)
+        self._world.books.killed(where, guest)
+        self._world.life.off(where, guest, Reason.CRASHED)
+
     def enter(self, host: str, uuid: str, state: VmState, reason: Reason = Reason.NONE) -> None:
         """Put a VM into a state, as somebody else or the guest itself would have."""
         where = self._world.host(host)
@@ -97,13 +104,15 @@ class VmFaults:
 
     def migrate(self, uuid: str, source: str, target: str, seconds: float) -> None:
         """Have somebody else migrate a running VM; its job tells how far it is, every two seconds."""
-        origin = self._world.host(source)
+        origin, goal = self._world.host(source), self._world.host(target)
         guest = origin.guest(uuid)
+        twin = self._world.moves.expect(guest, goal)
         began = self._world.clock.monotonic()
         epoch = guest.epoch
 
         def step() -> None:
             if guest.epoch != epoch or origin.guests.get(uuid) is not guest:
+                self._world.moves.expect_no_more(twin, goal)
                 if guest.vm.job is not None:
                     self._world.put(origin, guest, replace(guest.vm, job=None))
                 return

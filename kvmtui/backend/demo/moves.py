@@ -85,7 +85,7 @@ class Moves:
             if disk.target in plan.copied:
                 _take(target, disk.source, disk.allocation, host)
         self._under_way[uuid] = move
-        move.twin = self._expect(move)
+        move.twin = self.expect(guest, target)
         self._world.put(host, guest, replace(vm, job=Job("migration out", 0.0, ours=False)))
         self._step(move)
         return move
@@ -123,26 +123,35 @@ class Moves:
             if not any(known.name == network and known.active for known in target.networks):
                 raise BackendError(f"{target.name} has no active network {network}.")
 
-    def _expect(self, move: Move) -> Guest:
-        """Have the VM stand on the target, where it waits for its memory."""
-        vm = move.guest.vm
+    def expect(self, guest: Guest, target: SimHost) -> Guest:
+        """Have a VM stand on the target as well, where it waits for its memory; return that one."""
+        vm = guest.vm
         twin = Guest(
             replace(
-                _landed(vm, move.target),
+                _landed(vm, target),
                 state=VmState.PAUSED,
                 reason=Reason.MIGRATING,
                 persistent=False,
                 job=Job("migration in", None, ours=False),
             ),
-            move.guest.role,
+            guest.role,
             0.5,
         )
-        self._world.advance(move.target)
+        self._world.advance(target)
         twin.started = self._world.clock.monotonic()
-        move.target.guests[vm.uuid] = twin
-        move.target.regroup()
-        self._world.tell(move.target.name, Wake(WakeKind.VM, vm.uuid))
+        target.guests[vm.uuid] = twin
+        target.regroup()
+        self._world.tell(target.name, Wake(WakeKind.VM, vm.uuid))
         return twin
+
+    def expect_no_more(self, twin: Guest, target: SimHost) -> None:
+        """Have what waits on the target for a VM that does not come be gone."""
+        uuid = twin.vm.uuid
+        if target.guests.get(uuid) is twin:
+            self._world.advance(target)
+            del target.guests[uuid]
+            target.regroup()
+            self._world.tell(target.name, Wake(WakeKind.VM, uuid, VmState.OFF, Reason.FAILED))
 
     def _step(self, move: Move) -> None:
         if move.is_over:
@@ -173,11 +182,8 @@ class Moves:
         uuid = guest.vm.uuid
         self._under_way.pop(uuid, None)
         move.is_over, move.error = True, error
-        if move.twin is not None and target.guests.get(uuid) is move.twin:
-            self._world.advance(target)
-            del target.guests[uuid]
-            target.regroup()
-            self._world.tell(target.name, Wake(WakeKind.VM, uuid, VmState.OFF, Reason.FAILED))
+        if move.twin is not None:
+            self.expect_no_more(move.twin, target)
         if move.source.guests.get(uuid) is guest:
             self._world.put(move.source, guest, replace(guest.vm, job=None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.demo.small import ci_runner
@@ -20,6 +21,9 @@ _MOVE_EVERY = 420.0
 _PIPELINE_EVERY = 210.0
 _PIPELINE_RESTS = 14.0
 _HELD = "git-1"
+_STARVED = "win-rds-1"
+_STARVE_AFTER = 35.0
+_BACK_AFTER = 420.0
 
 
 def tell(world: World) -> None:
@@ -30,6 +34,7 @@ def tell(world: World) -> None:
     if world.address.is_small:
         world.later(_MOVE_AFTER, lambda: _move(world, "app-3"))
         world.later(_PIPELINE_EVERY, lambda: _pipeline(world, 9))
+        world.later(_STARVE_AFTER, lambda: _starve(world, _STARVED))
         _hold_console(world, _HELD)
 
 
@@ -44,6 +49,21 @@ def _hold_console(world: World, name: str) -> None:
 
 def _read_elsewhere(_output: bytes) -> None:
     """Be somebody else's program, of which nothing is seen here."""
+
+
+def _starve(world: World, name: str) -> None:
+    """Have the first host, which sold more memory than it has, kill a VM; somebody starts it again much later."""
+    where = next(iter(world.hosts.values()))
+    for uuid, guest in tuple(where.guests.items()):
+        if guest.vm.name == name and guest.vm.state is VmState.RUNNING:
+            world.faults.starve(where.name, uuid)
+            world.later(_BACK_AFTER, partial(_start, world, where.name, uuid))
+
+
+def _start(world: World, host: str, uuid: str) -> None:
+    guest = world.host(host).guests.get(uuid)
+    if guest is not None and not guest.vm.is_active:
+        world.life.start(world.host(host), uuid)
 
 
 def _silence(world: World, host: str) -> None:

@@ -67,6 +67,11 @@ class Tty:
         }
 
     @property
+    def user(self) -> str:
+        """Who is logged in on it, "" for nobody."""
+        return self._user if self._stage == self._command else ""
+
+    @property
     def floods(self) -> bool:
         """Whether what stands in front prints as fast as it is read."""
         return self._program is not None and self._program.floods and self.guest.vm.state is VmState.RUNNING

@@ -13,6 +13,7 @@ from kvmtui.backend.demo.address import FleetAddress
 from kvmtui.backend.demo.definitions import Definitions
 from kvmtui.backend.demo.faults import Faults
 from kvmtui.backend.demo.lifecycle import Lifecycle
+from kvmtui.backend.demo.logs import LogBooks
 from kvmtui.backend.demo.moves import Moves
 from kvmtui.backend.demo.noise import table
 from kvmtui.backend.demo.plan import begin, build_host
@@ -71,6 +72,7 @@ class World:
         self.life = Lifecycle(self)
         self.definitions = Definitions(self)
         self.moves = Moves(self)
+        self.books = LogBooks(self)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
         self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
@@ -191,6 +193,7 @@ class World:
         moved = (vm.state, vm.reason) != (before.state, before.reason)
         if moved:
             self.advance(host)
+            self.books.moved(host, before, vm)
         guest.vm = vm
         host.regroup()
         if moved:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt.console import LibvirtConsole
     from kvmtui.backend.libvirt.creation import LibvirtCreation
     from kvmtui.backend.libvirt.lane import Lane, Session
+    from kvmtui.backend.libvirt.logs import LibvirtLogs
     from kvmtui.backend.libvirt.migration import LibvirtMigration
     from kvmtui.core.inventory import Host, Vm
     from kvmtui.core.metrics import Sample
@@ -98,6 +99,12 @@ class LibvirtBackend:
         from kvmtui.backend.libvirt.migration import LibvirtMigration  # noqa: PLC0415 - not every start needs it
 
         return LibvirtMigration(self._lanes, self._address, self._reader.touch)
+
+    @cached_property
+    def logs(self) -> LibvirtLogs:
+        from kvmtui.backend.libvirt.logs import LibvirtLogs  # noqa: PLC0415 - not every start needs it
+
+        return LibvirtLogs(self._lanes, self._address)
 
     async def connect(self) -> Host:
         """Open the event lane, hear what no reading may miss, and read what the host is."""

@@ -8,6 +8,7 @@ from kvmtui.backend.libvirt import api
 from kvmtui.backend.libvirt.xml import vm as vm_xml
 from kvmtui.backend.libvirt.xml.reading import legal
 from kvmtui.core.errors import BackendError
+from kvmtui.core.inventory import Vm, VmState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,31 @@ class LibvirtDefinition:
         """Return the live (or stored) definition without secrets."""
         flags = api.XML_INACTIVE if inactive else 0
         return await self._lanes().detail(lambda session: session.domain(uuid).XMLDesc(flags), READ_SECONDS)
+
+    async def stored(self, uuid: str) -> Vm:
+        """Return the VM as its next start makes it."""
+        text = await self.xml(uuid, inactive=True)
+        known = vm_xml.read(text)
+        if known is None:
+            raise BackendError("The stored definition cannot be read as XML.")
+        return Vm(
+            uuid=uuid,
+            name=known.name,
+            state=VmState.OFF,
+            vcpus=known.vcpus,
+            vcpus_max=known.vcpus_max,
+            memory=known.memory,
+            memory_max=known.memory_max,
+            title=known.title,
+            disks=known.disks,
+            nics=known.nics,
+            firmware=known.firmware,
+            nvram=known.nvram,
+            tpm=known.tpm,
+            machine=known.machine,
+            cpu_model=known.cpu_model,
+            immovable=known.immovable,
+        )
 
     async def _change(self, uuid: str, work: Callable[[Session], object]) -> None:
         try:

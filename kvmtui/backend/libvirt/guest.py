@@ -6,6 +6,7 @@ import ipaddress
 import time
 from typing import TYPE_CHECKING, cast
 
+from kvmtui.backend.base import GuestUser
 from kvmtui.backend.libvirt import api, errors
 from kvmtui.core.inventory import Address, AddressSource
 
@@ -19,7 +20,9 @@ READ_SECONDS = 10.0
 AGENT_SECONDS = 5  # libvirt's own default is to wait for ever
 
 _SOURCE_AGENT = 1
+_INFO_USERS = 1
 _INFO_OS = 2
+_MOST_USERS = 100
 _STATS_PERIOD_LIVE = 1
 
 
@@ -46,6 +49,16 @@ class LibvirtGuest:
 
         return await self._lanes().detail(read, READ_SECONDS)
 
+    async def users(self, uuid: str) -> tuple[GuestUser, ...]:
+        """Ask the guest's agent who is logged in."""
+
+        def read(session: Session) -> tuple[GuestUser, ...]:
+            found = _patient(session, uuid).guestInfo(_INFO_USERS, 0)
+            count = int(str(found.get("user.count") or 0))
+            return tuple(_user(found, f"user.{number}.") for number in range(min(count, _MOST_USERS)))
+
+        return await self._lanes().detail(read, READ_SECONDS)
+
     async def set_balloon_period(self, uuid: str, seconds: int) -> None:
         """Make the guest report its memory; this is a write."""
         await self._lanes().detail(
@@ -67,6 +80,16 @@ def _patient(session: Session, uuid: str) -> api.Domain:
         if api.fault(error).code != errors.NO_SUPPORT:
             raise
     return domain
+
+
+def _user(found: Mapping[str, object], prefix: str) -> GuestUser:
+    """Read a user; the time of the login is in milliseconds."""
+    began = found.get(f"{prefix}login-time")
+    return GuestUser(
+        str(found.get(f"{prefix}name") or ""),
+        str(found.get(f"{prefix}domain") or ""),
+        began / 1000.0 if isinstance(began, int) and began > 0 else None,
+    )
 
 
 def _leases(session: Session) -> dict[str, tuple[Address, ...]]:
