@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import statistics
 import sys
@@ -16,15 +15,16 @@ from benchmarks.consoles import console
 from benchmarks.cost import cpu_seconds, memory
 from benchmarks.figures import Figure, percentile, spread
 from benchmarks.making import create, migrate
+from benchmarks.pressing import press
 from benchmarks.recording import COLS, ROWS, Recording
+from benchmarks.trouble import trouble
+from benchmarks.verbs import verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 GUESTS = 30
 STARTS = 7
-PRESSES = 40
-AFTER_KEY = 0.12  # seconds: what comes to the terminal within them is counted to the key
 SETTLED = 14.0  # seconds after the start: the order is made anew for the last time after 10
 WINDOW = 20.0  # seconds
 REFRESH = 2.0
@@ -97,32 +97,12 @@ def selection() -> list[Figure]:
     with Recording([*LOCAL, "--refresh", str(REFRESH)]) as recording:
         recording.until(shows(WITH_RATES, 10), "rows with figures")
         time.sleep(3.0)
-        latencies, sizes = _press(recording)
+        latencies, sizes = press(recording)
     name = "selection"
     return [
         Figure(name, "to the terminal for a key, p95", percentile(sizes, 95), "bytes", 2048.0, spread(sizes)),
         Figure(name, "key to the row it highlights, p95", percentile(latencies, 95), "ms", 50.0, spread(latencies)),
     ]
-
-
-def _press(recording: Recording) -> tuple[Sequence[float], Sequence[float]]:
-    """Move the selection down and up; returns the milliseconds to the row and the bytes of each key."""
-    chance = random.Random(7)  # noqa: S311 - keys at moments that do not keep step with the refresh
-    latencies, sizes = [], []
-    for count in range(PRESSES):
-        recording.catch_up()
-        before = recording.selected()
-        key = b"\x1b[B" if count // 8 % 2 == 0 else b"\x1b[A"
-        sent = recording.send(key)
-        seen = recording.until(
-            lambda recording, before=before: recording.selected() not in (None, before),  # type: ignore[misc]
-            "another highlighted row",
-        )
-        latencies.append(1000 * (seen - sent))
-        time.sleep(max(0.0, sent + AFTER_KEY - time.monotonic()))
-        sizes.append(float(recording.bytes_between(sent, sent + AFTER_KEY)))
-        time.sleep(chance.uniform(0.05, 0.35))
-    return latencies, sizes
 
 
 def large() -> list[Figure]:
@@ -132,7 +112,7 @@ def large() -> list[Figure]:
         first = recording.until(shows(LARGE_ROWS, 5), "rows with figures", 60)
         time.sleep(SETTLED)
         steady = _steady(name, recording, cpu=40.0, rss=250.0, rate=None)
-        latencies, sizes = _press(recording)
+        latencies, sizes = press(recording)
         after = memory(recording.process.pid).rss / MIB
     return [
         *steady,
@@ -193,7 +173,9 @@ SCENES: Mapping[str, Callable[[], list[Figure]]] = {
     "selection": selection,
     "large": large,
     "calls": rpc,
+    "verbs": verbs,
     "console": console,
+    "trouble": trouble,
     "migrate": migrate,
     "create": create,
 }
@@ -201,7 +183,7 @@ SCENES: Mapping[str, Callable[[], list[Figure]]] = {
 
 WITHOUT_LAB = frozenset({"large"})
 """The scenes that need no libvirt host."""
-OWN_HOSTS = frozenset({"console", "migrate", "create"})
+OWN_HOSTS = frozenset({"console", "trouble", "migrate", "create"})
 """The scenes that build hosts for themselves."""
 
 SIZE = f"{COLS}x{ROWS}, true colour"

@@ -207,7 +207,7 @@ def test_the_order_can_be_reversed(kvmtui: Shell) -> None:
 
 
 def test_vms_as_one_document_with_every_field(kvmtui: Shell) -> None:
-    done = kvmtui("vms", "web-1", "-name:prod", "--json")
+    done = kvmtui("vms", "web-1", "-name:prod", "--json", "--rates")
     [vm] = done.document["vms"]
     assert done.document["errors"] == []
     assert set(vm) == {field.name for field in VM_FIELDS}
@@ -218,10 +218,18 @@ def test_vms_as_one_document_with_every_field(kvmtui: Shell) -> None:
 
 
 def test_hosts_are_listed_with_their_load(kvmtui: Shell) -> None:
-    done = kvmtui("hosts", "--json")
+    done = kvmtui("hosts", "--json", "--rates")
     assert [host["name"] for host in done.document["hosts"]] == ["hv1", "hv2", "hv3"]
     assert all(host["cpu"] is not None for host in done.document["hosts"])
     assert "hv2" in kvmtui("hosts", "--columns", "name,vms").out
+
+
+def test_a_json_document_does_not_wait_for_rates_that_nobody_asked_for(kvmtui: Shell) -> None:
+    (vm,) = kvmtui("vms", "web-1", "-name:prod", "--json").document["vms"]
+    assert (vm["cpu"], vm["state"]) == (None, "running")
+    (named,) = kvmtui("vms", "web-1", "-name:prod", "--json", "--columns", "cpu").document["vms"]
+    assert isinstance(named["cpu"], float)
+    assert kvmtui("vms", "cpu>=0", "web-1", "--json").document["vms"]
 
 
 def test_nothing_that_matches_is_said_beside_the_output(kvmtui: Shell) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -74,7 +73,6 @@ def _log(level: str) -> None:
 
 def _open_screen(given: Namespace) -> int:
     """Open the screen; the toolkit loads only here."""
-    gc.disable()  # what is loaded from here on stays: searching it for garbage would cost a tenth of the start
     from kvmtui import config  # noqa: PLC0415 - `--version` loads nothing that it does not need
 
     settings = config.load(_arguments(given))

@@ -132,6 +132,8 @@ def _add_lists(nouns: argparse._SubParsersAction[_Parser]) -> None:
         parser.add_argument("--columns", metavar="NAMES", help="which columns, with commas between, or all")
         parser.add_argument("--sort", metavar="NAME", help="by which column; --sort=-NAME reverses")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
+        if noun != "tasks":
+            parser.add_argument("--rates", action="store_true", help="with --json: read twice, so that there are rates")
         if noun == "tasks":
             parser.add_argument("--limit", metavar="N", type=int, default=100, help="how many of the newest (100)")
 

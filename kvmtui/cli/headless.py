@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmtui.cli.act import act, check
-from kvmtui.cli.listing import listing
-from kvmtui.cli.making import check_making, make
+from kvmtui.cli.listing import Listing, Row, listing
 from kvmtui.cli.output import Exit
 from kvmtui.commands.naming import find_all
 from kvmtui.core.errors import Unreachable
@@ -32,6 +31,8 @@ RATES_WITHIN = 4.0
 """Seconds after that for the second reading, without which there are no rates."""
 QUICK = 1.0
 """Seconds between those readings."""
+AT_ONCE = 0.001
+"""Seconds between two pictures of the fleet: nobody has to paint them here."""
 MEASURED = frozenset(
     {"active", "cores", "cpu", "io", "iops", "iowait", "lat", "mem", "net", "rss", "steal", "uptime", "used"}
 )
@@ -42,8 +43,10 @@ _FAILED = frozenset({ConditionKind.DOWN, ConditionKind.DENIED, ConditionKind.SIL
 async def do(given: Namespace, settings: Settings, output: Output) -> int:
     """Open the hosts, do the verb and return the exit code."""
     _check(given, output)
-    engine = Engine(replace(settings, refresh=min(settings.refresh, QUICK)))
+    engine = Engine(replace(settings, refresh=min(settings.refresh, QUICK)), every=AT_ONCE)
     await engine.start()
+    if given.noun in ("vm", "volume"):
+        gc.enable()  # it was off for the start; what waits for a change may wait long
     fault = asyncio.create_task(engine.fault())
     work = asyncio.create_task(_work(given, engine, output))
     try:
@@ -64,8 +67,12 @@ def _check(given: Namespace, output: Output) -> None:
     elif given.noun == "hosts":
         listing(given, HOST_FIELDS, json=output.json)
     elif hasattr(given, "lead"):
+        from kvmtui.cli.making import check_making  # noqa: PLC0415 - a list needs no command
+
         check_making(given)
     elif given.verb not in ("show", "display"):
+        from kvmtui.cli.act import check  # noqa: PLC0415 - a list needs no command
+
         check(given)
 
 
@@ -94,7 +101,11 @@ async def _verb(given: Namespace, engine: Engine, output: Output, deaf: tuple[Ho
 
         return await tell(given, engine, output)
     if hasattr(given, "lead"):
+        from kvmtui.cli.making import make  # noqa: PLC0415 - a list needs no command
+
         return await make(given, engine, output)
+    from kvmtui.cli.act import act  # noqa: PLC0415 - a list needs no command
+
     return await act(given, engine, output)
 
 
@@ -142,6 +153,14 @@ def _was_read_twice(state: HostState) -> bool:
     return measured and state.load is not None and state.load.cpu is not None
 
 
+async def _read(given: Namespace, engine: Engine, wanted: Listing[Row], output: Output) -> None:
+    """Wait for rates where the list shows them; a JSON document has them only when it is asked for them."""
+    # What is shown by default is no question for it.
+    asked = given.rates or given.columns or not output.json
+    if (wanted if asked else wanted._replace(columns=())).uses(MEASURED):
+        await until(engine, _has_rates, RATES_WITHIN)
+
+
 def _why(entry: HostEntry) -> str:
     """Say why a host was not reached."""
     name, why = safe(entry.name), safe(entry.condition.why)
@@ -161,8 +180,7 @@ def _errors(deaf: tuple[HostEntry, ...]) -> list[Json]:
 
 async def _list_vms(given: Namespace, engine: Engine, output: Output, deaf: tuple[HostEntry, ...]) -> int:
     wanted = listing(given, VM_FIELDS, json=output.json)
-    if wanted.uses(MEASURED):
-        await until(engine, _has_rates, RATES_WITHIN)
+    await _read(given, engine, wanted, output)
     fleet = engine.fleet
     rows = wanted.rows(vm_rows(fleet, engine.scene().now))
     wanted.show(rows, output, errors=_errors(deaf))
@@ -171,8 +189,7 @@ async def _list_vms(given: Namespace, engine: Engine, output: Output, deaf: tupl
 
 async def _list_hosts(given: Namespace, engine: Engine, output: Output, deaf: tuple[HostEntry, ...]) -> int:
     wanted = listing(given, HOST_FIELDS, json=output.json)
-    if wanted.uses(MEASURED):
-        await until(engine, _has_rates, RATES_WITHIN)
+    await _read(given, engine, wanted, output)
     fleet = engine.fleet
     rows = wanted.rows(host_rows(fleet, engine.scene().now))
     wanted.show(rows, output, errors=_errors(deaf))

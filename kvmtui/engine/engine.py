@@ -17,7 +17,7 @@ from kvmtui.core.text import safe
 from kvmtui.engine.clock import SystemClock
 from kvmtui.engine.histories import Histories
 from kvmtui.engine.identities import Identities
-from kvmtui.engine.publisher import Publisher
+from kvmtui.engine.publisher import EVERY, Publisher
 from kvmtui.journal import Journal
 from kvmtui.monitor import Means, Monitor, Opener
 from kvmtui.tasks import EXPLAINS, TaskRunner
@@ -48,7 +48,9 @@ class Engine:
         clock: Clock | None = None,
         connector: Opener = backend_for,
         journal: Journal | None = None,
+        every: float = EVERY,
     ) -> None:
+        """`every`: the seconds between two fleets at least; who paints nothing wants each at once."""
         self.settings = settings
         self.journal = journal or Journal()
         self._clock = clock or SystemClock()
@@ -58,7 +60,7 @@ class Engine:
         self._tasks = TaskRunner(settings, self._clock, self, self.journal)
         self._histories = Histories(settings.refresh)
         self._pools = PoolBook()
-        self._publisher = Publisher(self._publish)
+        self._publisher = Publisher(self._publish, every)
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self._events_shown: tuple[Event, ...] | None = ()
         self._watchers: list[Callable[[Fleet], None]] = []
@@ -82,15 +84,16 @@ class Engine:
             self.oversee(monitor.start(_STAGGER * (number // _SIDE_BY_SIDE)))
         self._publish()
 
-    async def stop(self) -> None:
-        """Let go of everything at once, without waiting for any host."""
+    async def stop(self) -> tuple[str, ...]:
+        """Let go of everything at once, without waiting for any host; returns what to say of tasks that it ended."""
         self._publisher.stop()
-        await self._tasks.stop()
+        told = await self._tasks.stop()
         leaving = [asyncio.create_task(monitor.stop()) for monitor in self._monitors.values()]
         if leaving:
             await asyncio.wait(leaving, timeout=_LEAVING)
         if self._fault is not None:
             self._fault.cancel()
+        return told
 
     async def fault(self) -> NoReturn:
         """Wait for a fault of the program in a monitor or a task, and raise it; the app ends with its traceback."""
@@ -275,6 +278,10 @@ class Engine:
         self._events.appendleft(event)
         self._events_shown = None
         self._publisher.ask(urgent=True)
+
+    def say(self, text: str, severity: Severity) -> None:
+        """Say a sentence about the program itself."""
+        self.happened(Event(self._clock.now(), severity, "", None, text, "", ""))
 
     def warn(self, host: str, text: str) -> None:
         """Show a sentence among the events, once."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EVERY = 0.34  # seconds after which there may be one more: two saved up and two earned are four in any second
+EVERY = 0.34  # seconds after which there may be one more: two saved up and two earned are four in any second
 _SAVED = 2.0
 _GATHER = 0.015  # seconds that news wait for what comes along: a quick task begins and ends in one picture
 
@@ -19,9 +19,10 @@ class Publisher:
     New figures alone leave one publication saved up, so that what a person waits for need not wait for them.
     """
 
-    def __init__(self, publish: Callable[[], bool]) -> None:
-        """Take the function that publishes; it tells whether there was anything new."""
+    def __init__(self, publish: Callable[[], bool], every: float = EVERY) -> None:
+        """Take the function that publishes; it tells whether there was anything new. `every`: seconds, above 0."""
         self._publish = publish
+        self._every = every
         self._saved = _SAVED
         self._counted = 0.0  # the loop's time at which `_saved` was true
         self._timer: asyncio.TimerHandle | None = None
@@ -47,10 +48,10 @@ class Publisher:
         """Return when the next publication may be."""
         self._count(now)
         missing = (1.0 if urgent else _SAVED) - self._saved
-        return now + max(missing * _EVERY, _GATHER if urgent else 0.0)
+        return now + max(missing * self._every, min(_GATHER, self._every) if urgent else 0.0)
 
     def _count(self, now: float) -> None:
-        self._saved = min(_SAVED, self._saved + (now - self._counted) / _EVERY)
+        self._saved = min(_SAVED, self._saved + (now - self._counted) / self._every)
         self._counted = now
 
     def _fire(self) -> None:

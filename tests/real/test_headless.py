@@ -49,7 +49,7 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("pair")
 def test_lists(home: Home, hv1: Host, hv2: Host) -> None:
-    done = kvmtui("hosts", "--json", home=home)
+    done = kvmtui("hosts", "--json", "--rates", home=home)
     assert (done.returncode, done.stderr) == (DONE, "")
     hosts = {row["name"]: row for row in document(done)["hosts"]}
     assert set(hosts) == {"hv1", "hv2"}
