@@ -140,6 +140,12 @@ class Picture:
         state = self._required()
         self.state = replace(state, at=now, rates=rates, load=load or state.load)
 
+    def unsampled(self) -> None:
+        """Drop the rates: they are too old to be shown as those of now."""
+        state = self._required()
+        if state.rates or state.load is not None:
+            self.state = replace(state, rates={}, load=None)
+
     def leased(self, leases: Mapping[str, tuple[Address, ...]], now: float) -> bool:
         """Give each active VM the addresses that were leased to its interfaces; tells whether any changed."""
         state = self._required()

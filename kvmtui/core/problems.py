@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core import units
 from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
-from kvmtui.core.fields.host import condition_text
+from kvmtui.core.fields.host import condition_text, first_full
 from kvmtui.core.fields.vm import STEAL_BAD
 from kvmtui.core.fields.vm_state import is_hung, should_be_on
 from kvmtui.core.inventory import (
@@ -43,6 +43,7 @@ __all__ = [
 STOPPING_LONG = 300.0  # seconds after which a guest that was asked to shut down is a problem
 OUTCOME_KEPT = 86_400.0  # seconds for which an outcome that is not known is a problem
 POOL_FULL = 95.0  # percent
+FULL_SOON = 86_400.0  # seconds
 
 
 class ProblemKind(Enum):
@@ -159,20 +160,34 @@ def host_problem(row: HostRow) -> Problem | None:
         text = condition_text(entry, row.now)
         count = census(entry.state).total
         if count:
+            text = text.rstrip(".")
             text += f"; its {count} VMs shown as last seen" if count > 1 else "; its VM shown as last seen"
         return Problem(*found, entry.name, None, text)
     if not entry.condition.is_answering:
         return None
     sold = host_sold(entry.state)
-    if sold is not None and sold > 100.0:
-        return Problem(Severity.WARN, ProblemKind.OVERSOLD, entry.name, None, f"memory sold to {sold:.0f} %")
-    fullest = fullest_pool(entry.state)
-    if fullest is not None and fullest[1] > POOL_FULL:
-        text = f"pool {safe(fullest[0].name, limit=60)} {fullest[1]:.0f} % full"
-        return Problem(Severity.WARN, ProblemKind.POOL_FULL, entry.name, None, text)
+    texts = [f"memory sold to {sold:.0f} %"] if sold is not None and sold > 100.0 else []
+    kind = ProblemKind.OVERSOLD if texts else ProblemKind.POOL_FULL
+    texts += _of_pools(row)
+    if texts:
+        return Problem(Severity.WARN, kind, entry.name, None, ", ".join(texts))
     if found is not None:
         return Problem(*found, entry.name, None, condition_text(entry, row.now))
     return None
+
+
+def _of_pools(row: HostRow) -> list[str]:
+    """Return what is wrong with a host's pools: the fullest is nearly full, or one will be within a day."""
+    texts = []
+    fullest, next_full = fullest_pool(row.entry.state), first_full(row)
+    if fullest is not None and fullest[1] > POOL_FULL:
+        texts.append(f"pool {safe(fullest[0].name, limit=60)} {fullest[1]:.0f} % full")
+    if next_full is not None and next_full[1] < FULL_SOON:
+        pool, seconds = next_full
+        same = fullest is not None and pool is fullest[0] and bool(texts)
+        name = "" if same else f"pool {safe(pool.name, limit=60)} "
+        texts.append(f"{name}full in ~{units.duration(seconds)}")
+    return texts
 
 
 def fleet_problems(fleet: Fleet, now: float) -> tuple[Problem, ...]:

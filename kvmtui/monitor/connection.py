@@ -25,6 +25,7 @@ _STORM = 60  # waiting VMs above which one full reading is cheaper
 _AGAIN = 2.0  # seconds until a VM that could not be read is tried again
 _TRIES = 3
 _FULL_GAP = 1.0  # seconds between two full readings, however many events ask for them
+_OLD = 10.0  # seconds after which figures tell nothing of now
 _BREATH = 0.5  # seconds between a ping that timed out and the next
 
 
@@ -44,6 +45,7 @@ class Connection:
         self._full_now = asyncio.Event()
         self._closed: str | None = None
         self._strays: frozenset[str] = frozenset()
+        self._sampled = monitor.means.clock.monotonic()
 
     def wake(self, wake: Wake) -> None:
         """Hear an event of the host."""
@@ -101,18 +103,19 @@ class Connection:
         due = monitor.means.clock.monotonic() + interval
         while True:
             await asyncio.sleep(max(_BREATH, due - monitor.means.clock.monotonic()))
-            due = monitor.means.clock.monotonic() + interval
+            sent = monitor.means.clock.monotonic()
+            due = sent + interval
             try:
                 await monitor.backend.ping()
             except TimedOut:
-                monitor.silent()
+                monitor.unanswered(sent)
             except (Unreachable, NotFound):
                 raise
             except BackendError as error:
                 _log.debug("%s: ping: %s", monitor.name, error)
-                monitor.heard()  # an answer, if not a kind one
+                monitor.pinged()  # an answer, if not a kind one
             else:
-                monitor.heard()
+                monitor.pinged()
 
     async def _wakes(self) -> None:
         """Read at once what events were about."""
@@ -252,7 +255,10 @@ class Connection:
         except BackendError as error:
             _log.info("%s: counters: %s", monitor.name, error)
             monitor.slow("counters", error.text)
+            if monitor.means.clock.monotonic() - self._sampled > max(_OLD, 3 * monitor.means.settings.refresh):
+                monitor.picture.unsampled()
             return False
+        self._sampled = monitor.means.clock.monotonic()
         monitor.heard()
         monitor.slow("counters", "")
         self._follow_jobs()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LASTED = 10.0  # seconds after which a connection counts as good, and the next pause starts small again
+_PING = "ping"
 _JITTER = 0.25  # a share of the pause: hosts that fell together do not return together
 
 
@@ -40,6 +41,7 @@ class Monitor:
         self.answering = asyncio.Event()
         self._condition = Condition(ConditionKind.CONNECTING, means.clock.now())
         self._heard = means.clock.now()
+        self._heard_at = means.clock.monotonic()
         self._late: dict[str, str] = {}  # which readings are late, and why
         self._switch = asyncio.Lock()
         self._unlocked_until: float | None = None
@@ -181,16 +183,29 @@ class Monitor:
 
     def heard(self) -> None:
         """Note that the host answered."""
-        self._heard = self.means.clock.now()
+        self._heard, self._heard_at = self.means.clock.now(), self.means.clock.monotonic()
         if self._condition.kind is ConditionKind.SILENT and self._connection is not None:
             self.stands(ConditionKind.UP)
             self._connection.refresh()
 
-    def silent(self) -> None:
-        """Note that the host did not answer in time; it is silent since its last answer."""
-        if self._condition.kind is not ConditionKind.SILENT:
-            why = "It does not answer, though the connection stands."
-            self.stands(ConditionKind.SILENT, why, "Changes wait until it answers; x r connects anew.", self._heard)
+    def pinged(self) -> None:
+        """Note that the ping was answered."""
+        self.slow(_PING, "")
+        self.heard()
+
+    def unanswered(self, sent: float) -> None:
+        """Note that a ping sent at `sent` (monotonic) was not answered in time; it is silent since its last answer.
+
+        After a loss of packets each connection comes back in its own time: a host that another one has just heard
+        of is slow, and that is not taken back at the next ping.
+        """
+        late = self._condition.is_answering and _PING in self._late
+        heard_since = sent + 1.0 if not late else sent + 4.0 - max(9.0, 2 * self.means.settings.refresh)
+        if self._condition.is_answering and self._heard_at > heard_since:
+            self.slow(_PING, "What happens there is heard late.")
+        elif self._condition.kind is not ConditionKind.SILENT:
+            hint = "Changes wait until it answers; x r connects anew."
+            self.stands(ConditionKind.SILENT, hint=hint, since=self._heard)
 
     def slow(self, reading: str, why: str) -> None:
         """Note that a kind of reading is late ("" when it came), beside answers to the ping."""
@@ -279,7 +294,7 @@ class Monitor:
         inventory = await backend.inventory()
         before = self.picture.state
         changes = self.picture.connected(host, inventory, self.means.clock.now())
-        self._heard = self.means.clock.now()
+        self._heard, self._heard_at = self.means.clock.now(), self.means.clock.monotonic()
         self._connection = connection
         self._late.clear()
         self.stands(ConditionKind.UP)
@@ -293,10 +308,11 @@ class Monitor:
 
     def _lost(self, error: BackendError, *, watched: bool) -> None:
         """Say why there is no connection; a host that was silent stays so until it is known to refuse."""
-        silent = self._condition.kind is ConditionKind.SILENT
-        if silent and (watched or isinstance(error, TimedOut)):
+        known = self._condition
+        silent = known.kind is ConditionKind.SILENT
+        if silent and watched:
             return
         if isinstance(error, TimedOut):
-            self.stands(ConditionKind.SILENT, error.text, error.hint, self._heard)
+            self.stands(ConditionKind.SILENT, error.text, error.hint, known.since if silent else self._heard)
         else:
-            self.stands(ConditionKind.DOWN, error.text, error.hint)
+            self.stands(ConditionKind.DOWN, error.text, error.hint, known.since if silent else None)

@@ -174,7 +174,7 @@ def host_line(row: HostRow, fields: Sequence[Field[HostRow]], problem: Problem |
         text = condition_text(entry, row.now)
         count = len(entry.state.vms) if entry.state else 0
         if count:
-            text += f"; its {count} VM{'s' if count != 1 else ''} shown as last seen"
+            text = f"{text.rstrip('.')}; its {count} VM{'s' if count != 1 else ''} shown as last seen"
         elif entry.condition.hint:
             text += f"  {safe(entry.condition.hint)}"
         calm = entry.condition.kind in (ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kvmtui.backend.libvirt import api, errors
-from kvmtui.backend.libvirt.transport import Line, line_for
+from kvmtui.backend.libvirt.transport import Line, is_taken, line_for
 from kvmtui.backend.libvirt.xml.capabilities import host_uuid
 from kvmtui.core.errors import BackendError, KvmtuiError, TimedOut, Unreachable
 
@@ -121,11 +121,9 @@ class Lane:
         except BaseException:
             self.give_up()
             raise
+        late = errors.not_opened(self._label, seconds, is_taken=is_taken(self._line))
         self.give_up()
-        raise TimedOut(
-            f"{self._label} has not answered the connection within {seconds:g} s.",
-            hint="Is libvirt there overloaded or stopped?",
-        )
+        raise late
 
     async def call(self, work: Work[T], seconds: float | None, *, change: bool = False) -> T:
         """Run `work` on the thread when its turn comes; None: without a deadline.
@@ -166,6 +164,13 @@ class Lane:
         else:
             self._take_no_more()
             self._loop.call_later(CLOSE_SECONDS, self.give_up)
+
+    def lose(self) -> None:
+        """End it since its host was lost, and with it the call in flight."""
+        if self.is_busy:
+            self.give_up(errors.lost(self._label, change=self._changes))
+        else:
+            self.close()
 
     def close_after_call(self) -> None:
         """Take no more calls, and end when the one in flight has."""

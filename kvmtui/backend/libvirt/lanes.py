@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
+from kvmtui.backend.libvirt import errors
 from kvmtui.backend.libvirt.lane import Lane, Stale
 from kvmtui.backend.libvirt.uri import Address, Transport
-from kvmtui.core.errors import BackendError, Busy, Unreachable
+from kvmtui.core.errors import BackendError, Busy, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,11 +147,14 @@ class Lanes:
         lane.on_over = over
         return lane
 
-    def drop(self) -> None:
-        """Let go of everything at once."""
+    def drop(self, *, lost: bool = False) -> None:
+        """Let go of everything at once; `lost`: it was the host that did."""
         self._is_dropped = True
         for lane in tuple(self._open):
-            lane.close()
+            if lost:
+                lane.lose()
+            else:
+                lane.close()
         self._idle.clear()
 
     async def _on_some_lane(self, work: Work[T], seconds: float, *, change: bool) -> T:
@@ -202,7 +206,13 @@ class Lanes:
                 server=self._server,
             )
             self._open.add(lane)
-            await lane.open(OPEN_SSH_SECONDS if self._address.transport is Transport.SSH else OPEN_SECONDS)
+            seconds = OPEN_SSH_SECONDS if self._address.transport is Transport.SSH else OPEN_SECONDS
+            try:
+                await lane.open(seconds)
+            except TimedOut:
+                if self.is_silent:
+                    raise
+                raise errors.no_more(self._address.label, seconds) from None
             if self._is_dropped:
                 lane.close()
                 raise Unreachable(f"The connection to {self._address.label} was let go.")
@@ -223,5 +233,5 @@ class Lanes:
         if lane is self._event and not self._is_dropped:
             self._is_dropped = True
             for other in tuple(self._open):
-                other.close()
+                other.lose()
             self._on_lost()

@@ -44,9 +44,12 @@ def resolve(host: str, port: int) -> frozenset[Peer]:
     return frozenset((_plain(str(entry[4][0])), port) for entry in found)
 
 
-def towards(peers: frozenset[Peer]) -> dict[int, int]:
-    """Return our descriptors that lead to one of `peers`, also half-open ones: inode -> descriptor."""
-    wanted = {inode for inode, peer in _connections() if peer in peers}
+def towards(peers: frozenset[Peer], *, taken: bool = False) -> dict[int, int]:
+    """Return our descriptors that lead to one of `peers`: inode -> descriptor.
+
+    Also half-open ones, unless only those are wanted that the other side has `taken`.
+    """
+    wanted = {inode for inode, peer, state in _connections() if peer in peers and (not taken or state == _ESTABLISHED)}
     found: dict[int, int] = {}
     for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names only, without a Path for each
         inode = inode_of(int(entry))
@@ -64,8 +67,11 @@ def inode_of(descriptor: int) -> int | None:
     return int(link[8:-1]) if link.startswith("socket:[") else None
 
 
-def _connections() -> list[tuple[int, Peer]]:
-    found: list[tuple[int, Peer]] = []
+_ESTABLISHED = "01"  # as the kernel's table says it
+
+
+def _connections() -> list[tuple[int, Peer, str]]:
+    found: list[tuple[int, Peer, str]] = []
     for name in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
         try:
             lines = Path(name).read_text(encoding="ascii").splitlines()[1:]
@@ -73,7 +79,7 @@ def _connections() -> list[tuple[int, Peer]]:
             continue
         for line in lines:
             fields = line.split()
-            found.append((int(fields[9]), _peer(fields[2])))
+            found.append((int(fields[9]), _peer(fields[2]), fields[3]))
     return found
 
 
