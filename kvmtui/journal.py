@@ -2,11 +2,12 @@
 
 Several processes write to one file. A line is one write to a file opened for appending, so lines never mix.
 A task has a line when it begins and one when it ends; one without the other belongs to a process that is
-still alive, or its outcome is unknown.
+still alive, or its outcome is unknown. What was found out later about such a task is one more line, which counts.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -14,6 +15,7 @@ import os
 import pwd
 import re
 import socket
+from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui import paths
 from kvmtui.core.inventory import TaskPhase, TaskView
+from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +32,7 @@ _log = logging.getLogger(__name__)
 _MOST_BYTES = 2_000_000
 _TAIL = 64_000  # bytes at the end of the file that `recent` reads
 _KEPT = 4  # older files: journal.jsonl.1 is the newest of them
+_OWED = 1000  # lines that wait for room on the disk
 _SECRET = re.compile(
     r"(://[^/@\s:]*:)[^/@\s]*(@)|((?:passwd|password|secret|token)\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE
 )
@@ -98,16 +102,28 @@ class Journal:
         """Lines that could not be read by the last `read`."""
         self._most_bytes = most_bytes
         self._process = Process.own()
+        self._owed: deque[bytes] = deque(maxlen=_OWED)
         self._recent: tuple[TaskView, ...] = ()
         self._recent_stamp: tuple[int, int] | None = None
 
     def begin(self, task: TaskView) -> None:
-        """Write that a task begins, before anything is sent; raises OSError when that cannot be written."""
+        """Write that a task begins, before anything is sent; raises OSError when that cannot be written now."""
         self._append({"kind": "begin", **_record(task), "process": asdict(self._process)})
 
     def end(self, task: TaskView) -> None:
-        """Write how a task ended; raises OSError when that cannot be written."""
-        self._append({"kind": "end", **_record(task), **_outcome(task), "process": asdict(self._process)})
+        """Write how a task ended, by itself or as was found out later; raises OSError as `begin` does."""
+        process = asdict(self._process) if task.ours else None
+        self._append({"kind": "end", **_record(task), **_outcome(task), "process": process})
+
+    @property
+    def owes(self) -> int:
+        """How many lines could not be written yet: they are kept, and written with the next that can be."""
+        return len(self._owed)
+
+    def pay(self) -> None:
+        """Write what could not be written before; raises OSError when it still cannot be."""
+        if self._owed:
+            self._write()
 
     def read(self, limit: int = 200) -> tuple[TaskView, ...]:
         """Return the newest tasks, newest first; one whose process died without a word is unknown."""
@@ -134,19 +150,29 @@ class Journal:
     # --- writing -----------------------------------------------------------------------------
 
     def _append(self, record: Mapping[str, object]) -> None:
-        line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        self._owed.append(json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n")
+        self._write()
+
+    def _write(self) -> None:
+        """Write all lines that are owed; those that could not be are owed still."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self.path, flags, 0o600)
         try:
             size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = b"\n" + line  # a line was torn when its process or the machine died
-            os.write(descriptor, line)
+            while self._owed:
+                line = self._owed[0]
+                if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                    line = b"\n" + line  # a line was torn when its process or the machine died, or the disk was full
+                if os.write(descriptor, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                self._owed.popleft()
+                size = os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
-        if size + len(line) > self._most_bytes:
-            self._rotate()
+        if size > self._most_bytes:
+            with suppress(OSError):  # what was to be written is: that the file grows on is no reason to say it is not
+                self._rotate()
 
     def _rotate(self) -> None:
         """Begin a new file, unless another process is doing that just now."""
@@ -204,15 +230,17 @@ class Journal:
     def _task(self, record: Mapping[str, object]) -> TaskView | None:
         """Return the task that a line tells of, None when it tells of none."""
         task, process = _view(record), _process(record.get("process"))
+        if task is not None and record.get("kind") == "end":
+            return replace(task, ours=process == self._process)
         if task is None or process is None:
             return None
         task = replace(task, ours=process == self._process)
-        if record.get("kind") == "end":
-            return task
         if process.may_be_alive():
             return replace(task, phase=TaskPhase.RUNNING)
         where = "" if process.machine == self._process.machine else f" on {process.machine}"
         message = f"kvmtui{where} ended before the outcome was known."
+        if task.touches:
+            message += f" It was at work on {', '.join(map(safe, task.touches))}."
         return replace(task, phase=TaskPhase.UNKNOWN, message=message)
 
 
@@ -234,6 +262,7 @@ def _record(task: TaskView) -> dict[str, object]:
         "started": round(task.started, 3),
         "virsh": _without_secrets(task.virsh),
         **({"to": task.to} if task.to else {}),
+        **({"touches": list(task.touches)} if task.touches else {}),
     }
 
 
@@ -244,6 +273,7 @@ def _outcome(task: TaskView) -> dict[str, object]:
         "seconds": round(ended - task.started, 3),
         "result": task.phase.value,
         "message": _without_secrets(task.message),
+        **({"looked_up": True} if task.looked_up else {}),
     }
 
 
@@ -283,7 +313,13 @@ def _view(record: Mapping[str, object]) -> TaskView | None:
         virsh=text("virsh"),
         ours=False,
         to=text("to"),
+        touches=_texts(record.get("touches")),
+        looked_up=record.get("looked_up") is True,
     )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _process(value: object) -> Process | None:

@@ -181,6 +181,10 @@ class Context(Protocol):
         """Say which virsh line does what is really done, where that shows only now."""
         ...
 
+    def touches(self, *volumes: str) -> None:
+        """Say which volumes it makes or deletes from here on, as pool/name or by path: the journal keeps it."""
+        ...
+
     async def look(self, host: str) -> Vm | None:
         """Read the target VM anew on this or another host; None: it is not there. What is read is shown at once."""
         ...

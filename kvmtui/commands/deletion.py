@@ -111,6 +111,8 @@ async def delete(context: Context, target: Target, answers: Answers) -> str:
     _refuse(vm, name, answers)
     disks = await _checked(context, target, targets)
     context.progress("deleting the definition")
+    if disks:
+        context.touches(*(disk.source for disk in disks))
     nvram = answers["nvram"] is True
     change = context.backend.definition.undefine(
         target.uuid, nvram=nvram, snapshots=answers["snapshots"] is True, saved=answers["saved"] is True

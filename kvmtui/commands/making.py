@@ -302,6 +302,8 @@ async def create(context: Context, target: Target, answers: Answers) -> str:
     halt = Halt()
     work = Work(context, target, plan, halt)
     name, host = safe(target.name), safe(target.host)
+    if volumes := _volumes_of(plan):
+        context.touches(*map(str, volumes))
     try:
         with context.stoppable(halt.ask):
             await work.bring()
@@ -325,6 +327,15 @@ async def create(context: Context, target: Target, answers: Answers) -> str:
     if not runs:
         raise BackendError(f"{name} was made on {host} and started, but it does not run.", hint="See its journal.")
     return f"{name} was made on {host} and started."
+
+
+def _volumes_of(plan: Plan) -> list[VolumeName]:
+    """Return the volumes that are made, in order."""
+    made = [plan.bring.to] if plan.bring is not None else []
+    if plan.disk is not None:
+        made.append(VolumeName(plan.disk.pool, plan.disk.name))
+    seed = plan.spec.seed
+    return [*made, *([seed.volume] if seed is not None and seed.volume is not None else [])]
 
 
 async def _checked(context: Context, target: Target, answers: Answers) -> tuple[Plan, str]:

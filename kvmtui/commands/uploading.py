@@ -105,6 +105,7 @@ async def upload(context: Context, target: Target, answers: Answers) -> str:
     what = f"sending {safe(local.name)} to {safe(pool)}"
     pace = Pace(what, stream.size, context, time.monotonic)
     context.progress(what, 0.0)
+    context.touches(f"{pool}/{name}")
     try:
         with context.stoppable(stream.halt):
             made = await storage.upload(pool, name, stream, kind=local.image.kind, progress=pace)

@@ -330,7 +330,7 @@ class Event:
 
     at: float
     severity: Severity
-    host: str
+    host: str  # "" for what is about the program itself, which is also said aloud
     vm: VmRef | None
     subject: str  # "dns-1 started on hv1"
     detail: str
@@ -374,6 +374,8 @@ class TaskView:
     virsh: str = ""
     ours: bool = True  # of this process
     to: str = ""  # the fleet's name of the host that the VM is moved to, "" for any other task
+    touches: tuple[str, ...] = ()  # volumes that it makes or deletes, as pool/name or by path
+    looked_up: bool = False  # its answer never came, and all that can be found out about it was
 
 
 class Moving(NamedTuple):

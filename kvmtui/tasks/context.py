@@ -70,6 +70,9 @@ class Running:
     def written(self, virsh: str) -> None:
         self._runner.written(self._task, virsh)
 
+    def touches(self, *volumes: str) -> None:
+        self._runner.touches(self._task, volumes)
+
     async def look(self, host: str) -> Vm | None:
         return await self._hosts.monitor(host).read(self._task.target.uuid)
 

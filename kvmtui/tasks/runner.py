@@ -16,6 +16,7 @@ from kvmtui.core.text import safe
 from kvmtui.journal import Journal, user
 from kvmtui.tasks.check import check_again
 from kvmtui.tasks.context import Running
+from kvmtui.tasks.ledger import Ledger
 from kvmtui.tasks.task import Batch, Hosts, Task
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ EXPLAINS = 10.0  # seconds after its end during which a task explains what happe
 MOVES_AT_ONCE = 2
 """How many moves a host takes part in at once, as their source or their target."""
 _PROOF = 20.0  # seconds within which a change whose answer did not come must show
+_TOLD = 10  # tasks that are named when the end of the program breaks them off
 _COUNTED = (TaskPhase.FAILED, TaskPhase.UNKNOWN)
 SHUTDOWN = "vm.shutdown"
 
@@ -42,7 +44,7 @@ class TaskRunner:
         self._settings = settings
         self._clock = clock
         self._hosts = hosts
-        self._journal = journal
+        self._ledger = Ledger(journal, hosts.say)
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._docks: dict[str, asyncio.Semaphore] = {}  # for what two hosts are at work on
         self._tasks: dict[str, Task] = {}
@@ -152,13 +154,18 @@ class TaskRunner:
         task.work.cancel()
         return True
 
-    async def stop(self) -> None:
-        """End all tasks at once; what was sent and not answered is unknown."""
-        works = [task.work for task in self._tasks.values() if task.work is not None and not task.work.done()]
+    async def stop(self) -> tuple[str, ...]:
+        """End all tasks at once; what was sent and not answered is unknown. Returns how those ended, as sentences."""
+        broken = [task for task in self._tasks.values() if task.work is not None and not task.work.done()]
+        works = [task.work for task in broken if task.work is not None]
         for work in works:
             work.cancel()
         if works:
             await asyncio.wait(works)
+        lost = self._ledger.close()
+        told = [f"{task.view.label} {task.target.name}: {task.view.message}" for task in broken[:_TOLD]]
+        more = [f"{len(broken) - _TOLD} more tasks ended so: `kvmtui tasks` lists them."] if broken[_TOLD:] else []
+        return (*told, *more, *([lost] if lost else []))
 
     # --- one task ----------------------------------------------------------------------------
 
@@ -175,7 +182,7 @@ class TaskRunner:
                 task.waits = False
                 self._set(task, phase=TaskPhase.RUNNING, started=self._clock.now())
                 await check_again(task.command, task.target, task.level, self._hosts)
-                self._write(task, begin=True)
+                self._ledger.begin(task.view)
                 task.acted = True
                 self._acting.append(task)
                 told = await self._run(task)
@@ -259,12 +266,25 @@ class TaskRunner:
             with suppress(NotFound):
                 self._hosts.monitor(ref.host).refresh()  # where its VM is shows in what both hosts list from now on
 
+    def found(self, view: TaskView) -> None:
+        """Take what was found out about a task whose outcome was not known, of this process or of another."""
+        self._ledger.end(view)
+        task = self._tasks.get(view.id)
+        if task is not None:
+            task.view = view
+        self._news()
+
     # --- keeping account ---------------------------------------------------------------------
 
     def progress(self, task: Task, message: str, percent: float | None) -> None:
         """Note how far a task is."""
         if not task.view.phase.is_final:
             self._set(task, message=message, percent=percent)
+
+    def touches(self, task: Task, volumes: Sequence[str]) -> None:
+        """Write down which volumes a task makes or deletes, before it does: should this process die, they are known."""
+        task.view = replace(task.view, touches=tuple(volumes))
+        self._ledger.begin(task.view)
 
     def written(self, task: Task, virsh: str) -> None:
         """Note the virsh line of what is really done."""
@@ -304,19 +324,8 @@ class TaskRunner:
         if phase in _COUNTED:
             task.batch.failures += 1
         task.view = replace(task.view, phase=phase, ended=self._clock.now(), message=message, percent=None)
-        self._write(task, begin=False)
+        self._ledger.end(task.view)
         self._news()
-
-    def _write(self, task: Task, *, begin: bool) -> None:
-        """Write to the journal; a full disk must not keep an admin from acting."""
-        try:
-            if begin:
-                self._journal.begin(task.view)
-            else:
-                self._journal.end(task.view)
-        except OSError as error:
-            _log.warning("the journal cannot be written: %s", error)
-            self._hosts.warn(task.target.host, f"The journal {self._journal.path} cannot be written: {error.strerror}.")
 
     def _set(
         self,

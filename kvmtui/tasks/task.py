@@ -12,6 +12,7 @@ from kvmtui.core.inventory import TaskView
 
 if TYPE_CHECKING:
     from kvmtui.commands.base import Scene
+    from kvmtui.core.inventory import Severity
     from kvmtui.monitor import Monitor
 
 
@@ -33,8 +34,8 @@ class Hosts(Protocol):
     async def reconnect(self, host: str) -> None: ...
     async def disconnect(self, host: str) -> None: ...
     def unlock(self, host: str, seconds: float) -> None: ...
-    def warn(self, host: str, text: str) -> None:
-        """Show a sentence among the events."""
+    def say(self, text: str, severity: Severity) -> None:
+        """Show a sentence about the program itself."""
         ...
 
     def oversee(self, work: asyncio.Task[None]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import selectors
+import signal
 import time
 from codecs import getincrementaldecoder
 from itertools import count
@@ -160,6 +162,23 @@ class ReadDriver(LinuxDriver):
 
     literal = False
     """Whether keys go to a guest."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal; what suspends and resumes the program is heard on the loop from then on.
+
+        In the midst of what the loop does, Textual's own handlers could wait for a lock that this holds.
+        """
+        super().start_application_mode()  # type: ignore[no-untyped-call] # Textual says no types here
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._sigtstp_application)
+        loop.add_signal_handler(signal.SIGCONT, self._sigcont_application)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Go on: with the terminal taken anew, if it was given back; else somebody may have written on it."""
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        else:
+            self._app.post_message(self.SignalResume())
 
     def run_input_thread(self) -> None:
         """Read until told to end."""

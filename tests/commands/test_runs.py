@@ -83,6 +83,9 @@ class FakeContext:
     def stoppable(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def touches(self, *volumes: str) -> None:
+        """Nobody writes it down here."""
+
     def written(self, virsh: str) -> None:
         self.told.append((virsh, None))
 
