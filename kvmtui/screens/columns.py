@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from kvmtui.core.fields import VM_FIELDS, Shown, Tone
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of
 from kvmtui.widgets.glyphs import UNICODE, Glyphs
 from kvmtui.widgets.table import Cell, Column, ResourceTable, Row
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-COLUMNS = (Column("on", "", 3), Column("title", "COLUMN", 12), Column("help", "", 40, flexible=True))
+COLUMNS = (Column("on", "", 3), Column("title", "COLUMN", 12), Column("help", "", 40, flexible=True, sentence=True))
 TREND = "trend"
 HELP = {one.name: (one.title, one.help) for one in VM_FIELDS} | {TREND: ("TREND", "CPU over the last two minutes")}
 
 
-class ColumnsScreen(ModalScreen[list[str] | None]):
+class ColumnsScreen(Dialog[list[str] | None]):
     """The columns with a mark each; dismissed with the names in order, [] for the usual ones, None to leave it."""
 
     DEFAULT_CSS = """
@@ -47,7 +47,7 @@ class ColumnsScreen(ModalScreen[list[str] | None]):
         yield Static(
             "space shows or hides   K J move   0 the usual ones   enter done   esc leaves it as it was", markup=False
         )
-        yield ResourceTable(COLUMNS, glyphs=self._glyphs, header=False)
+        yield ResourceTable(COLUMNS, glyphs=self._glyphs, header=False, driven=True)
 
     def on_mount(self) -> None:
         """List the columns."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 from rich.text import Text
 from textual import getters
-from textual.screen import ModalScreen
 
 from kvmtui.commands.base import Target
 from kvmtui.commands.virsh import vm_line, vm_word
@@ -15,6 +14,7 @@ from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import Tone, VmRow, best_address
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.screens.sheet import in_signs, wrap
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.textview import TextView
@@ -57,7 +57,7 @@ def items(row: VmRow) -> list[Item]:
     return found
 
 
-class CopyScreen(ModalScreen[None]):
+class CopyScreen(Dialog[None]):
     """A menu at the foot of the screen; what was copied stands above it, whole and by itself."""
 
     DEFAULT_CSS = """

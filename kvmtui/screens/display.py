@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual import getters
-from textual.screen import ModalScreen
 
 from kvmtui.commands.ways import way_to
 from kvmtui.core.errors import KvmtuiError
@@ -15,6 +14,7 @@ from kvmtui.core.fields import Tone
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.screens.sheet import in_signs, wrap
 from kvmtui.screens.viewer import PROGRAM, readiness, start
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.textview import TextView
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kvmtui.screens.face import Face
 
 
-class DisplayScreen(ModalScreen[None]):
+class DisplayScreen(Dialog[None]):
     """What there is to know at the foot of the screen; no password ever stands here."""
 
     DEFAULT_CSS = """

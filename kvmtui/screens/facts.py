@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.text import Text
 from textual import getters
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from kvmtui.commands.base import Noun
 from kvmtui.commands.registry import of_noun
@@ -17,6 +16,7 @@ from kvmtui.core.text import safe
 from kvmtui.screens.host_sheets import facts_of as host_facts
 from kvmtui.screens.sheet import Sheet, Span, in_signs, wrap
 from kvmtui.screens.vm_overview import identity
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.lines import Line
 from kvmtui.widgets.textview import TextView
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KEY, LABEL = 4, 20  # cells
 
 
-class FactsScreen(ModalScreen[None]):
+class FactsScreen(Dialog[None]):
     """A text over the screen; it is of the moment when it was opened."""
 
     DEFAULT_CSS = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import getters
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from kvmtui.commands.base import Level, Noun
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.fields import Tone
 from kvmtui.screens.actions import GO, LIST, MARK, PANES, TABS
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import read_of
 from kvmtui.widgets.table import Cell, Column, ResourceTable, Row
 from kvmtui.widgets.textline import LineEditor
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kvmtui.commands.base import Command
     from kvmtui.screens.page import Page
 
-COLUMNS = (Column("what", "WHAT", 24), Column("key", "KEY", 7), Column("help", "", 40, flexible=True))
+COLUMNS = (Column("what", "WHAT", 24), Column("key", "KEY", 7), Column("help", "", 40, flexible=True, sentence=True))
 
 
 class Entry(NamedTuple):
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     refusal: str = ""
 
 
-class PaletteScreen(ModalScreen[Entry | None]):
+class PaletteScreen(Dialog[Entry | None]):
     """A line to type in and the entries that match; dismissed with the chosen one."""
 
     DEFAULT_CSS = """
@@ -67,7 +67,7 @@ class PaletteScreen(ModalScreen[Entry | None]):
     def compose(self) -> ComposeResult:
         """Compose the line and the list."""
         yield Static(id="line", markup=False)
-        yield ResourceTable(COLUMNS, glyphs=self._page.face.glyphs, header=False)
+        yield ResourceTable(COLUMNS, glyphs=self._page.face.glyphs, header=False, driven=True)
 
     def on_mount(self) -> None:
         """List everything."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from kvmtui.core.fields import Tone
 from kvmtui.core.text import safe
 from kvmtui.screens.sheet import wrap
 from kvmtui.screens.xml_tab import XmlLines
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.textview import TextView
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LONGEST = 4000  # characters of a line
 
 
-class PreviewScreen(ModalScreen[None]):
+class PreviewScreen(Dialog[None]):
     """A `Preview` to read, over the form that it is of."""
 
     DEFAULT_CSS = """

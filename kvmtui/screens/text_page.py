@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from kvmtui.widgets.dialog import Dialog
 
 if TYPE_CHECKING:
     from rich.text import Text
     from textual.app import ComposeResult
 
 
-class TextPage(ModalScreen[None]):
+class TextPage(Dialog[None]):
     """Shows `text`, which scrolls when it is longer than the screen."""
 
     DEFAULT_CSS = """

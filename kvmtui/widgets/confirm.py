@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from rich.style import Style
 from rich.text import Text
 from textual.color import Color
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from kvmtui.commands.base import Level
 from kvmtui.core.text import cell_width, safe
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of, read_of
 from kvmtui.widgets.textline import LineEditor
 
@@ -120,7 +120,7 @@ class Answering:
             self.editor.insert(text)
 
 
-class ConfirmScreen(ModalScreen[Confirmed | None]):
+class ConfirmScreen(Dialog[Confirmed | None]):
     """Asks one `Confirmation`; nothing in it has the focus. Dismissed with None when it is not to be done."""
 
     DEFAULT_CSS = """

@@ -13,7 +13,6 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -21,10 +20,12 @@ from kvmtui.commands.base import Answer, Answers, FieldKind, Question
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.text import safe
 from kvmtui.widgets.confirm import GUARD
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.fields import Choices, FieldRow, Knob
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.screen import Screen
 
 PAUSE = 0.15  # seconds without a key after which the questions are asked anew for a text
 LEAST_FIELDS = 4  # lines that the fields keep, however long a review is
@@ -58,7 +59,7 @@ class Foot(Static):
         self.post_message(self.Resized())
 
 
-class Form(ModalScreen[Answers | None]):
+class Form(Dialog[Answers | None]):
     """Asks the questions of a command; dismissed with the reviewed answers, or None.
 
     `review` gives the sentences that say what would be done (warnings, the virsh line), or raises KvmtuiError when

@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from kvmtui.backend.base import PromptKind
 from kvmtui.core.text import safe
 from kvmtui.widgets.confirm import GUARD
+from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of, read_of
 from kvmtui.widgets.textline import LineEditor
 
@@ -32,7 +32,7 @@ _HEADS = {
 }
 
 
-class LoginScreen(ModalScreen[str | None]):
+class LoginScreen(Dialog[str | None]):
     """Asks one `Prompt`. Dismissed with the answer, or None when the login is given up."""
 
     DEFAULT_CSS = """
