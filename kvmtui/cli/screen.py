@@ -28,6 +28,7 @@ SWITCH = 0.0005  # seconds
 
 def open_screen(settings: Settings) -> int:
     """Show the screen until it is left; returns the exit code."""
+    load(host.uri for host in settings.hosts)
     # A thread that computes gives way after 5 ms by default; what waits for libvirt needs many short turns.
     sys.setswitchinterval(SWITCH)
     search = GarbageSearch()
