@@ -214,7 +214,7 @@ class LibvirtBackend:
             return
         if wake.kind is WakeKind.CLOSED:
             self._current = None
-            lanes.drop()
+            lanes.drop(lost=True)
         elif wake.kind is WakeKind.VM:
             self._reader.touch(wake.uuid)
             if wake.state is not None:
