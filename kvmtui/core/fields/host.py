@@ -52,7 +52,7 @@ def condition_text(entry: HostEntry, now: float) -> str:
         ConditionKind.DISCONNECTED: "disconnected",
     }
     text = texts[condition.kind]
-    shown_why = condition.kind in (ConditionKind.DOWN, ConditionKind.DENIED)
+    shown_why = condition.kind in (ConditionKind.SLOW, ConditionKind.SILENT, ConditionKind.DOWN, ConditionKind.DENIED)
     return f"{text}: {safe(condition.why, limit=160)}" if condition.why and shown_why else text
 
 
