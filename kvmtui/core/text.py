@@ -109,8 +109,8 @@ def shorten(text: str, width: int) -> str:
     if width <= 1:
         return ELLIPSIS[: max(0, width)]
     tail_room = (width - 1) * 9 // 20
-    head = _first_cells(text, width - 1 - tail_room)
-    tail = _first_cells(text[::-1], tail_room)[::-1]
+    head = first_cells(text, width - 1 - tail_room)
+    tail = first_cells(text[::-1], tail_room)[::-1]
     while tail and _character_width(tail[0]) == 0:
         tail = tail[1:]  # its base character was cut away
     return head + ELLIPSIS + tail
@@ -118,10 +118,11 @@ def shorten(text: str, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return `text` in at most `width` cells; what is too long loses its end, as suits a sentence."""
-    return text if cell_width(text) <= width else _first_cells(text, width - 1) + ELLIPSIS[: max(0, width)]
+    return text if cell_width(text) <= width else first_cells(text, width - 1) + ELLIPSIS[: max(0, width)]
 
 
-def _first_cells(text: str, width: int) -> str:
+def first_cells(text: str, width: int) -> str:
+    """Return as much of the beginning as fits into `width` cells."""
     used = 0
     for index, character in enumerate(text):
         used += _character_width(character)

@@ -108,7 +108,7 @@ class PaletteScreen(Dialog[Entry | None]):
         self.table.show([entry.id for entry in found], self._line)
         if found:
             self.table.move_to(found[0].id)
-        self.query_one("#line", Static).update(f"> {self._editor.text}_")
+        self.query_one("#line", Static).update(f"> {self._editor.shown}_")
 
     def _line(self, key: Hashable) -> Row:
         entry = self._entries[str(key)]

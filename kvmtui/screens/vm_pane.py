@@ -107,7 +107,7 @@ class VmPane(Vertical):
         if view.faults:
             return ("Nothing is wrong.", "f shows all VMs again.")
         if view.filter.text:
-            return (f"No VM matches {view.filter.text}", "esc clears the filter.")
+            return (f"No VM matches {safe(view.filter.text, limit=100)}", "esc clears the filter.")
         if self._fleet is not None and any(entry.state is None for entry in self._fleet.hosts):
             return ("No VMs known yet.", "The hosts above say how it stands with them.")
         return ("No VMs yet: n n makes one.",)

@@ -15,7 +15,7 @@ from kvmtui.commands.base import Level
 from kvmtui.core.text import cell_width, safe
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of, read_of
-from kvmtui.widgets.textline import LineEditor
+from kvmtui.widgets.textline import LONGEST, LineEditor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,8 @@ class Answering:
         """What has to be typed; "" when a key is enough."""
         count = len(self.names)
         if self.question.level >= Level.LOSS:
-            return safe(self.names[0], limit=WHOLE) if count == 1 else f"{self.question.verb} {count}"
+            name = safe(self.names[0], limit=WHOLE).strip()
+            return name if count == 1 and 0 < len(name) <= LONGEST else f"{self.question.verb} {count}"
         return str(count) if count > 1 and self.question.level >= Level.ORDINARY else ""
 
     @property
@@ -94,7 +95,7 @@ class Answering:
         if self._switch(key) or not self.names:
             return True
         if self.phrase:
-            if key == "enter" and alone and self.editor.text == self.phrase:
+            if key == "enter" and alone and self.editor.text.strip() == self.phrase:
                 return Confirmed(self.hidden)
             self.editor.key(key, key if len(key) == 1 else None)
             return True
@@ -186,7 +187,7 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         if answering.virsh:
             lines.append(Text(safe(question.virsh, limit=WHOLE), style="dim"))
         if answering.phrase:
-            lines.append(Text.assemble(("> ", "bold"), answering.editor.text, (" ", "reverse")))
+            lines.append(Text.assemble(("> ", "bold"), answering.editor.shown, (" ", "reverse")))
         keys = [answering.demand, "esc cancels"]
         if question.hidden:
             word = "tab" if answering.phrase.startswith("h") else "h"

@@ -110,7 +110,7 @@ class LoginScreen(Dialog[str | None]):
         lines += [Text(safe(line, limit=LONGEST)) for line in prompt.text.strip().splitlines()[:12]]
         if prompt.kind is PromptKind.HOST_KEY:
             lines.append(Text("Compare the fingerprint with the one that the host itself shows before you say yes."))
-            lines.append(Text.assemble(("> ", "bold"), self._editor.text, (" ", "reverse")))
+            lines.append(Text.assemble(("> ", "bold"), self._editor.shown, (" ", "reverse")))
         elif prompt.kind is PromptKind.SECRET:
             shown = f"{len(self._editor.text)} characters" if self._editor.text else ""
             lines.append(Text.assemble(("> ", "bold"), shown, (" ", "reverse")))

@@ -9,13 +9,14 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from kvmtui.core.text import cell_width, safe, shorten
+from kvmtui.core.text import cell_width, first_cells, safe, shorten
 
 if TYPE_CHECKING:
     from rich.style import Style
     from textual import events
 
 LONGEST = 1000  # characters
+MOST_MARKS = 4  # on one character
 
 
 class LineEditor:
@@ -24,6 +25,11 @@ class LineEditor:
     def __init__(self, text: str = "") -> None:
         self.text = text
         self.place = len(text)
+
+    @property
+    def shown(self) -> str:
+        """The text as it can be shown."""
+        return "".join(signs_of(self.text))
 
     def put(self, text: str) -> None:
         """Have this text, with the cursor at its end."""
@@ -72,6 +78,17 @@ class LineEditor:
             return False
         self.place = place
         return True
+
+
+def signs_of(text: str) -> list[str]:
+    """Return what each character of a text is drawn as: "?" for what cannot be, "" for one mark too many."""
+    signs: list[str] = []
+    marks = MOST_MARKS  # one at the start would sit on what stands before the text
+    for character in text:
+        sign = character if safe(f"a{character}") == f"a{character}" else "?"
+        marks = 0 if cell_width(sign) else marks + 1
+        signs.append(sign if marks <= MOST_MARKS else "")
+    return signs
 
 
 class History:
@@ -249,17 +266,20 @@ class TextBar(Widget, can_focus=True):
         said = f" {safe(error or hint)}" if error or hint else ""
         # What is typed has the room it needs; what is said of it gets the rest, and a third at least.
         room = max(10, width - len(self.PROMPT) - 1 - min(cell_width(said), width // 3))
-        text, place = self.editor.text, self.editor.place
-        start = max(0, place - room + 1)
-        shown = "".join(character if character.isprintable() else "?" for character in text[start : start + room])
-        at = place - start
+        signs, place = signs_of(self.editor.text), self.editor.place
+        before, at, after = "".join(signs[:place]), signs[place : place + 1], "".join(signs[place + 1 :])
+        under = at[0] if at and cell_width(at[0]) else " "  # what the cursor stands on
+        before = before[-room:]
+        while cell_width(before) > room - cell_width(under):
+            before = before[1:]
+        after = first_cells(after, room - cell_width(before) - cell_width(under))
         segments = [
             Segment(self.PROMPT, base + self._part("prompt")),
-            Segment(shown[:at], base),
-            Segment(shown[at : at + 1] or " ", base + self._part("cursor")),
-            Segment(shown[at + 1 :], base),
+            Segment(before, base),
+            Segment(under, base + self._part("cursor")),
+            Segment(after, base),
         ]
-        rest = width - len(self.PROMPT) - cell_width(shown) - (at >= len(shown))
+        rest = width - len(self.PROMPT) - sum(map(cell_width, (before, under, after)))
         said = shorten(said, max(0, rest))
         segments += [
             Segment(" " * max(0, rest - cell_width(said)), base),
