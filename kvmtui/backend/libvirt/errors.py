@@ -85,7 +85,14 @@ class _Sign(NamedTuple):
 
 
 _GROUP = "Join the group libvirt (then log in again), or run as root."
+_NOISE = "bytes received from server too"
 _SIGNS = (
+    _Sign(
+        _NOISE,
+        Unreachable,
+        "The login shell on {host} prints something where libvirt's answer should be.",
+        "Let ~/.bashrc and the like there print only when the shell is interactive.",
+    ),
     _Sign(
         "remote host identification has changed",
         Denied,
@@ -162,10 +169,10 @@ _LOGIN_SIGNS = (
         "Check the port in the address and in ~/.ssh/config.",
     ),
     _Sign(
-        "administratively prohibited",
-        Denied,
-        "The jump host does not let connections through to {host}.",
-        "Its sshd has AllowTcpForwarding no, or PermitOpen names other machines.",
+        "forwarding request failed",
+        Unreachable,
+        "The jump host does not reach {host}, or lets nobody through to it.",
+        "Is it on? The jump host's sshd may have AllowTcpForwarding no.",
     ),
     _Sign(
         "not found",
@@ -179,7 +186,7 @@ _TURNED_AWAY = _Sign(
     "exchange_identification",
     Unreachable,
     "sshd on {host} closes connections before the login.",
-    "Has it too many (MaxStartups), or does it not serve this machine?",
+    "Has it too many (MaxStartups), does it not serve this machine, or is the port another's?",
 )
 
 
@@ -203,7 +210,7 @@ def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = 
     said = " ".join(fault.message.split())
     if opening and _asks_who_we_are(fault, said):
         return _of_login(fault.code, said, host)
-    if is_lost(fault) or (opening and fault.code in _LOST):
+    if is_lost(fault) or (opening and (fault.code in _LOST or _NOISE in said)):
         return _of_transport(said, host, change=change and not opening)
     kind = Conflict if "not in suspended state" in said else _KINDS.get(fault.code, BackendError)
     if kind is Denied:
@@ -225,7 +232,7 @@ def not_opened(host: str, seconds: float, *, is_taken: bool | None) -> TimedOut:
     name = _capital(host, "{host}")
     if is_taken:
         return TimedOut(
-            f"{name} takes the connection, but libvirt has not answered there within {seconds:g} s.",
+            f"{name} takes connections, but libvirt there does not answer.",
             hint="It is stopped or overloaded, or it serves all the clients that its max_clients allows.",
         )
     text = f"{name} has not answered the connection within {seconds:g} s."
@@ -234,10 +241,10 @@ def not_opened(host: str, seconds: float, *, is_taken: bool | None) -> TimedOut:
     return TimedOut(text, hint="Is it on, and not behind a firewall?")
 
 
-def no_more(host: str, seconds: float) -> TimedOut:
+def no_more(host: str) -> TimedOut:
     """Return the error of one more connection that did not open, to a host that answers on another."""
     return TimedOut(
-        f"{_capital(host, '{host}')} answers, but has not taken one more connection within {seconds:g} s.",
+        f"{_capital(host, '{host}')} answers, but takes no more connections.",
         hint="It may serve all the clients that its max_clients allows: end some, or raise it in libvirtd.conf.",
     )
 

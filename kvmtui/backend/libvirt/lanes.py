@@ -212,7 +212,7 @@ class Lanes:
             except TimedOut:
                 if self.is_silent:
                     raise
-                raise errors.no_more(self._address.label, seconds) from None
+                raise errors.no_more(self._address.label) from None
             if self._is_dropped:
                 lane.close()
                 raise Unreachable(f"The connection to {self._address.label} was let go.")
