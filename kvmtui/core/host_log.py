@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 200  # of each log
 LONGEST = 600  # characters of a line
-NEAR = 900.0  # seconds around a VM's end within which what befell its host may explain it
+NEAR, AFTER = 900.0, 60.0  # seconds before and after a VM's end within which what befell its host may explain it
 
 KERNEL_WORDS = (
     "out of memory|oom-kill|oom_reaper|oom-killer|killed process|i/o error|medium error|critical (medium|target|space)"
@@ -29,7 +28,8 @@ _CRASH = re.compile(r"segfault|general protection", re.IGNORECASE)
 _UNIX = re.compile(r"(\d{9,11}\.\d+) \S+ kernel: (.*)", re.DOTALL)
 _BOOTED = re.compile(r"(?:<\d+>)?\[ *(\d+\.\d+)\] ?(?:\[[^\]]*\] )?(.*)", re.DOTALL)
 _PID = re.compile(r"(?:pid=|[Kk]illed process |reaped process |\[)(\d+)")
-_ENDED = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)\.\d+\+0000: shutting down, reason=(\w+)")
+_STAMPED = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)\.\d+(?:\+0000|Z):? ")
+_ENDED = re.compile(_STAMPED.pattern + r"shutting down, reason=(\w+)")
 
 
 class Kind(Enum):
@@ -71,21 +71,23 @@ def kernel_lines(
     VM's process was killed says nothing of this one, and is left out.
     """
     scope = re.compile(r"qemu\\x2d\d+\\x2d" + re.escape(_escaped(name)) + r"\.scope")
-    pids = {pid} if pid else set()
+    mine: set[int] = {pid} if pid else set()
+    others: set[int] = set()
     read = [_parsed(line, booted) for line in lines]
     for _, text in read:
-        found = _PID.search(text) if scope.search(text) else None
+        found = _PID.search(text) if "machine-qemu" in text else None
         if found is not None:
-            pids.add(int(found[1]))
-    first, last = (until - 86_400.0, until) if around is None else (around - NEAR, around + NEAR)
+            (mine if scope.search(text) else others).add(int(found[1]))
+    first, last = (until - 86_400.0, until) if around is None else (around - NEAR, around + AFTER)
     kept = []
     for at, text in read:
         numbers = {int(number) for number in _PID.findall(text)}
-        own = bool(scope.search(text)) or not pids.isdisjoint(numbers)
+        own = not mine.isdisjoint(numbers)
         kind = Kind.OOM if _OOM.search(text) else Kind.CRASH if _CRASH.search(text) else Kind.IO
-        other = kind is not Kind.IO and pids and numbers and not own
         near = at is None or first <= at <= last
-        if (own or near) and not other and not _of_other_scope(text, own=own):
+        # That some process was killed concerns a VM that ended then, unless it is known whose it was.
+        told = kind is Kind.IO or (around is not None and not mine and others.isdisjoint(numbers))
+        if own or (near and told):
             kept.append(KernelLine(at, text[:LONGEST], kind, own))
     return tuple(kept[-MOST_LINES:])
 
@@ -98,10 +100,6 @@ def _parsed(line: str, booted: float) -> tuple[float | None, str]:
     return (booted + float(found[1]), found[2]) if found is not None else (None, line)
 
 
-def _of_other_scope(text: str, *, own: bool) -> bool:
-    return not own and "machine-qemu" in text
-
-
 def _escaped(name: str) -> str:
     r"""Return a VM's name as systemd writes it into the name of a scope: "db-2" is "db\x2d2"."""
     return "".join(
@@ -110,17 +108,31 @@ def _escaped(name: str) -> str:
     )
 
 
+def qemu_line(line: str) -> tuple[float | None, str]:
+    """Return when a line of QEMU's log was written, where it says so, and its text."""
+    found = _STAMPED.match(line)
+    at = _moment(found) if found is not None else None
+    return (None, line) if found is None or at is None else (at, line[found.end() :])
+
+
+def _moment(found: re.Match[str]) -> float | None:
+    """Return the epoch seconds of the six figures of a time in UTC, None for one that never was."""
+    try:
+        year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
 def ending(lines: Sequence[str]) -> Ending | None:
     """Return how QEMU's log says that its last run ended; None while it runs, or when it does not say."""
     for line in reversed(lines):
         if ": starting up" in line:
             return None
         found = _ENDED.search(line)
-        if found is not None:
-            with contextlib.suppress(ValueError):
-                year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-                at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-                return Ending(at.timestamp(), found[7])
+        at = _moment(found) if found is not None else None
+        if found is not None and at is not None:
+            return Ending(at, found[7])
     return None
 
 

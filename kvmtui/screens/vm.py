@@ -1,4 +1,4 @@
-"""The page of one VM: overview, graphs, XML and journal."""
+"""The page of one VM: overview, graphs, console, XML, and why it is as it is."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from kvmtui.core.inventory import Severity
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.core.units import hhmm
 from kvmtui.screens.actions import GO, GRAPHS, SHOWN, TABS, bindings
-from kvmtui.screens.journal_lines import Past, Subject, entries, long_lines, short_lines
+from kvmtui.screens.journal_lines import Past, Subject, entries, short_lines
 from kvmtui.screens.places import Place
 from kvmtui.screens.sheet import Sheet, Span, greyed
 from kvmtui.screens.tabs import TabbedPage, TabBody, TextTab
-from kvmtui.screens.vm_overview import VmPicture, last_seen, overview, remedy, since_words
+from kvmtui.screens.vm_overview import VmPicture, last_seen, overview, since_words
+from kvmtui.screens.vm_why import WhyTab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +90,7 @@ class VmPage(TabbedPage):
             from kvmtui.screens.xml_tab import XmlTab
 
             return XmlTab(self._xml, versions=True)
-        return JournalTab(self) if name == "journal" else OverviewTab(self)
+        return WhyTab(self) if name == "journal" else OverviewTab(self)
 
     async def _xml(self, inactive: bool) -> str:
         definition = self.face.backend(self.ref.host).definition
@@ -244,7 +245,7 @@ class VmPage(TabbedPage):
             self._graphs.next_device()
 
     def action_why(self) -> None:
-        """Show why it is in its state: its journal."""
+        """Show why it is in its state, with its journal."""
         self.tab = "journal"
 
     def action_read_again(self) -> None:
@@ -289,62 +290,3 @@ class OverviewTab(TextTab):
             head = Text(last_seen(row) or "as last seen", tones[Tone.WARN], no_wrap=True)
             lines = [head, *greyed(lines, tones[Tone.MUTED])]
         self.say(lines)
-
-
-class JournalTab(TextTab):
-    """Why it is in its state, then what was done to it and what happened to it."""
-
-    note = "newest first   / find"
-
-    def __init__(self, page: VmPage) -> None:
-        super().__init__()
-        self._page = page
-
-    def show_fleet(self, fleet: Fleet) -> None:
-        """Show what is new."""
-        page, face = self._page, self.face
-        width = self.size.width - 1
-        if page.row is None or width < 1:
-            return
-        tones, now = face.tones, face.now()
-        sheet = Sheet(tones, width, face.glyphs)
-        self._why(page, sheet)
-        found = entries(fleet, page.whose(), page.past.tasks)
-        sheet.head("JOURNAL")
-        sheet.lines += long_lines(found, now, tones, width)
-        if not found:
-            said = "Nothing was done to it, and nothing was seen." if page.past.read else "Reading the journal ..."
-            sheet.line(Span(said, Tone.MUTED))
-        self.say(sheet.lines)
-
-    def _why(self, page: VmPage, sheet: Sheet) -> None:
-        row = page.row
-        if row is None:
-            return
-        sheet.head("WHY")
-        if page.gone:
-            sheet.wrapped("gone", page.gone, Tone.WARN)
-        vm = row.vm
-        sheet.fact("state", Span(state_text(row), state_tone(row)))
-        sheet.fact("reason", vm.reason.value or "the hypervisor gives none")
-        if since_words(row):
-            exact = vm.since is not None and vm.since.exact
-            sheet.fact(
-                "since",
-                since_words(row).removeprefix("since "),
-                Span("" if exact else "  the change itself was not seen", Tone.MUTED),
-            )
-        condition = row.entry.condition
-        if not condition.is_answering:
-            sheet.fact("host", Span(f"{safe(row.entry.name)}: {condition.kind.value}", Tone.BAD))
-            if condition.why:
-                sheet.wrapped("", safe(condition.why))
-            if condition.hint:
-                sheet.wrapped("what to do", safe(condition.hint))
-        problem = page.problem()
-        if problem is not None:
-            tone = Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
-            sheet.wrapped("problem", problem.text, tone)
-            advice = remedy(row, problem)
-            if advice:
-                sheet.wrapped("what to do", advice)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.demo.world import World
     from kvmtui.core.inventory import Vm
 
-_KEPT = 60.0  # seconds before time began: when what is off then was last shut down
+_KEPT = 5_400.0  # seconds before time began: when what is off then was last shut down
 _FIRST_PID = 40_213
 _REASONS = {
     Reason.DESTROYED: "destroyed",

@@ -18,7 +18,7 @@ from kvmtui.backend.base import HostLogs, LogPart
 from kvmtui.backend.libvirt import ssh
 from kvmtui.backend.libvirt.uri import Address, Transport
 from kvmtui.core.errors import BackendError, Denied, NotSupported, TimedOut, Unreachable
-from kvmtui.core.host_log import KERNEL_WORDS, LONGEST, MOST_LINES, NEAR, ending, kernel_lines
+from kvmtui.core.host_log import AFTER, KERNEL_WORDS, LONGEST, MOST_LINES, NEAR, ending, kernel_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,9 @@ class LibvirtLogs:
             bytes=MOST_BYTES,
             lines=MOST_LINES,
             words=KERNEL_WORDS,
-            span="--since=-7d" if around is None else f"--since=@{int(around - NEAR)} --until=@{int(around + NEAR)}",
+            span="--since=-7d"
+            if around is None
+            else f"--since=@{int(around - NEAR)} --until=@{int(around + AFTER) + 1}",
         )
         answer = await self._run(script)
         if f"{token} end" not in answer:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.core import units
-from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
+from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one, pool_fill
 from kvmtui.core.fields.field import (
     Field,
     Json,
@@ -19,7 +19,8 @@ from kvmtui.core.fields.field import (
     size_field,
     text_field,
 )
-from kvmtui.core.inventory import ConditionKind, Host, HostEntry
+from kvmtui.core.forecast import seconds_left
+from kvmtui.core.inventory import ConditionKind, Host, HostEntry, Pool
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
@@ -124,6 +125,32 @@ def _pool(row: HostRow) -> float | None:
 def _pool_name(row: HostRow) -> str:
     found = fullest_pool(row.entry.state)
     return "" if found is None else found[0].name
+
+
+def first_full(row: HostRow) -> tuple[Pool, float] | None:
+    """Return the pool that will be full first, and in how many seconds; None when none is known to fill up."""
+    state = row.entry.state
+    if state is None or not row.live:
+        return None
+    found = [(pool, seconds_left(pool, row.fleet.growth.get((row.entry.name, pool.uuid)))) for pool in state.pools]
+    return min(((pool, left) for pool, left in found if left is not None), key=lambda one: one[1], default=None)
+
+
+def pools_text(row: HostRow) -> str:
+    """Return how full each active pool is, the fullest first: "nvme 97 %, hdd 61 %"."""
+    state = row.entry.state
+    fills = [(fill, pool.name) for pool in (state.pools if state else ()) if (fill := pool_fill(pool)) is not None]
+    return ", ".join(f"{safe(name, limit=40)} {units.percent(fill)}" for fill, name in sorted(fills, reverse=True))
+
+
+def _full_in(row: HostRow) -> float | None:
+    found = first_full(row)
+    return None if found is None else found[1]
+
+
+def _full_text(row: HostRow) -> str:
+    found = first_full(row)
+    return units.UNKNOWN if found is None else f"~{units.duration(found[1])} {safe(found[0].name, limit=40)}"
 
 
 def _vm_count(row: HostRow) -> int | None:
@@ -339,6 +366,19 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
     ),
     replace(
         text_field("pool_name", "POOL NAME", "Its fullest storage pool", 12, _pool_name), tone=_tone, shown=Shown.WIDE
+    ),
+    Field(
+        name="full_in",
+        title="FULL IN",
+        help="When the first of its pools will be full, if it goes on as since the program started",
+        width=10,
+        text=_full_text,
+        value=lambda row: None if (left := _full_in(row)) is None else left / 86_400,
+        json=_full_in,
+        order=lambda row: None if (left := _full_in(row)) is None else -left,
+        tone=lambda row: Tone.WARN if (left := _full_in(row)) is not None and left < 86_400 else Tone.NORMAL,
+        match=Match.NUMBER,
+        letter="f",
     ),
     Field(
         name="condition",

@@ -144,6 +144,10 @@ def _iops(row: VmRow) -> float | None:
     return None if rates is None else rates.iops
 
 
+def _taps(row: VmRow) -> tuple[str, ...]:
+    return tuple([nic.target for nic in row.vm.nics if nic.target])
+
+
 def _both(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
@@ -511,6 +515,19 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=_macs,
         json=lambda row: list(_macs(row)),
         order=lambda row: next(iter(_macs(row)), None),
+        word=True,
+        code=True,
+    ),
+    Field(
+        name="vnet",
+        title="VNET",
+        help="The names that its interfaces have on its host, while it is on",
+        width=12,
+        text=lambda row: _listed(_taps(row)),
+        value=_taps,
+        json=lambda row: list(_taps(row)),
+        order=lambda row: next(iter(_taps(row)), None),
+        aliases=("tap", "nic"),
         word=True,
         code=True,
     ),
