@@ -15,6 +15,7 @@ import os
 import pwd
 import re
 import socket
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -32,6 +33,7 @@ _log = logging.getLogger(__name__)
 _MOST_BYTES = 2_000_000
 _TAIL = 64_000  # bytes at the end of the file that `recent` reads
 _KEPT = 4  # older files: journal.jsonl.1 is the newest of them
+_ALIVE = 2.0  # seconds for which a process that had a task under way counts as alive
 _OWED = 1000  # lines that wait for room on the disk
 _SECRET = re.compile(
     r"(://[^/@\s:]*:)[^/@\s]*(@)|((?:passwd|password|secret|token)\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE
@@ -105,6 +107,7 @@ class Journal:
         self._owed: deque[bytes] = deque(maxlen=_OWED)
         self._recent: tuple[TaskView, ...] = ()
         self._recent_stamp: tuple[int, int] | None = None
+        self._read_at = 0.0
 
     def begin(self, task: TaskView) -> None:
         """Write that a task begins, before anything is sent; raises OSError when that cannot be written now."""
@@ -138,14 +141,21 @@ class Journal:
             with self.path.open("rb") as file:
                 found = os.fstat(file.fileno())
                 stamp = (found.st_mtime_ns, found.st_size)
-                if stamp != self._recent_stamp:
+                if stamp != self._recent_stamp or self._may_have_died():
                     file.seek(max(0, found.st_size - _TAIL))
                     lines = file.read(_TAIL).split(b"\n")
                     self._recent, _ = self._newest(reversed(lines), len(lines))
                     self._recent_stamp = stamp
+                    self._read_at = time.monotonic()
         except OSError:
             return ()
         return self._recent
+
+    def _may_have_died(self) -> bool:
+        """Tell whether it is time to look after other processes with a task under way: no line says that one died."""
+        if time.monotonic() - self._read_at < _ALIVE:
+            return False
+        return any(task.phase is TaskPhase.RUNNING and not task.ours for task in self._recent)
 
     # --- writing -----------------------------------------------------------------------------
 

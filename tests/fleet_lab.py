@@ -162,6 +162,7 @@ async def running(
     configs: Callable[[HostConfig], HostConfig] = lambda config: config,
     up: bool = True,
     prepare: Callable[[World], None] = lambda world: None,
+    looks_back: bool = False,
     **changes: Any,
 ) -> AsyncIterator[Lab]:
     """Run an engine on the simulated fleet of that address; `changes` are settings."""
@@ -178,7 +179,9 @@ async def running(
         return backends[name]
 
     settings = replace(Settings(hosts=hosts, refresh=1.0), **changes)
-    engine = Engine(settings, clock=clock, connector=opened, journal=Journal(path / "journal.jsonl"))
+    engine = Engine(
+        settings, clock=clock, connector=opened, journal=Journal(path / "journal.jsonl"), looks_back=looks_back
+    )
     lab = Lab(engine, world, backends)
     await engine.start()
     try:

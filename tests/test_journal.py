@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -163,3 +164,61 @@ def test_whoever_used_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_this_process_is_alive() -> None:
     assert Process.own().may_be_alive()
+
+
+def full(_descriptor: int, _data: bytes) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_what_a_full_disk_kept_out_is_written_when_there_is_room(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.begin(TASK)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            journal.end(DONE)
+        with pytest.raises(OSError, match="No space"):
+            journal.begin(replace(TASK, id="a-2", started=2000.0))
+    assert journal.owes == 2
+    journal.end(replace(DONE, id="a-2", started=2000.0))
+    assert journal.owes == 0
+    assert [json.loads(line)["kind"] for line in journal.path.read_text().splitlines()] == ["begin", "end"] * 2
+    assert [task.phase for task in journal.read()] == [TaskPhase.DONE] * 2
+
+
+def test_a_line_that_only_half_fits_is_written_again_whole(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal.begin(TASK)
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:20]))
+        with pytest.raises(OSError, match="No space"):
+            journal.end(DONE)
+    journal.pay()
+    assert journal.read() == (DONE,)
+    assert journal.garbled == 1
+
+
+def test_what_was_found_out_later_counts(journal: Journal) -> None:
+    ended_elsewhere(journal, pid=4_194_303)
+    journal.begin(replace(TASK, touches=("default/new.qcow2",)))
+    mine = Journal(journal.path)
+    (lost,) = mine.read()
+    assert lost.phase is TaskPhase.UNKNOWN
+    assert lost.message.endswith("It was at work on default/new.qcow2.")
+    found = replace(lost, phase=TaskPhase.FAILED, message="Nothing is left.", ended=2000.0, looked_up=True)
+    mine.end(found)
+    assert mine.read() == (found,)
+    assert not mine.read()[0].ours
+
+
+def test_another_process_that_dies_is_noticed_although_no_line_says_so(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Journal(journal.path)
+    other._process = replace(other._process, pid=1, began=module._began(1) or 0)
+    other.begin(TASK)
+    assert journal.recent()[0].phase is TaskPhase.RUNNING
+    monkeypatch.setattr(module, "_began", lambda _pid: None)
+    monkeypatch.setattr(module, "_ALIVE", 0.0)
+    assert journal.recent()[0].phase is TaskPhase.UNKNOWN

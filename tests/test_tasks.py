@@ -451,3 +451,22 @@ async def test_errors_of_a_host_end_as_one_sentence(tmp_path: Path) -> None:
         (view,) = await do(lab, "vm.start", "mail")
         assert view.phase is TaskPhase.FAILED
         assert view.message == "The disk is gone. Bring it back."
+
+
+@virtual
+async def test_what_the_journal_could_not_take_is_in_it_when_there_is_room_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.engine.journal.path.mkdir()
+        await do(lab, "vm.start", "mail")
+        lab.engine.journal.path.rmdir()
+        await lab.until(lambda: lab.said("written again"))
+        assert [(record["kind"], record["vm"]) for record in journal(lab)] == [("begin", "mail"), ("end", "mail")]
+
+
+@virtual
+async def test_whoever_ends_the_program_is_told_what_that_broke_off(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.world.host("hv1").guest(lab.ref("web-1").uuid).deaf = True
+        lab.engine.submit(command("vm.shutdown"), [target(lab, "web-1")], {})
+        await lab.until(lambda: bool(sent(lab, "shutdown")))
+        assert await lab.engine.stop() == ("shut down web-1: kvmtui ended before the outcome was known.",)

@@ -43,7 +43,7 @@ def open_screen(settings: Settings) -> int:
 async def _run(settings: Settings, search: GarbageSearch, restore: Restore, left: list[str]) -> int:
     """Show the screen; `left` gets a sentence for each task that the end of the program breaks off."""
     prompts = Prompts()
-    engine = Engine(settings, connector=partial(backend_for, ask=prompts.ask))
+    engine = Engine(settings, connector=partial(backend_for, ask=prompts.ask), looks_back=True)
     with ending(restore) as asked:
         await engine.start()
         try:

@@ -55,6 +55,8 @@ async def move(context: Context, target: Target, answers: Answers) -> str:
         if stop.is_set():
             raise Aborted(f"The move of {safe(target.name)} was cancelled before it began: nothing was done.")
         before = context.scene().fleet.vm(target.ref)
+        if sent := [disk.source for disk in case.subject.disks if disk.target in plan.copied + plan.carried]:
+            context.touches(*sent)
         outcome = await _moved(context, case, host, plan, stop)
     told = await _followed(context, case, host, before, outcome)
     left = [safe(disk.source) for disk in case.subject.disks if disk.target in judged.copied + judged.carried]

@@ -48,6 +48,7 @@ class Engine:
         clock: Clock | None = None,
         connector: Opener = backend_for,
         journal: Journal | None = None,
+        looks_back: bool = False,
         every: float = EVERY,
     ) -> None:
         """`every`: the seconds between two fleets at least; who paints nothing wants each at once."""
@@ -58,6 +59,8 @@ class Engine:
         count = max(1, len(settings.hosts))
         self._monitors = {host.name: Monitor(host, means, number / count) for number, host in enumerate(settings.hosts)}
         self._tasks = TaskRunner(settings, self._clock, self, self.journal)
+        self._looks_back = looks_back
+        self._looking_back: asyncio.Task[None] | None = None
         self._histories = Histories(settings.refresh)
         self._pools = PoolBook()
         self._publisher = Publisher(self._publish, every)
@@ -82,11 +85,19 @@ class Engine:
         self._fault = loop.create_future()
         for number, monitor in enumerate(self._monitors.values()):
             self.oversee(monitor.start(_STAGGER * (number // _SIDE_BY_SIDE)))
+        if self._looks_back:
+            from kvmtui.engine.aftermath import Aftermath  # noqa: PLC0415 - the command line's verbs look at no past
+
+            aftermath = Aftermath(self.journal, self._tasks, self.scene, self.backend)
+            self._looking_back = asyncio.create_task(aftermath.run(self.happened), name="aftermath")
+            self.oversee(self._looking_back)
         self._publish()
 
     async def stop(self) -> tuple[str, ...]:
         """Let go of everything at once, without waiting for any host; returns what to say of tasks that it ended."""
         self._publisher.stop()
+        if self._looking_back is not None:
+            self._looking_back.cancel()
         told = await self._tasks.stop()
         leaving = [asyncio.create_task(monitor.stop()) for monitor in self._monitors.values()]
         if leaving:
