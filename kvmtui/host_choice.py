@@ -94,7 +94,8 @@ def choose(choice: Choice, machine: Machine) -> Chosen:
             return _opened(_addresses([uri], machine), choice)
     if choice.headless:
         raise Unreachable("There is no libvirt on this machine, and no host was named.", hint=_INSTALL)
-    why = f"There is no libvirt on this machine, so this is a demo. {_INSTALL}"
+    # One line of 80 columns on the screen.
+    why = "No libvirt here: this is a demo. -c URI opens a host; `kvmtui doctor` says more."
     return Chosen(_expanded(_addresses([_USUAL_DEMO], machine)), demo=True, demo_why=why)
 
 

@@ -542,3 +542,52 @@ def test_a_pipe_that_closes_early_leaves_no_traceback() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout == "VM\n"
     assert done.stderr == ""
+
+
+# --- a wrong word ---
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("vm strat web-1", "kvmtui vm start"),
+        ("vm shutdwn web-1", "kvmtui vm shutdown"),
+        ("start web-1", "kvmtui vm start"),
+        ("destroy web-1", "kvmtui vm force-off"),
+        ("host", "kvmtui hosts"),
+        ("vn", "kvmtui vm"),
+        ("volume uplaod x", "kvmtui volume upload"),
+        ("docter", "kvmtui doctor"),
+    ],
+)
+def test_an_unknown_verb_is_answered_with_the_nearest(kvmtui: Shell, words: str, meant: str) -> None:
+    done = kvmtui.bare(*words.split())
+    assert (done.code, done.out) == (Exit.USAGE, "")
+    assert f"did you mean `{meant}`?" in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["", "vm", "vm create", "vm shutdown", "vms", "volume upload", "doctor", "completion"]
+)
+def test_help_reads_well_at_80_columns(kvmtui: Shell, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = kvmtui.bare(*words.split(), "--help")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) < 80
+    assert lines[0].startswith(f"usage: kvmtui {words}".rstrip())
+    assert lines[1] == "", "the usage is one line"
+    assert len(lines) <= 60
+
+
+def test_without_libvirts_client_library_one_sentence_says_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['libvirtmod'] = None\n"
+        "from kvmtui.cli import main; sys.exit(main(['vms', '-c', 'qemu+tcp://127.0.0.1:1/system']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (Exit.FAILED, "")
+    (line,) = done.stderr.splitlines()
+    assert "libvirt's client library cannot be loaded" in line
+    assert "Install libvirt0" in line

@@ -103,7 +103,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(kvmtui: Shell) -> No
         (("x", "--host", "hv9"), Exit.FAILED, "There is no host hv9."),
         (("x", "--host", "hv2"), Exit.FAILED, "image is needed"),
         (("x", *FROM, "--memory", "lots"), Exit.USAGE, "A size such as 2G"),
-        (("x", *FROM, "--accel", "xen"), Exit.USAGE, "Argument --accel"),
+        (("x", *FROM, "--accel", "xen"), Exit.USAGE, "--accel is one of"),
         (("x", *FROM, "--network", "nosuch"), Exit.FAILED, "network has no choice nosuch"),
         (("x", *FROM, "--volume", "hdd/a"), Exit.FAILED, "volume does not go with"),
         (("x", *FROM, "--keys", "nowhere"), Exit.FAILED, "is no file with public keys"),

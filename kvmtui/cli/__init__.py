@@ -90,6 +90,10 @@ def _headless(given: Namespace, output: Output) -> int:
         from kvmtui.cli.listing import list_tasks  # noqa: PLC0415 - the journal alone is needed
 
         return list_tasks(given, output)
+    if given.noun == "completion":
+        from kvmtui.cli.completion import complete  # noqa: PLC0415 - only what is asked for loads
+
+        return complete(given.what)
     if given.noun == "doctor":
         return _doctor(given, output)
     import asyncio  # noqa: PLC0415 - `tasks` needs no loop

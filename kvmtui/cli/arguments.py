@@ -6,29 +6,30 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from kvmtui import __version__
-from kvmtui.cli.output import UsageError
+from kvmtui.cli.parser import Parser, Verbs
 from kvmtui.commands.base import Command, FieldKind, Noun, Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LISTS = ("hosts", "vms", "tasks")
+SHELLS = ("bash", "zsh", "fish")
+NAMES = ("hosts", "vms")  # what the scripts ask for while somebody types
 _LEVELS = ("debug", "info", "warning", "error")
 _NEGATED = re.compile(r"-([A-Za-z][A-Za-z0-9_+-]*)(?:!=|>=|<=|[:=><])")
 _SIZE = re.compile(r"\d+[xX]\d+\Z")
+_EPILOG = """\
+examples:
+  kvmtui -c qemu+ssh://root@hv1/system     open a host over ssh
+  kvmtui vms state:running 'cpu>80'        list what works hard
+  kvmtui vm start web-1                    start a VM
+  kvmtui doctor                            say what is wrong, and what mends it
+
+exit codes: 0 done, 1 failed or refused, 2 usage, 3 no host reached, 4 outcome unknown, 5 some of several failed"""
 _SHIELD = "\0"  # cannot stand in an argument of a process
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises instead of leaving, so that an error can be told as JSON too."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what is wrong with the command line."""
-        sentence = message[:1].upper() + message[1:]
-        raise UsageError(f"{sentence.rstrip('.')}.", usage=self.format_usage())
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace | None:
@@ -67,47 +68,66 @@ def _shielded(words: Sequence[str], at: int) -> str:
     return f"{_SHIELD}{words[at]}" if found[1].lower() in names else words[at]
 
 
-def _parser(words: frozenset[str]) -> _Parser:
+def _parser(words: frozenset[str]) -> Parser:
     """Return what reads the command line; what may follow a noun is read only where the noun is among the words."""
-    parser = _Parser(
+    parser = Parser(
         prog="kvmtui",
+        usage="kvmtui [OPTION...] [VERB ...]",
         description="Run KVM hosts and their virtual machines from the terminal. Without a verb it opens the screen.",
-        epilog="Exit: 0 done, 1 failed or refused, 2 usage, 3 no host reached, 4 outcome unknown, "
-        "5 some of several failed.",
-        allow_abbrev=False,
+        epilog=_EPILOG,
     )
     parser.set_defaults(connect=[], connect_after=[], noun=None, verb=None)
-    parser.add_argument("--version", action="store_true", help="print the version")
+    nouns = parser.add_verbs("noun", required=False)
     _add_common(parser, connect="connect", first=True)
-    parser.add_argument(
-        "--demo", nargs="?", const="", metavar="HxV", help="a simulated fleet, e.g. 50x5000: 50 hosts, 5000 VMs"
+    screen = parser.add_argument_group("the screen")
+    screen.add_argument(
+        "--demo", nargs="?", const="", metavar="HxV", help="a simulated fleet; 50x5000 is 50 hosts with 5000 VMs"
     )
-    parser.add_argument("--theme", metavar="NAME", help="the screen's colours")
-    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    nouns = parser.add_subparsers(dest="noun", metavar="VERB", parser_class=_Parser)
+    screen.add_argument("--theme", metavar="NAME", help="the screen's colours")
+    screen.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_rest().add_argument("--version", action="store_true", help="print the version")
     _add_lists(nouns)
-    text = "Say what this machine and the hosts can do, what is wrong there, and the command that mends it."
-    doctor = nouns.add_parser(
-        "doctor", help="say what is wrong, and what mends it", description=text, allow_abbrev=False
-    )
-    _add_common(doctor, connect="connect_after", first=False)
-    doctor.add_argument("--json", action="store_true", help="print one JSON document")
-    vm = nouns.add_parser("vm", help="show or change VMs", description="Show or change VMs.", allow_abbrev=False)
-    if "vm" in words:
-        _add_verbs(vm)
-    volume = nouns.add_parser(
-        "volume", help="bring files into pools", description="Bring files into pools.", allow_abbrev=False
-    )
+    _add_vm(nouns, with_verbs="vm" in words)
+    volume = nouns.add_parser("volume", help="send a file to a pool of a host", description="Bring files into pools.")
     if "volume" in words:
-        verbs = volume.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+        verbs = volume.add_verbs("verb")
         _add_making(verbs, "volume.upload", lead="file")
+    volume.add_rest()
+    _add_doctor(nouns)
+    _add_completion(nouns)
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser, *, connect: str, first: bool) -> None:
+def whole() -> Parser:
+    """Return the parser with all that it can read."""
+    return _parser(frozenset({"vm", "volume"}))
+
+
+def _add_doctor(nouns: Verbs) -> None:
+    text = "Say what this machine and the hosts can do, what is wrong there, and the command that mends it."
+    doctor = nouns.add_parser(
+        "doctor",
+        usage="kvmtui doctor [OPTION...]",
+        help="what is wrong here and on the hosts, and what mends it",
+        description=text,
+    )
+    doctor.add_rest().add_argument("--json", action="store_true", help="print one JSON document")
+    _add_common(doctor, connect="connect_after", first=False)
+
+
+def _add_completion(nouns: Verbs) -> None:
+    text = "Print what completes kvmtui's words in a shell; docs/install.md says where it goes."
+    completion = nouns.add_parser("completion", help="complete its words in bash, zsh or fish", description=text)
+    text = f"the script for {', '.join(SHELLS)}; or the names that it offers: {', '.join(NAMES)}"
+    completion.add_argument("what", metavar="SHELL", choices=(*SHELLS, *NAMES), help=text)
+    completion.add_rest()
+
+
+def _add_common(parser: Parser, *, connect: str, first: bool) -> None:
     """Add what may stand before and after the verb; after it, only what is given counts."""
     missing = None if first else argparse.SUPPRESS
-    parser.add_argument(
+    group = parser.add_argument_group("which hosts, and how")
+    group.add_argument(
         "-c",
         "--connect",
         dest=connect,
@@ -116,87 +136,132 @@ def _add_common(parser: argparse.ArgumentParser, *, connect: str, first: bool) -
         default=[] if first else argparse.SUPPRESS,
         help="a host: its address, or its name or group in the configuration (repeatable)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--read-only", action="store_true", default=False if first else argparse.SUPPRESS, help="change nothing"
     )
-    parser.add_argument("--config", metavar="FILE", type=Path, default=missing, help="the configuration file")
-    parser.add_argument("--refresh", metavar="SECONDS", type=float, default=missing, help="how often hosts are read")
-    parser.add_argument("--log-level", choices=_LEVELS, default=missing, help="what the log file keeps")
+    group.add_argument("--config", metavar="FILE", type=Path, default=missing, help="the configuration file")
+    group.add_argument("--refresh", metavar="SECONDS", type=float, default=missing, help="how often hosts are read")
+    group.add_argument(
+        "--log-level",
+        metavar="LEVEL",
+        choices=_LEVELS,
+        default=missing,
+        help=f"what the log keeps: {', '.join(_LEVELS)}",
+    )
 
 
-def _add_lists(nouns: argparse._SubParsersAction[_Parser]) -> None:
+def _add_lists(nouns: Verbs) -> None:
     for noun, what in zip(LISTS, ("hosts", "VMs", "tasks, from the journal"), strict=True):
-        parser = nouns.add_parser(noun, help=f"list {what}", description=f"List {what}.", allow_abbrev=False)
-        _add_common(parser, connect="connect_after", first=False)
-        parser.add_argument("filter", nargs="*", help="filter words, e.g. 'cpu>80' state:running -name:test")
-        parser.add_argument("--columns", metavar="NAMES", help="which columns, with commas between, or all")
-        parser.add_argument("--sort", metavar="NAME", help="by which column; --sort=-NAME reverses")
-        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser = nouns.add_parser(
+            noun, usage=f"kvmtui {noun} [FILTER...] [OPTION...]", help=f"list {what}", description=f"List {what}."
+        )
+        shown = parser.add_argument_group("what is listed")
+        shown.add_argument("filter", nargs="*", metavar="FILTER", help="words like 'cpu>80' state:running -name:test")
+        shown.add_argument("--columns", metavar="NAMES", help="which columns, with commas between, or all")
+        shown.add_argument("--sort", metavar="NAME", help="by which column; --sort=-NAME reverses")
+        shown.add_argument("--json", action="store_true", help="print one JSON document")
         if noun != "tasks":
-            parser.add_argument("--rates", action="store_true", help="with --json: read twice, so that there are rates")
+            shown.add_argument("--rates", action="store_true", help="with --json: read twice, so that there are rates")
         if noun == "tasks":
-            parser.add_argument("--limit", metavar="N", type=int, default=100, help="how many of the newest (100)")
+            shown.add_argument("--limit", metavar="N", type=int, default=100, help="how many of the newest (100)")
+        parser.add_rest()
+        _add_common(parser, connect="connect_after", first=False)
 
 
-def _add_verbs(vm: argparse.ArgumentParser) -> None:
+def _add_vm(nouns: Verbs, *, with_verbs: bool) -> None:
+    vm = nouns.add_parser(
+        "vm",
+        usage="kvmtui vm VERB VM... [OPTION...]",
+        help="make, show or change VMs: kvmtui vm start web-1",
+        description="Make, show or change VMs. A VM is NAME, HOST/NAME or a UUID.",
+        epilog="`kvmtui vm VERB --help` tells a verb's options. What the screen would ask needs --yes here. "
+        "virsh's words work too: destroy, undefine, managedsave ...",
+    )
+    if with_verbs:
+        _add_verbs(vm)
+    vm.add_rest()
+
+
+def _add_verbs(vm: Parser) -> None:
     from kvmtui.commands.registry import of_noun  # noqa: PLC0415 - kept off the way to the screen and to `--version`
 
-    verbs = vm.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
-    show = verbs.add_parser("show", help="Show all that is known of VMs.", allow_abbrev=False)
-    _add_targets(show)
-    display = verbs.add_parser("display", help="Say where VMs' screens are, and how to get there.", allow_abbrev=False)
-    _add_targets(display)
+    verbs = vm.add_verbs("verb")
+    for name, text in (
+        ("show", "Show all that is known of VMs."),
+        ("display", "Say where VMs' screens are, and how to get there."),
+    ):
+        parser = verbs.add_parser(name, usage=_usage(name), help=_short(text), description=text)
+        _add_targets(parser)
+        parser.add_rest().add_argument("--json", action="store_true", help="print one JSON document")
+        _add_common(parser, connect="connect_after", first=False)
+    _add_making(verbs, "vm.create", lead="name")
     for command in of_noun(Noun.VM):
         if command.headless:
             _add_verb(verbs, command)
-    _add_making(verbs, "vm.create", lead="name")
 
 
-def _add_making(verbs: argparse._SubParsersAction[_Parser], id_: str, *, lead: str) -> None:
+def _usage(verb: str) -> str:
+    return f"kvmtui vm {verb} VM... [OPTION...]"
+
+
+def _short(text: str) -> str:
+    """Return a row's help as it stands in a list of verbs: its first clause."""
+    clause = re.split(r"[;:.](?:\s|$)", text, maxsplit=1)[0]
+    return clause[:1].lower() + clause[1:]
+
+
+def _add_making(verbs: Verbs, id_: str, *, lead: str) -> None:
     """Add a verb that makes something; the question `lead` is answered by a word of its own, or by its option."""
     from kvmtui.commands.registry import by_id  # noqa: PLC0415 - kept off the way to the screen and to `--version`
 
     command = by_id(id_)
     if command is None:
         return
+    noun = id_.partition(".")[0]
     parser = verbs.add_parser(
         command.verb,
-        help=command.help.partition(";")[0].rstrip("."),
+        usage=f"kvmtui {noun} {command.verb} [{lead.upper()}] [OPTION...]",
+        help=_short(command.help),
         description=command.help,
-        allow_abbrev=False,
     )
     parser.set_defaults(command=command, lead=lead)
-    _add_common(parser, connect="connect_after", first=False)
-    parser.add_argument("lead_word", nargs="?", metavar=lead.upper(), help=f"the {lead}, as --{lead}")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--yes", action="store_true", help="do it without being asked")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    answers = parser.add_argument_group("what is made" if noun == "vm" else "what is sent, and where")
+    answers.add_argument("lead_word", nargs="?", metavar=lead.upper(), help=f"the {lead}, as --{lead}")
     for question in command.questions:
-        _add_question(parser, question)
-
-
-def _add_targets(parser: argparse.ArgumentParser) -> None:
+        _add_question(answers, question)
+    how = parser.add_rest()
+    how.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    how.add_argument("--yes", action="store_true", help="do it without being asked")
+    how.add_argument("--json", action="store_true", help="print one JSON document")
     _add_common(parser, connect="connect_after", first=False)
-    parser.add_argument("vms", nargs="+", metavar="VM", help="a name, HOST/NAME or UUID")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def _add_verb(verbs: argparse._SubParsersAction[_Parser], command: Command) -> None:
+def _add_targets(parser: Parser) -> None:
+    group = parser.add_argument_group("which VMs")
+    group.add_argument("vms", nargs="+", metavar="VM", help="a name, HOST/NAME or UUID")
+
+
+def _add_verb(verbs: Verbs, command: Command) -> None:
     parser = verbs.add_parser(
         command.verb,
+        usage=_usage(command.verb),
         aliases=[alias for alias in command.aliases if alias != command.verb],
-        help=command.help.partition(";")[0].rstrip("."),
+        help=_short(command.help),
         description=command.help,
-        allow_abbrev=False,
     )
     parser.set_defaults(command=command)
     _add_targets(parser)
-    parser.add_argument("--yes", action="store_true", help="do it without being asked")
-    for question in command.questions:
-        _add_question(parser, question)
+    if command.questions:
+        answers = parser.add_argument_group("its own options")
+        for question in command.questions:
+            _add_question(answers, question)
+    how = parser.add_rest()
+    how.add_argument("--yes", action="store_true", help="do it without being asked")
+    how.add_argument("--json", action="store_true", help="print one JSON document")
+    _add_common(parser, connect="connect_after", first=False)
 
 
-def _add_question(parser: argparse.ArgumentParser, question: Question) -> None:
+def _add_question(parser: argparse._ArgumentGroup, question: Question) -> None:
     """Make an option of a question; what is not given stays out of the namespace."""
     flag, text = f"--{question.name}", question.help.replace("%", "%%")
     dest = f"answer_{question.name}"
@@ -210,7 +275,7 @@ def _add_question(parser: argparse.ArgumentParser, question: Question) -> None:
         name = None if choices else question.name.upper()
         parser.add_argument(flag, dest=dest, choices=choices, metavar=name, default=argparse.SUPPRESS, help=text)
     else:
-        name = "A,B" if question.kind is FieldKind.SOME else "TEXT"
+        name = "A,B" if question.kind is FieldKind.SOME else question.name.upper()
         parser.add_argument(flag, dest=dest, metavar=name, default=argparse.SUPPRESS, help=text)
 
 

@@ -1,0 +1,142 @@
+"""Completion in a shell: what is offered behind each word, and that no name becomes a command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kvmtui.cli.arguments import SHELLS
+from kvmtui.cli.completion import places, plain
+from kvmtui.commands.base import Noun
+from kvmtui.commands.registry import of_noun
+from kvmtui.core.inventory import TaskPhase, TaskView
+from kvmtui.journal import Journal
+from tests.test_cli import kvmtui
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.test_cli import Shell
+
+    Offered = Callable[..., list[str]]
+
+__all__ = ["kvmtui"]
+
+HOSTILE = "$(touch hit)"
+DRIVER = """
+source ./script
+COMP_WORDS=(kvmtui "$@")
+COMP_CWORD=$#
+_kvmtui kvmtui "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.fixture
+def offered(kvmtui: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offered:
+    """What bash offers for the last of the words of a command line."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    config = tmp_path / "config/kvmtui/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        f"[hosts.hv1]\nuri = 'x:'\n[hosts.hv2]\nuri = 'x:'\n[hosts.'{HOSTILE}']\n[groups]\nrack = ['hv1']\n"
+    )
+    journal = Journal(tmp_path / "state/kvmtui/journal.jsonl")
+    (tmp_path / "state/kvmtui").mkdir(parents=True)
+    for at, (vm, command) in enumerate(
+        (("web-1", "vm.start"), ("db-1", "vm.start"), ("old", "vm.start"), ("old", "vm.delete"), (HOSTILE, "vm.start"))
+    ):
+        task = TaskView(f"t{at}", command, "does", "hv1", "", vm, "", "ann", TaskPhase.DONE, float(at), float(at))
+        journal.begin(task)
+        journal.end(task)
+    (tmp_path / "script").write_text(kvmtui.bare("completion", "bash").out)
+    program = Path(sys.executable).parent
+
+    def ask(*words: str) -> list[str]:
+        done = subprocess.run(
+            ["bash", "--norc", "-c", DRIVER, "bash", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{program}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stderr == ""
+        return done.stdout.split()
+
+    return ask
+
+
+def test_bash_offers_what_may_stand_there(offered: Offered) -> None:
+    assert offered("v") == ["vms", "vm", "volume"]
+    assert offered("vm", "sh") == ["show", "shutdown"]
+    assert set(offered("vm", "shutdown", "web-1", "--")) >= {"--mode", "--timeout", "--yes", "--json", "--connect"}
+    assert offered("vm", "shutdown", "web-1", "--mode", "") == ["default", "acpi", "agent"]
+    assert offered("vm", "destroy", "--y") == ["--yes"], "virsh's words lead to the same"
+    assert offered("--demo", "vms", "--so") == ["--sort"]
+    assert offered("vms", "--sort", "stea") == ["steal"]
+    assert offered("--theme", "vm", "v") == ["vms", "vm", "volume"], "a value is no verb"
+    assert offered("volume", "upload", "scr") == ["script"]
+
+
+def test_bash_offers_hosts_of_the_configuration_and_vms_of_the_journal(offered: Offered, tmp_path: Path) -> None:
+    assert offered("-c", "") == ["hv1", "hv2", "rack"]
+    assert offered("vm", "migrate", "web-1", "--to", "hv") == ["hv1", "hv2"]
+    assert offered("vm", "start", "") == ["db-1", "web-1"], "the newest first; what was deleted is gone"
+    assert offered("vm", "start", "w") == ["web-1"]
+    assert not (tmp_path / "hit").exists()
+
+
+def test_a_name_that_a_shell_would_obey_is_not_offered() -> None:
+    hostile = ["a b", "-x", "$(x)", "`x`", "a;b", "a\nb", "a'b", "*", "~", "", "x" * 200, "\x1b[2J", "web-1\n"]
+    assert plain([*hostile, "web-1", "a.b_c+d"]) == ["web-1", "a.b_c+d"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_script_has_every_verb_and_option(kvmtui: Shell, shell: str, tmp_path: Path) -> None:
+    done = kvmtui.bare("completion", shell)
+    assert (done.code, done.err) == (0, "")
+    verbs = {name for place in places() for name, _ in place.verbs}
+    assert {row.verb for row in of_noun(Noun.VM) if row.headless} | {
+        "hosts",
+        "vms",
+        "tasks",
+        "doctor",
+        "create",
+    } <= verbs
+    for verb in verbs:
+        assert verb in done.out
+    for place in places():
+        for option in place.options:
+            for name in option.names:
+                assert (name if shell != "fish" else name.lstrip("-")) in done.out, name
+    script = tmp_path / "script"
+    script.write_text(done.out)
+    if shutil.which(shell):  # its own reader judges where it is installed
+        subprocess.run([shell, "-n", str(script)], check=True, timeout=30)
+
+
+def test_names_are_offered_without_a_configuration_and_with_a_broken_one(
+    kvmtui: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert kvmtui.bare("completion", "hosts") == (0, "", "")
+    assert kvmtui.bare("completion", "vms") == (0, "", "")
+    (tmp_path / "kvmtui").mkdir(exist_ok=True)
+    (tmp_path / "kvmtui/config.toml").write_bytes(b"[hosts\xff")
+    assert kvmtui.bare("completion", "hosts") == (0, "", "")
+
+
+def test_an_unknown_shell_is_said(kvmtui: Shell) -> None:
+    done = kvmtui.bare("completion", "tcsh")
+    assert done.code == 2
+    assert "bash, zsh, fish" in done.err
