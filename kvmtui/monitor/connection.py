@@ -24,6 +24,7 @@ _AT_ONCE = 8  # VMs that are read side by side: one that hangs does not hold the
 _STORM = 60  # waiting VMs above which one full reading is cheaper
 _AGAIN = 2.0  # seconds until a VM that could not be read is tried again
 _TRIES = 3
+_SELDOM = 600.0  # seconds until a full reading is tried again, at most, when none has come for long
 _FULL_GAP = 1.0  # seconds between two full readings, however many events ask for them
 _OLD = 10.0  # seconds after which figures tell nothing of now
 _BREATH = 0.5  # seconds between a ping that timed out and the next
@@ -189,6 +190,7 @@ class Connection:
         clock = monitor.means.clock
         resync = monitor.means.settings.resync
         rest = resync * (0.5 + 0.5 * monitor.spread)  # hosts that were connected together part here
+        late = resync
         while True:
             await pause(self._full_now, rest)
             rest = resync
@@ -204,9 +206,13 @@ class Connection:
                 _log.info("%s: full reading: %s", monitor.name, error)
                 monitor.slow("full", error.text)
                 self._waiting = wakes | self._waiting
+                # Each that does not end keeps a worker of the daemon busy, and these are few.
+                late = min(2 * late, max(_SELDOM, resync))
+                rest = late
             else:
                 monitor.heard()
                 monitor.slow("full", "")
+                late = resync
                 before = monitor.picture.state
                 changes = monitor.picture.full(inventory, clock.now(), ticket, wakes)
                 if any(is_new_start(change) for change in changes):

@@ -260,7 +260,7 @@ class Monitor:
         settings = self.means.settings
         step = settings.backoff_first
         while True:
-            began = self.means.clock.monotonic()
+            began, watched = self.means.clock.monotonic(), False
             try:
                 await self._connected()
             except (Denied, ConfigError) as error:
@@ -274,7 +274,7 @@ class Monitor:
                 self._lost(error, watched=watched)
             else:
                 return
-            if self.means.clock.monotonic() - began >= _LASTED:
+            if watched and self.means.clock.monotonic() - began >= _LASTED:
                 step = settings.backoff_first
             # Jitter needs no secrecy.
             await asyncio.sleep(step * random.uniform(1.0 - _JITTER, 1.0 + _JITTER))  # noqa: S311

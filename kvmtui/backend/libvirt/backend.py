@@ -54,7 +54,7 @@ class LibvirtBackend:
         self._master: ssh.Master | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._reader = Reader(self._lanes)
-        self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active_vcpus)
+        self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active)
         self._power = LibvirtPower(self._lanes, self._reader.touch)
         self._definition = LibvirtDefinition(self._lanes, self._reader.touch)
         self._storage = LibvirtStorage(self._lanes)

@@ -63,9 +63,9 @@ class Reader:
         known = self._vms.get(uuid)
         return known.vcpus if known is not None else 0
 
-    def active_vcpus(self) -> int:
-        """Return the vCPUs of all active VMs, as last read."""
-        return sum(vm.vcpus for vm in self._vms.values() if vm.is_active)
+    def active(self) -> list[Vm]:
+        """Return the active VMs, as last read."""
+        return [vm for vm in self._vms.values() if vm.is_active]
 
     async def inventory(self) -> Inventory:
         """Read everything; a VM that holds its reading up costs only its own details."""

@@ -5,6 +5,9 @@ That call is given up, but the daemon's worker stays in it, and so the VM says b
 no monitor, that it is stuck. From then on such VMs are left out of the groups that need a monitor, until they
 say otherwise. After a few abandoned calls no group that needs a monitor is asked for at all, since a daemon
 has only 20 workers.
+
+A VM that its daemon keeps locked, as while a hook of its start waits, holds up every list of VMs. Until a list
+comes again, which is tried more and more seldom, the VMs that are known to be on are read by their UUIDs.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.backend.libvirt import api, counters
 from kvmtui.backend.libvirt.control import is_stuck
+from kvmtui.backend.libvirt.errors import NO_DOMAIN
 from kvmtui.core.errors import NotSupported, TimedOut
 from kvmtui.core.metrics import CpuTimes, HostMemory, Sample, VmCounters
 
@@ -24,12 +28,14 @@ if TYPE_CHECKING:
     from kvmtui.backend.base import Want
     from kvmtui.backend.libvirt.lane import Session
     from kvmtui.backend.libvirt.lanes import Lanes
+    from kvmtui.core.inventory import Vm
 
 BULK_SECONDS = (5.0, 10.0)  # the shortest and the longest deadline of a bulk call
 NODE_SECONDS = 5.0
 CHUNK = 100  # VMs
 CHUNK_ABOVE = 500  # vCPUs: a reading of more comes near the largest message
 MOST_ABANDONED = 3
+LIST_AGAIN = (20.0, 600.0)  # seconds until a list that did not come is asked for again: at first, and at most
 
 USUAL = api.STATS_STATE | api.STATS_CPU_TOTAL | api.STATS_BALLOON | api.STATS_INTERFACE | api.STATS_BLOCK
 NO_MONITOR = api.STATS_STATE | api.STATS_INTERFACE
@@ -55,17 +61,18 @@ class Sampler:
     """Samples one host."""
 
     def __init__(
-        self, lanes: Callable[[], Lanes], vcpus: Callable[[str], int], active_vcpus: Callable[[], int]
+        self, lanes: Callable[[], Lanes], vcpus: Callable[[str], int], active: Callable[[], Sequence[Vm]]
     ) -> None:
-        """`vcpus` and `active_vcpus` tell what the last inventory knew."""
+        """`vcpus` and `active` tell what was read last."""
         self._lanes = lanes
         self._vcpus = vcpus
-        self._active_vcpus = active_vcpus
+        self._active = active
         self._usual_seconds = 0.0
         self._is_careful = False
         self._check_all = False
         self._abandoned = 0
         self._stuck: frozenset[str] = frozenset()
+        self._list_due, self._list_pause = 0.0, LIST_AGAIN[0]
 
     async def sample(self, want: Want, lacks: frozenset[str], cpus: int) -> Sample:
         """Read the counters; `cpus` is how many the host has."""
@@ -86,6 +93,7 @@ class Sampler:
         self._is_careful = False
         self._abandoned = 0
         self._stuck = frozenset()
+        self._list_due, self._list_pause = 0.0, LIST_AGAIN[0]
 
     async def _bulk(self, lanes: Lanes, want: Want) -> Reading:
         groups = USUAL | (api.STATS_VCPU if want.delay else 0)
@@ -101,6 +109,7 @@ class Sampler:
             if not lanes.is_silent:
                 self._abandoned += 1
                 self._is_careful = self._check_all = True
+                self._put_list_off()
             raise
         self._usual_seconds = max(time.monotonic() - started, 0.7 * self._usual_seconds)
         return reading
@@ -110,7 +119,7 @@ class Sampler:
         return min(longest, max(shortest, 10 * self._usual_seconds)) if self._usual_seconds else longest
 
     async def _read(self, lanes: Lanes, groups: int, steal_of: frozenset[str]) -> Reading:
-        if self._active_vcpus() > CHUNK_ABOVE:
+        if sum(vm.vcpus for vm in self._active()) > CHUNK_ABOVE:
             uuids = await lanes.bulk(_list_active, self._deadline())
             return await self._read_chunks(lanes, uuids, groups, steal_of)
         return await lanes.bulk(lambda session: _read_all(session, groups, steal_of, self._vcpus), self._deadline())
@@ -127,7 +136,7 @@ class Sampler:
         return whole
 
     async def _read_carefully(self, lanes: Lanes, groups: int, steal_of: frozenset[str]) -> Reading:
-        uuids = await lanes.bulk(_list_active, BULK_SECONDS[1])
+        is_listed, uuids = await self._list(lanes)
         due = uuids if self._check_all else [uuid for uuid in uuids if uuid in self._stuck]
         self._stuck = await lanes.bulk(lambda session: _stuck_of(session, due), BULK_SECONDS[1])
         responsive = [uuid for uuid in uuids if uuid not in self._stuck]
@@ -137,11 +146,28 @@ class Sampler:
         if self._stuck:
             rest = await self._read_chunks(lanes, sorted(self._stuck), NO_MONITOR, frozenset())
             reading.vms.update({uuid: one._replace(complete=False) for uuid, one in rest.vms.items()})
-        elif not self._check_all:
+        elif is_listed and not self._check_all:
             self._is_careful = False
             self._abandoned = 0
+            self._list_pause = LIST_AGAIN[0]
         self._check_all = False
         return reading
+
+    async def _list(self, lanes: Lanes) -> tuple[bool, list[str]]:
+        """Return the active VMs: as listed (True), or as they are known while no list comes."""
+        if time.monotonic() >= self._list_due:
+            try:
+                return True, await lanes.bulk(_list_active, self._deadline())
+            except TimedOut:
+                if lanes.is_silent:
+                    raise
+                self._put_list_off()
+        known = [vm.uuid for vm in self._active()]
+        return False, await lanes.bulk(lambda session: _find(session, known), BULK_SECONDS[1])
+
+    def _put_list_off(self) -> None:
+        self._list_due = time.monotonic() + self._list_pause
+        self._list_pause = min(2 * self._list_pause, LIST_AGAIN[1])
 
 
 async def _no_vms() -> Reading:
@@ -195,6 +221,18 @@ def _online(conn: api.Connection, cpus: int) -> list[int]:
 def _list_active(session: Session) -> list[str]:
     session.domains = {domain.UUIDString(): domain for domain in session.conn.listAllDomains(api.LIST_ACTIVE)}
     return sorted(session.domains)
+
+
+def _find(session: Session, uuids: Sequence[str]) -> list[str]:
+    """Look up each VM for itself; returns those that are still there."""
+    for uuid in uuids:
+        if uuid not in session.domains:
+            try:
+                session.domains[uuid] = session.domain(uuid)
+            except api.LibvirtError as failure:
+                if api.fault(failure).code != NO_DOMAIN:
+                    raise
+    return sorted(uuid for uuid in uuids if uuid in session.domains)
 
 
 def _read_all(session: Session, groups: int, steal_of: frozenset[str], vcpus: Callable[[str], int]) -> Reading:

@@ -44,6 +44,7 @@ class FakeVm:
     number: int
     is_on: bool = True
     hangs: bool = False  # its monitor does not answer
+    locked: bool = False  # its daemon keeps it locked, as while a hook of its start waits
     xml_hangs: bool = False  # its definition does not come
     occupied: bool = False  # a command already waits for its monitor
     gone: bool = False
@@ -118,7 +119,13 @@ class FakeConn:
     vms: list[FakeVm]
     bulk: list[tuple[int, int]] = field(default_factory=list)
 
+    def _pass_all(self) -> None:
+        """Wait for each VM, as every list of libvirt does."""
+        if any(vm.locked for vm in self.vms):
+            raise Hang
+
     def listAllDomains(self, flags: int = 0) -> Sequence[FakeVm]:  # noqa: N802
+        self._pass_all()
         if flags in (0, api.LIST_PERSISTENT):
             return list(self.vms)
         return [vm for vm in self.vms if vm.is_on] if flags == api.LIST_ACTIVE else []
@@ -130,6 +137,7 @@ class FakeConn:
         raise NotThere("no such VM")
 
     def getAllDomainStats(self, stats: int = 0, flags: int = 0) -> Sequence[tuple[FakeVm, dict[str, int]]]:  # noqa: N802
+        self._pass_all()
         return self.domainListGetStats(
             [vm for vm in self.vms if vm.is_on or not flags & api.STATS_ACTIVE], stats, flags
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -10,7 +11,8 @@ from kvmtui.backend.base import Want
 from kvmtui.backend.libvirt import api, sampling
 from kvmtui.backend.libvirt.sampling import MOST_ABANDONED, NO_MONITOR, USUAL, Sampler
 from kvmtui.core.errors import TimedOut
-from tests.backend.libvirt.fakes import FakeConn, FakeLanes, FakeVm
+from kvmtui.core.inventory import Vm, VmState
+from tests.backend.libvirt.fakes import FakeConn, FakeLanes, FakeVm, Hang
 
 if TYPE_CHECKING:
     from kvmtui.core.metrics import Sample
@@ -22,7 +24,12 @@ class Bench:
     def __init__(self, count: int, vcpus: int = 2) -> None:
         self.conn = FakeConn([FakeVm(number) for number in range(1, count + 1)])
         self.lanes = FakeLanes(self.conn)
-        self.sampler = Sampler(self.lanes.lanes, lambda _: vcpus, lambda: vcpus * count)
+        self.sampler = Sampler(self.lanes.lanes, lambda _: vcpus, lambda: self.active(vcpus))
+
+    def active(self, vcpus: int) -> list[Vm]:
+        """What an inventory knows of the VMs that are on."""
+        on = [vm for vm in self.conn.vms if vm.is_on]
+        return [Vm(vm.UUIDString(), vm.name(), VmState.RUNNING, vcpus=vcpus) for vm in on]
 
     async def sample(self, want: Want = Want()) -> Sample:  # noqa: B008 - a frozen tuple
         self.conn.bulk.clear()
@@ -72,12 +79,48 @@ async def test_a_hung_vm_is_incomplete_and_the_others_keep_their_figures() -> No
     assert bench.complete(await bench.sample()) == expected
 
 
-async def test_a_vm_that_answers_again_is_read_again() -> None:
+async def test_a_locked_vm_that_holds_up_every_list_costs_one_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(4)
+    bench.conn.vms[3].is_on, bench.conn.vms[3].locked = False, True  # a hook of its start waits
+    with pytest.raises(TimedOut):
+        await bench.sample()
+    monkeypatch.setattr(bench.conn, "_pass_all", lambda: pytest.fail("it is listed again"))
+    for _ in range(3):
+        assert bench.complete(await bench.sample()) == {"vm-0001": True, "vm-0002": True, "vm-0003": True}
+    monkeypatch.undo()
+    bench.conn.vms[3].is_on, bench.conn.vms[3].locked = True, False
+    monkeypatch.setattr(time, "monotonic", lambda: 1e9)  # long after
+    assert len((await bench.sample()).vms) == 4
+    await bench.sample()
+    assert bench.conn.bulk == [(4, USUAL)]  # back to the one call
+
+
+async def test_a_list_that_does_not_come_is_asked_for_more_and_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, now = Bench(2), 0.0
+    asked: list[float] = []
+
+    def note() -> NoReturn:
+        asked.append(now)
+        raise Hang
+
+    bench.conn.vms[1].is_on, bench.conn.vms[1].locked = False, True
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(bench.conn, "_pass_all", note)
+    with pytest.raises(TimedOut):
+        await bench.sample()
+    while now < 3600.0:
+        now += 2.0
+        assert len((await bench.sample()).vms) == 1
+    assert len(asked) < 12, "each keeps one of the daemon's 20 workers"
+
+
+async def test_a_vm_that_answers_again_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(3)
     bench.conn.vms[1].hangs = True
     with pytest.raises(TimedOut):
         await bench.sample()
     await bench.sample()
+    monkeypatch.setattr(time, "monotonic", lambda: 1e9)  # a while later
     bench.conn.vms[1].hangs = bench.conn.vms[1].occupied = False
     assert all(bench.complete(await bench.sample()).values())
     await bench.sample()
