@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KVMTUI = str(Path(sys.executable).with_name("kvmtui"))
 LOG_TAIL = 6000
 TYPING = 0.03  # seconds between two keys: what comes at once is taken for a paste
+PAINTS = 1.0  # seconds within which a key shows, on a machine that does a lot else
 READING = 0.6  # seconds that a person takes to read a dialog, which takes no key in the first 0.4
 
 # Hosts are read twice as often as by default, and reconnected to at once; what finds a silent host is left as it is.
@@ -118,6 +119,17 @@ class Program(Terminal):
         rows = [line for line in self.highlighted() if line.startswith(">")]
         return rows[-1] if rows else ""
 
+    def figure(self, host: str) -> str:
+        """The CPU column of a host's row, as it is now."""
+        found = re.search(rf"^.{{3}}{re.escape(host)} +(\d+) ", self.text(), re.MULTILINE)
+        return found[1] if found else ""
+
+    def keeps_refreshing(self, host: str, times: int = 3) -> None:
+        """See the figures of a host change, again and again."""
+        for _ in range(times):
+            before = self.figure(host)
+            until(lambda before=before: self.figure(host) not in ("", before), f"{host} has other figures", timeout=20)  # type: ignore[misc]
+
     def told(self) -> str:
         """What the screen and the log say, for the report of a failed test."""
         return f"{self._last or self.text()}\n\n--- the end of its log ---\n{self.home.log()[-LOG_TAIL:]}"
@@ -132,6 +144,21 @@ class Program(Terminal):
     def type_text(self, text: str) -> None:
         """Type a text, a key after the other."""
         self.keys(*text)
+
+    def keys_work(self) -> None:
+        """See every move of the cursor at once; the list has three VMs at least."""
+
+        def name() -> str:
+            return self.cursor()[3:24].rstrip()
+
+        self.keys("g")
+        self.wait_quiet(0.1)
+        for key in ("j", "j", "k", "G"):
+            before = name()
+            began = time.monotonic()
+            self.keys(key)
+            until(lambda before=before: name() not in ("", before), f"{key} moves the cursor", pause=0.005)  # type: ignore[misc]
+            assert time.monotonic() - began < PAINTS
 
     def select(self, name: str) -> None:
         """Let only this VM be listed, with the cursor on it."""

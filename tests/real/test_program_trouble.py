@@ -16,11 +16,10 @@ from tests.real.lab.guest import crowd
 from tests.real.program import SETTINGS, Home, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 USUAL = "[ui]\nrefresh = 1.0\n"  # what finds a silent host, and brings it back, as everybody has it
 SAYS_SO = 10.0  # seconds within which the row of a host says that it does not answer
-PAINTS = 1.0  # seconds within which a key shows, on a machine that does a lot else
 
 
 @pytest.fixture
@@ -32,40 +31,6 @@ def other(hv1: Host) -> Iterator[Host]:
         guest.remove()
 
 
-def figures(program: Program, name: str) -> Callable[[], str]:
-    """Return what gives the CPU column of a host, as it is now."""
-
-    def now() -> str:
-        found = re.search(rf"^.{{3}}{name} +(\d+) ", program.text(), re.MULTILINE)
-        return found[1] if found else ""
-
-    return now
-
-
-def keeps_refreshing(program: Program, host: Host, times: int = 3) -> None:
-    """See the figures of a host change, again and again."""
-    figure = figures(program, host.name)
-    for _ in range(times):
-        before = figure()
-        until(lambda before=before: figure() not in ("", before), f"{host.name} has other figures", timeout=20)  # type: ignore[misc]
-
-
-def keys_work(program: Program) -> None:
-    """See every move of the cursor at once; the list has three VMs at least."""
-
-    def name() -> str:
-        return program.cursor()[3:].partition(" ")[0]
-
-    program.keys("g")
-    program.wait_quiet(0.1)
-    for key in ("j", "j", "k", "G"):
-        before = name()
-        began = time.monotonic()
-        program.keys(key)
-        until(lambda before=before: name() not in ("", before), f"{key} moves the cursor", pause=0.005)  # type: ignore[misc]
-        assert time.monotonic() - began < PAINTS
-
-
 def test_a_host_that_hangs_says_so_and_spoils_nothing_else(other: Host, own_host: Host, lab: Lab) -> None:
     lab.crowd(own_host, 2)
     with Program.on(other, own_host, settings=USUAL) as program:
@@ -75,8 +40,8 @@ def test_a_host_that_hangs_says_so_and_spoils_nothing_else(other: Host, own_host
             program.wait_host(own_host.name, r"no answer since \d\d:\d\d:\d\d", timeout=SAYS_SO)
             program.wait(r"hosts 1/2")
             program.wait(rf"^.{{3}}2 VMs of {own_host.name} +as last seen at \d\d:\d\d:\d\d")
-            keeps_refreshing(program, other)
-            keys_work(program)
+            program.keeps_refreshing(other.name)
+            program.keys_work()
             other.virsh("destroy", "well-01")
             program.wait_vm("well-01", "off")
             assert "no answer since" in program.wait_host(own_host.name, "no answer since")
@@ -85,7 +50,7 @@ def test_a_host_that_hangs_says_so_and_spoils_nothing_else(other: Host, own_host
         program.wait_host(own_host.name, r"\d+ %")
         program.wait(rf"^\d\d:\d\d:\d\d +{own_host.name} answers again")
         program.wait(rf"^.{{3}}crowd-02 +on +{own_host.name}")
-        keeps_refreshing(program, own_host, times=1)
+        program.keeps_refreshing(own_host.name, times=1)
 
 
 def test_nothing_can_be_changed_on_a_host_that_hangs(own_host: Host, lab: Lab) -> None:
@@ -130,8 +95,8 @@ def test_a_guest_that_hangs_is_shown_and_the_others_go_on(own_host: Host, lab: L
             assert "hosts 1/1" in program.text(), "the host itself answers"
             own_host.virsh("suspend", well.name)
             program.wait_vm(well.name, "paused")
-            keys_work(program)
-            keeps_refreshing(program, own_host)
+            program.keys_work()
+            program.keeps_refreshing(own_host.name)
         finally:
             os.kill(pid, signal.SIGCONT)
         program.wait_vm(hung.name, r"on +\S+ +\d\.\d/1", timeout=90)

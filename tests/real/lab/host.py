@@ -139,6 +139,40 @@ class Host:
             return False
         return True
 
+    def configure(self, **settings: int) -> None:
+        """Set numbers of libvirtd.conf, and start libvirtd anew with them."""
+        with (self.folder / "etc/libvirtd.conf").open("a") as conf:
+            conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self.restart()
+
+    def hook(self, script: str) -> None:
+        """Have libvirtd run a shell script as its hook for QEMU, with VM, operation and part as $1 to $3."""
+        hooks = self.folder / "etc/hooks"
+        hooks.mkdir(exist_ok=True)
+        (hooks / "qemu").write_text(f"#!/bin/sh\n{script}\n")
+        (hooks / "qemu").chmod(0o755)
+        self.restart()  # it looks for hooks when it starts
+
+    # --- its network
+
+    def drop_packets(self) -> None:
+        """Lose all that comes over the network to the host, and all that it sends: nobody is told."""
+        for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
+            self.output("iptables", "-w", "-I", chain, way, "eth0", "-j", "DROP")
+
+    def pass_packets(self) -> None:
+        """Let packets through again."""
+        for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
+            self.output("iptables", "-w", "-D", chain, way, "eth0", "-j", "DROP")
+
+    def unplug(self) -> None:
+        """Pull the cable: the host's card has no carrier, and its neighbours find nobody there."""
+        output(["ip", "link", "set", self.name, "down"])
+
+    def plug(self) -> None:
+        """Put the cable back."""
+        output(["ip", "link", "set", self.name, "up"])
+
     # --- asking and running
 
     def virsh(self, *args: str, timeout: float = 60) -> str:
