@@ -12,9 +12,10 @@ from kvmtui.core.text import safe
 from kvmtui.screens.create import Maker
 from kvmtui.widgets.confirm import Confirmation, ConfirmScreen
 from kvmtui.widgets.form import Form, Live
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from textual.app import App
     from textual.screen import Screen
@@ -56,8 +57,9 @@ class Asking:
         self._app = app
         self._engine = engine
         self._marks = marks
-        self._work: Worker[None] | None = None
+        self._work: Worker[Awaitable[None]] | None = None
         self._maker = Maker(engine, self._show)
+        self._requests = 0
         self.busy = False
         """Whether something is about to be asked: keys that come before it is painted are not meant for it."""
 
@@ -70,9 +72,10 @@ class Asking:
     ) -> None:
         """Ask what the command asks, and run it; returns at once."""
         self.busy = True
+        self._requests += 1
         self._marks.this_row = False
         self._work = self._app.run_worker(
-            self._guarded(command, targets, hidden, answers), name=command.id, exit_on_error=True
+            work(self._guarded, command, targets, hidden, answers), name=command.id, exit_on_error=True
         )
 
     def give_up(self) -> None:
@@ -84,6 +87,7 @@ class Asking:
     async def _guarded(
         self, command: Command, targets: tuple[Target, ...], hidden: tuple[Target, ...], answers: Answers | None
     ) -> None:
+        number = self._requests
         try:
             if command.interview is not None and targets:
                 await self._make(command, targets[0], answers or {})
@@ -92,7 +96,8 @@ class Asking:
         except KvmtuiError as error:
             self._tell(str(error))
         finally:
-            self.busy = False
+            if number == self._requests:  # else it was given up, and something else may be about to be asked
+                self.busy = False
 
     async def _perform(
         self, command: Command, targets: tuple[Target, ...], hidden: tuple[Target, ...], answers: Answers | None
@@ -267,7 +272,7 @@ class Asking:
     def leave(self, running: Sequence[TaskView]) -> None:
         """Ask whether to quit while tasks run."""
         self.busy = True
-        self._app.run_worker(self._leave(running), name="leave")
+        self._app.run_worker(work(self._leave, running), name="leave")
 
     async def _leave(self, running: Sequence[TaskView]) -> None:
         try:
@@ -298,6 +303,7 @@ class Asking:
 
 def _title(command: Command, targets: Sequence[Target]) -> str:
     """Return what a form is called."""
+    label = command.label[:1].upper() + command.label[1:]
     if len(targets) > 1:
-        return f"{command.label} {len(targets)} VMs"
-    return f"{command.label} {targets[0].name} on {targets[0].host}"
+        return f"{label} {len(targets)} VMs"
+    return f"{label} {targets[0].name} on {targets[0].host}"

@@ -18,6 +18,7 @@ from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.textview import TextView
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
     from textual import events
@@ -61,7 +62,7 @@ class DisplayScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Ask the host."""
         self._show()
-        self.run_worker(self._read(), exclusive=True)
+        self.run_worker(work(self._read), exclusive=True)
 
     def on_resize(self) -> None:
         """Fit the text to the width."""
@@ -156,7 +157,7 @@ class DisplayScreen(Dialog[None]):
             self.dismiss()
         elif key == "enter" and self._can_open:
             self._say("Opening it ...")
-            self.run_worker(self._open(), exclusive=True)
+            self.run_worker(work(self._open), exclusive=True)
         elif key == "y" and self._copyable:
             self.app.copy_to_clipboard(self._copyable)
             self._say("Copied, if the terminal takes it; else shift-drag it above.")

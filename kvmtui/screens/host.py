@@ -23,6 +23,7 @@ from kvmtui.screens.tabs import TabbedPage, TabBody, TextTab
 from kvmtui.screens.vm_list_page import VmListPage
 from kvmtui.screens.vm_pane import VmPane
 from kvmtui.widgets.filterbar import FilterBar
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,7 +165,7 @@ class HostPage(TabbedPage, VmListPage):
         """Read what the fleet does not bring, while somebody looks and the host answers."""
         entry = self.entry
         if self.is_current and entry is not None and (entry.condition.is_answering or self.details is None):
-            self.run_worker(self._load_details(), group="details", exclusive=True)
+            self.run_worker(work(self._load_details), group="details", exclusive=True)
 
     async def _load_details(self) -> None:
         try:
@@ -192,7 +193,7 @@ class HostPage(TabbedPage, VmListPage):
         ended = tuple(task.id for task in fleet.tasks if task.phase.is_final and subject.has_task(task))
         if ended != self._read_for:
             self._read_for = ended
-            self.run_worker(self._load_journal(subject), group="journal", exclusive=True)
+            self.run_worker(work(self._load_journal, subject), group="journal", exclusive=True)
         super().show_fleet(fleet)
 
     def watch_tab(self) -> None:

@@ -13,6 +13,7 @@ from kvmtui.core.units import bps, hhmmss, pair, percent, size
 from kvmtui.screens.local_host import LocalMachine, Machine
 from kvmtui.screens.sheet import Head, Sheet, Span, bar, side_by_side
 from kvmtui.screens.tabs import TextTab
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ class MachineTab(TextTab):
     def read_again(self) -> None:
         """Read it now."""
         if not any(not worker.is_finished for worker in self.workers if worker.node is self):
-            self.run_worker(self._read(), group="machine")
+            self.run_worker(work(self._read), group="machine")
 
     async def _read(self) -> None:
         reading = await self._machine.read()

@@ -20,6 +20,7 @@ from kvmtui.screens.sheet import Sheet, Span, greyed
 from kvmtui.screens.tabs import TabbedPage, TabBody, TextTab
 from kvmtui.screens.vm_overview import VmPicture, last_seen, overview, since_words
 from kvmtui.screens.vm_why import WhyTab
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,7 +145,7 @@ class VmPage(TabbedPage):
         seen = tuple(task.id for task in fleet.tasks if task.phase.is_final and task.vm_uuid == self.ref.uuid)
         if seen != self._read_for:
             self._read_for = seen
-            self.run_worker(self._load_journal(), group="journal", exclusive=True)
+            self.run_worker(work(self._load_journal), group="journal", exclusive=True)
 
     async def _load_journal(self) -> None:
         await self.past.load(self.face, self.whose())

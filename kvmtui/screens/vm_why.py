@@ -21,6 +21,7 @@ from kvmtui.screens.journal_lines import entries, long_lines, when
 from kvmtui.screens.sheet import GLUE, Sheet, Span, wrap
 from kvmtui.screens.tabs import TextTab
 from kvmtui.screens.vm_overview import remedy, since_words
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
@@ -84,7 +85,7 @@ class WhyTab(TextTab):
         if row is None or self._page.gone or not row.live:
             return
         self._asked = _stands(row.vm)
-        self.run_worker(self._inquire(row.vm), group="why", exclusive=True)
+        self.run_worker(work(self._inquire, row.vm), group="why", exclusive=True)
 
     async def _inquire(self, vm: Vm) -> None:
         """Ask for each thing by itself, and show it when it comes; leaving the page cancels all."""

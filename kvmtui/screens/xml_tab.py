@@ -16,6 +16,7 @@ from kvmtui.screens.actions import XML, bindings
 from kvmtui.screens.sheet import wrap
 from kvmtui.screens.tabs import TextTab
 from kvmtui.widgets.textview import TextView
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -102,7 +103,7 @@ class XmlTab(TextTab):
         """Read it anew."""
         self.note = "reading ..."
         self._tell("Reading the XML ..." if not self.document else "")
-        self.run_worker(self._load(), group="xml", exclusive=True)
+        self.run_worker(work(self._load), group="xml", exclusive=True)
 
     def action_stored(self) -> None:
         """Show the live definition, or the stored one."""
