@@ -23,6 +23,7 @@ SPACING = 60.0  # seconds between two points
 POINTS = 360  # six hours of them
 LEAST = 900.0  # seconds that must have been seen before anything is said
 _SLOWEST = 1 << 20  # bytes an hour below which a pool is as good as still
+FULL_SOON = 86_400.0  # seconds
 _FARTHEST = 90 * 86_400.0  # seconds: what is later is not said
 _HOUR = 3600.0
 

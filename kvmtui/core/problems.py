@@ -11,6 +11,7 @@ from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
 from kvmtui.core.fields.host import condition_text, first_full
 from kvmtui.core.fields.vm import STEAL_BAD
 from kvmtui.core.fields.vm_state import is_hung, should_be_on
+from kvmtui.core.forecast import FULL_SOON
 from kvmtui.core.inventory import (
     ConditionKind,
     Fleet,
@@ -43,7 +44,6 @@ __all__ = [
 STOPPING_LONG = 300.0  # seconds after which a guest that was asked to shut down is a problem
 OUTCOME_KEPT = 86_400.0  # seconds for which an outcome that is not known is a problem
 POOL_FULL = 95.0  # percent
-FULL_SOON = 86_400.0  # seconds
 
 
 class ProblemKind(Enum):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from kvmtui.core.fields import Tone, state_text
+from kvmtui.core.fields.host import pools_text
 from kvmtui.core.inventory import AgentState, Severity
+from kvmtui.core.neighbours import blame
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.core.units import bps, day_or_time, hhmm, hhmmss, latency, pair, percent, size
 
@@ -38,9 +40,7 @@ def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], w
     text = Text(no_wrap=True)
     text.append(safe(vm.name), tones[Tone.ACCENT])
     text.append(f" on {safe(row.entry.name)}")
-    parts: list[tuple[str, Tone]] = []
-    if problem is not None:
-        parts.append((problem.text, Tone.BAD if problem.severity is Severity.BAD else Tone.WARN))
+    parts = [*_trouble(row, problem)]
     if vm.addresses:
         parts.append((safe(vm.addresses[0].ip), Tone.NORMAL))
     if vm.os:
@@ -58,13 +58,24 @@ def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], w
     return _fitted(text, parts, tones, width)
 
 
+def _trouble(row: VmRow, problem: Problem | None) -> Iterable[tuple[str, Tone]]:
+    """Yield what is wrong with it, who makes it slow, and since when a state holds that is wrong."""
+    if problem is not None:
+        yield problem.text, Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
+    slow = blame(row)
+    if slow:
+        yield slow, Tone.WARN
+    if problem is not None:
+        yield since_text(row.vm.since, row.now), Tone.MUTED
+
+
 def _fitted(text: Text, parts: Iterable[tuple[str, Tone]], tones: Mapping[Tone, Style], width: int) -> Text:
     """Add the parts that there is room for; the first is shown as far as it goes."""
     for place, (part, tone) in enumerate(parts):
         if not place or text.cell_len + 2 + cell_width(part) <= width:
             text.append("  ")
             text.append(part, tones[tone])
-    text.truncate(width)
+    text.truncate(width, overflow="ellipsis")
     return text
 
 
@@ -78,11 +89,14 @@ def host_about(row: HostRow, problem: Problem | None, tones: Mapping[Tone, Style
         text.append(f"  {safe(entry.condition.hint)}")
     elif problem is not None:
         text.append(f"  {problem.text}", tones[Tone.BAD if problem.severity is Severity.BAD else Tone.WARN])
+    pools = pools_text(row) if row.live else ""
+    if pools:
+        text.append(f"  pools {pools}", tones[Tone.MUTED])
     text.append(f"  {safe(entry.uri)}", tones[Tone.MUTED])
     if entry.state is not None:
         host = entry.state.host
         text.append(f"  {host.cpus} CPUs  {size(host.memory)}  {safe(host.cpu_model, limit=40)}", tones[Tone.MUTED])
-    text.truncate(width)
+    text.truncate(width, overflow="ellipsis")
     return text
 
 

@@ -26,7 +26,7 @@ GO = (
     Action("go.vms", "2", "2", "VMs", "All VMs, with the whole height.", "app.go('vms')"),
     Action("go.tasks", "7", "7", "Tasks", "Tasks and the journal.", "app.go('tasks')"),
     Action("go.hosts", "9", "9", "Hosts", "All hosts, with the whole height.", "app.go('hosts')"),
-    Action("go.log", "0", "0", "log", "The virsh lines of what was really done.", "app.go('log')"),
+    Action("go.log", "0", "0", "log", "The virsh lines of what was really done, and what others did.", "app.go('log')"),
     Action("go.last", "minus", "-", "last place", "Back to the last place.", "app.go_last"),
     Action(
         "go.older", "left_square_bracket", "[", "older place", "One place back in the history.", "app.go_history(-1)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from rich.text import Text
 from kvmtui.core.capacity import census, host_sold, n_plus_one, pool_fill
 from kvmtui.core.fields import Tone, condition_text, version_text
 from kvmtui.core.fields.field import rising
+from kvmtui.core.forecast import FULL_SOON, forecast, seconds_left
 from kvmtui.core.inventory import ConditionKind, Guard, Severity
 from kvmtui.core.text import safe
 from kvmtui.core.units import duration, hhmm, hhmmss, pair, percent, size
@@ -185,7 +187,7 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
         Head("used", 10, right=True),
         Head("path", 18, grows=True),
     )
-    rows = []
+    rows: list[tuple[Span, ...]] = []
     for pool in sorted(state.pools, key=lambda one: one.name):
         fill = pool_fill(pool)
         tone = rising(fill, 85.0, 95.0)
@@ -199,6 +201,11 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
                 Span(safe(pool.path), Tone.MUTED),
             )
         )
+        growth = picture.row.fleet.growth.get((picture.row.entry.name, pool.uuid)) if picture.row.live else None
+        said = forecast(pool, growth)
+        if said and growth is not None:
+            tone = Tone.WARN if (seconds_left(pool, growth) or math.inf) < FULL_SOON else Tone.MUTED
+            rows.append((Span(f"{said}, as in the last {duration(growth.seconds)}", tone),))
     sheet.table("POOLS", heads, rows, "no storage pools")
     columns = (Head("NETWORKS", 16, grows=True), Head("state", 9), Head("autostart", 9), Head("bridge", 15))
     lines = [

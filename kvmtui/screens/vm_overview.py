@@ -14,6 +14,7 @@ from kvmtui.core.fields.vm import LATENCY_BAD, LATENCY_WARN, STEAL_BAD, STEAL_WA
 from kvmtui.core.fields.vm_state import state_tone
 from kvmtui.core.history import SPACING
 from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
+from kvmtui.core.neighbours import blame
 from kvmtui.core.text import safe
 from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
 from kvmtui.screens.about import AGENTS, since_text
@@ -97,10 +98,10 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
         sheet.fact("vCPUs", vcpus_text(row))
         sheet.fact("memory", memory_size(row))
     else:
-        _load(rates, sheet)
+        _load(row, rates, sheet)
 
 
-def _load(rates: VmRates, sheet: Sheet) -> None:
+def _load(row: VmRow, rates: VmRates, sheet: Sheet) -> None:
     cores = "-" if rates.cpu_cores is None else f"{rates.cpu_cores:.1f}"
     share = rates.cpu_percent
     sheet.gauge("CPU", share, rising(share, 75.0, 90.0), Span(f"{cores} of {rates.vcpus} vCPUs"))
@@ -118,6 +119,9 @@ def _load(rates: VmRates, sheet: Sheet) -> None:
         old = Span("the guest does not tell", Tone.MUTED)
     sheet.gauge("memory", share, rising(share, 90.0, 97.0), Span(pair(used, total)), old)
     sheet.fact("", Span(f"{'':12} {size(rates.memory_rss):>5}  "), Span("resident on the host", Tone.MUTED))
+    slow = blame(row)
+    if slow:
+        sheet.wrapped("because", f"{slow}; l says more", Tone.WARN)
     if rates.stalled:
         sheet.fact("disks", Span("stall: a busy disk has completed nothing for 10 s", Tone.BAD))
     if not rates.complete:
@@ -351,7 +355,7 @@ def definition_text(row: VmRow) -> tuple[str, Tone]:
     if not vm.persistent:
         return "transient: gone when it stops", Tone.WARN
     if vm.pending:
-        return "stored; differs from what runs", Tone.WARN
+        return "stored; differs from what runs, l says how", Tone.WARN
     return "stored", Tone.NORMAL
 
 
