@@ -234,7 +234,7 @@ def test_a_json_document_does_not_wait_for_rates_that_nobody_asked_for(kvmtui: S
 
 def test_nothing_that_matches_is_said_beside_the_output(kvmtui: Shell) -> None:
     done = kvmtui("vms", "name:nobody", "--columns", "name")
-    assert (done.code, done.out, done.err) == (0, "", "kvmtui: No vms match.\n")
+    assert (done.code, done.out, done.err) == (0, "", "kvmtui: No VMs match.\n")
     assert kvmtui("vms", "name:nobody", "--json").document["vms"] == []
 
 
@@ -473,7 +473,7 @@ def test_a_task_whose_process_died_is_unknown(kvmtui: Shell) -> None:
 
 
 def test_no_tasks_yet(kvmtui: Shell) -> None:
-    assert kvmtui.bare("tasks") == (0, "", "kvmtui: There are no tasks.\n")
+    assert kvmtui.bare("tasks") == (0, "", "kvmtui: There are no tasks yet.\n")
     assert kvmtui.bare("tasks", "--json").document == {"tasks": []}
     assert Journal().read() == ()
 

@@ -79,6 +79,12 @@ def _open_screen(given: Namespace) -> int:
     _log(settings.log_level)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise KvmtuiError("The screen needs a terminal.", hint="Without one, use `kvmtui vms` and the other verbs.")
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        raise KvmtuiError(
+            f"TERM is {term or 'not set'}: the screen cannot be drawn in such a terminal.",
+            hint="If it can do more, export TERM=xterm-256color; else use `kvmtui vms` and the other verbs.",
+        )
     from kvmtui.cli.screen import open_screen  # noqa: PLC0415 - the headless verbs need no screen
 
     return open_screen(settings)

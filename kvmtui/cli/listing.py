@@ -48,7 +48,8 @@ class Listing(NamedTuple, Generic[Row]):
         elif rows:
             output.table(self.columns, rows)
         else:
-            output.note(f"No {self.noun} match." if self.filter else f"There are no {self.noun}.")
+            what = "VMs" if self.noun == "vms" else self.noun
+            output.note(f"No {what} match." if self.filter else f"There are no {what} yet.")
 
 
 def listing(given: Namespace, fields: tuple[Field[Row], ...], *, json: bool) -> Listing[Row]:

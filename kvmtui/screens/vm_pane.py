@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from textwrap import wrap
 from typing import TYPE_CHECKING, cast
 
 from textual import getters
@@ -10,9 +11,9 @@ from textual.containers import Vertical
 
 from kvmtui.commands.base import Target
 from kvmtui.core.errors import FilterError
-from kvmtui.core.fields import VM_FIELDS, VmRow, vm_row
+from kvmtui.core.fields import VM_FIELDS, VmRow, condition_text, vm_row
 from kvmtui.core.filters import parse
-from kvmtui.core.inventory import VmRef
+from kvmtui.core.inventory import ConditionKind, VmRef
 from kvmtui.core.text import safe
 from kvmtui.screens.listing import EVERYTHING, FIELDS, GROUPINGS, Fold, Group, Listing, Shown
 from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, vm_columns, vm_line
@@ -20,17 +21,32 @@ from kvmtui.screens.status import grave
 from kvmtui.widgets.table import Cell, ResourceTable, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from textual.app import ComposeResult
 
     from kvmtui.core.fields import Field
-    from kvmtui.core.inventory import Fleet
+    from kvmtui.core.inventory import Fleet, HostEntry
     from kvmtui.core.problems import Problem
     from kvmtui.screens.face import Face
 
 MANY = 1000  # VMs from which the list is arranged at most once a second
 SETTLE = 10.0  # seconds without a key after which rows may move, and between two such moves
+UNSEEN = 4  # hosts of which it is said why nothing is known of them
+
+
+def unseen_texts(unseen: Sequence[HostEntry], now: float) -> Iterator[str]:
+    """Yield a sentence for each of the hosts that nothing is known of: why, and what to do."""
+    waiting = [entry for entry in unseen if entry.condition.kind is ConditionKind.CONNECTING]
+    if waiting:
+        more = f" and {len(waiting) - UNSEEN} more" if len(waiting) > UNSEEN else ""
+        yield f"Connecting to {', '.join(safe(entry.name, limit=40) for entry in waiting[:UNSEEN])}{more} ..."
+    silent = [entry for entry in unseen if entry.condition.kind is not ConditionKind.CONNECTING]
+    for entry in silent[:UNSEEN]:
+        stands = condition_text(entry, now).rstrip(".")
+        yield f"{safe(entry.name, limit=40)}: {stands}. {safe(entry.condition.hint, limit=200)}".rstrip()
+    if len(silent) > UNSEEN:
+        yield f"{len(silent) - UNSEEN} more hosts do not answer: 9 lists them."
 
 
 class VmPane(Vertical):
@@ -108,9 +124,14 @@ class VmPane(Vertical):
             return ("Nothing is wrong.", "f shows all VMs again.")
         if view.filter.text:
             return (f"No VM matches {safe(view.filter.text, limit=100)}", "esc clears the filter.")
-        if self._fleet is not None and any(entry.state is None for entry in self._fleet.hosts):
-            return ("No VMs known yet.", "The hosts above say how it stands with them.")
-        return ("No VMs yet: n n makes one.",)
+        of = view.host
+        hosts = [one for one in (self._fleet.hosts if self._fleet is not None else ()) if of in ("", one.name)]
+        unseen = [entry for entry in hosts if entry.state is None]
+        if not unseen:
+            return ("No VMs yet: n n makes one.",)
+        width = max(20, (self.table.size.width or self.app.size.width) - 6)
+        first = "None of the hosts that answer has VMs; n n makes one." if len(unseen) < len(hosts) else ""
+        return tuple(line for text in (first, *unseen_texts(unseen, self.face.now())) for line in wrap(text, width))
 
     def _set_columns(self) -> None:
         chosen = self.face.memory.get("columns")

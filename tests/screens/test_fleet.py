@@ -347,7 +347,7 @@ async def test_connecting() -> None:
             world.faults.slow(host, 60.0)
 
     async with desk(prepare=hold, up=False) as it:
-        await it.until_text("hosts 0/3", "connecting", "No VMs known yet.")
+        await it.until_text("hosts 0/3", "connecting", "Connecting to hv1, hv2, hv3 ...")
         assert it.entry("hv1").condition.kind is ConditionKind.CONNECTING
         await it.press("x")
         await it.until_text("Nothing is selected.")

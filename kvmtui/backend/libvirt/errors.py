@@ -84,7 +84,8 @@ class _Sign(NamedTuple):
     hint: str = ""
 
 
-_GROUP = "Join the group libvirt (then log in again), or run as root."
+START = "Start it there: sudo systemctl start libvirtd, or virtqemud.socket where the daemons are split."
+GROUP = "Join the group libvirt: sudo usermod -aG libvirt $USER, then log in again; or run as root."
 _NOISE = "bytes received from server too"
 _SIGNS = (
     _Sign(
@@ -139,7 +140,7 @@ _SIGNS = (
         "no such file or directory",
         Unreachable,
         "libvirt is not running on {host}.",
-        "Start libvirtd, or virtqemud where the daemons are split.",
+        START,
     ),
     _Sign(
         "not found",
@@ -147,7 +148,7 @@ _SIGNS = (
         "{host} has neither virt-ssh-helper nor nc.",
         "Install libvirt's daemon or netcat-openbsd there.",
     ),
-    _Sign("permission denied", Denied, "This user may not open libvirt's socket on {host}.", _GROUP),
+    _Sign("permission denied", Denied, "This user may not open libvirt's socket on {host}.", GROUP),
     _Sign("keepalive timeout", Unreachable, "The connection to {host} broke: no answer for 30 s."),
 )
 
@@ -270,7 +271,7 @@ def _of_login(code: int, said: str, host: str) -> Denied:
             f"{_capital(host, '{host}')} asks for a password.",
             hint="Put the login into libvirt's auth.conf, or use qemu+ssh with a key.",
         )
-    return Denied(f"libvirt on {host} does not let this user in: {said}.", hint=_GROUP)
+    return Denied(f"libvirt on {host} does not let this user in: {said}.", hint=GROUP)
 
 
 def _of_rights(said: str, host: str) -> Denied:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from kvmtui.backend.libvirt import api, runtime, sockets
+from kvmtui.backend.libvirt.errors import GROUP, START
 from kvmtui.backend.libvirt.ssh_line import SshLine
 from kvmtui.backend.libvirt.uri import PORTS, Address, Transport
 from kvmtui.core.errors import BackendError, Denied, Unreachable
@@ -200,12 +201,12 @@ def _why(failure: OSError | None, host: str) -> BackendError:
     if isinstance(failure, PermissionError):
         return Denied(
             f"This user may not open libvirt's socket on {host}.",
-            hint="Join the group libvirt (then log in again), or run as root.",
+            hint=GROUP,
         )
     if isinstance(failure, FileNotFoundError | ConnectionRefusedError):
         return Unreachable(
             f"libvirt is not running on {host}.",
-            hint="Start libvirtd, or virtqemud where the daemons are split.",
+            hint=START,
         )
     if isinstance(failure, BlockingIOError | TimeoutError):
         return Unreachable(f"libvirt on {host} takes no new connections.", hint="Is it overloaded, or stopped?")
