@@ -1,6 +1,6 @@
 """What ssh asks while it logs in goes to a person through here; answers stay in the memory of this process.
 
-ssh runs our askpass instead of using the terminal (`ssh.wrapper_text`). It connects to a socket in the private
+ssh runs our askpass instead of using the terminal (`ssh.environment`). It connects to a socket in the private
 directory and says under which lane's token it asks; the question then waits on the loop for its answer. A second
 login to the same host, which opening many lanes can need, is answered by what was right before.
 """

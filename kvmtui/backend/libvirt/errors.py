@@ -175,12 +175,6 @@ _LOGIN_SIGNS = (
         "The jump host does not reach {host}, or lets nobody through to it.",
         "Is it on? The jump host's sshd may have AllowTcpForwarding no.",
     ),
-    _Sign(
-        "not found",
-        Unreachable,
-        "The ProxyCommand that leads to {host} cannot be run.",
-        "See what ~/.ssh/config says of this host.",
-    ),
     _Sign("no matching", Unreachable, "ssh here and sshd on {host} have no method in common.", "Is one very old?"),
 )
 _TURNED_AWAY = _Sign(
@@ -191,12 +185,23 @@ _TURNED_AWAY = _Sign(
 )
 
 
-def of_ssh(said: str, host: str) -> BackendError:
-    """Return the error of a login that failed, by what ssh said."""
+_EMPTY = (": broken pipe", ": input/output error")
+"""How a transport's error ends that says nothing more."""
+_NO_WAY = _Sign(
+    "exchange_identification",
+    Unreachable,
+    "The ProxyCommand that should lead to {host} ended before the login.",
+    "Try what ~/.ssh/config says of this host by hand.",
+)
+
+
+def of_ssh(said: str, host: str, *, command: str = "") -> BackendError:
+    """Return the error of a login that failed, by what ssh said; `command` is the user's own way there."""
     low = said.lower()
-    for sign in (*_LOGIN_SIGNS, *(sign for sign in _SIGNS if sign.part not in _OF_LIBVIRT), _TURNED_AWAY):
+    last = _NO_WAY if command not in ("", "none") else _TURNED_AWAY
+    for sign in (*_LOGIN_SIGNS, *(sign for sign in _SIGNS if sign.part not in _OF_LIBVIRT), last):
         if sign.part in low:
-            return sign.kind(sign.text.format(host=_capital(host, sign.text)), hint=sign.hint)
+            return sign.kind(sign.text.format(host=host), hint=sign.hint)
     why = " ".join(said.split()) or "ssh gave no reason"
     return Unreachable(f"The login to {host} failed: {why}.")
 
@@ -212,7 +217,7 @@ def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = 
     if opening and _asks_who_we_are(fault, said):
         return _of_login(fault.code, said, host)
     if is_lost(fault) or (opening and (fault.code in _LOST or _NOISE in said)):
-        return _of_transport(said, host, change=change and not opening)
+        return _of_transport(said, host, change=change and not opening, opening=opening)
     kind = Conflict if "not in suspended state" in said else _KINDS.get(fault.code, BackendError)
     if kind is Denied:
         return _of_rights(said, host)
@@ -250,12 +255,15 @@ def no_more(host: str) -> TimedOut:
     )
 
 
-def _of_transport(said: str, host: str, *, change: bool) -> BackendError:
+def _of_transport(said: str, host: str, *, change: bool, opening: bool = False) -> BackendError:
     low = said.lower()
     for sign in _SIGNS:
         if sign.part in low:
             return sign.kind(sign.text.format(host=_capital(host, sign.text)), hint=sign.hint, unknown=change)
     if "end of file" in low or "reset" in low or "hangup" in low or "closed" in low or "broken pipe" in low:
+        why = said.partition(" data: ")[2]
+        if opening and why and not low.endswith(_EMPTY):
+            return Unreachable(f"The connection to {host} ended: {why}.")
         return lost(host, change=change)
     return Unreachable(f"The connection to {host} failed: {said}.", unknown=change)
 

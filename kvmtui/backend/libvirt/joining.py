@@ -7,6 +7,7 @@ on the command line, one of another kvmtui of this user is joined too: its login
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import re
@@ -22,6 +23,7 @@ from kvmtui.backend.libvirt import errors, masters, runtime, ssh
 from kvmtui.backend.libvirt.gates import Gate
 from kvmtui.backend.libvirt.masters import Place, is_live
 from kvmtui.core.errors import BackendError, Denied, Unreachable
+from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,11 +37,10 @@ LONGEST_SAID = 4000  # bytes of what ssh says
 LOOK = 0.1  # seconds between two looks whether somebody still waits
 PERSIST = "60"  # seconds after its last session
 
+_log = logging.getLogger(__name__)
 _HOP = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d+))?")
-_TURNED_AWAY = re.compile(
-    r"^(kex|ssh)_exchange_identification: .*(closed|reset)|^Not allowed at this time", re.MULTILINE
-)
-_BEHIND = re.compile(r"open failed|forwarding failed|session request failed", re.IGNORECASE)
+_TURNED_AWAY = re.compile(r"(kex|ssh)_exchange_identification: .*(closed|reset)")
+"""How it begins when sshd itself hangs up; before it stands what a way there has to say."""
 
 _locks: dict[Path, threading.Lock] = {}
 _failures: dict[Path, tuple[float, BackendError]] = {}
@@ -52,6 +53,14 @@ class Joined(NamedTuple):
 
     control: Path
     way: tuple[str, ...] = ()
+
+
+class _Way(NamedTuple):
+    """How a machine is reached."""
+
+    options: tuple[str, ...]  # for ssh, besides its name
+    bound: str  # the logins that have this in common go side by side only to a bounded number
+    command: str = ""  # a ProxyCommand of the user's own
 
 
 class Joining:
@@ -118,31 +127,30 @@ class Joining:
             theirs = _theirs(settings, control, nobody_asked=self._server is None)
             if theirs is not None:
                 return Joined(theirs)
-        way, machine = self._way(place, settings, label, (*below, control))
-        self._log_in(place, control, label, way, machine)
-        _ways[control] = way
-        return Joined(control, way)
+        way = self._way(place, settings, label, (*below, control))
+        self._log_in(place, control, label, way)
+        _ways[control] = way.options
+        return Joined(control, way.options)
 
-    def _way(
-        self, place: Place, settings: Mapping[str, str], label: str, below: tuple[Path, ...]
-    ) -> tuple[tuple[str, ...], str]:
-        """Return the options that lead to a place, and what the logins that go side by side are bounded by."""
+    def _way(self, place: Place, settings: Mapping[str, str], label: str, below: tuple[Path, ...]) -> _Way:
+        """Return how to reach a place; a jump host is logged in to for that."""
         machine = f"{settings.get('hostname', place.host)}:{settings.get('port', '')}"
         first, _, last = settings.get("proxyjump", "none").rpartition(",")
         hop = _hop(last, first)
         if hop is None or hop.control in below:
-            return (), settings.get("proxycommand") or settings.get("proxyjump") or machine
+            command = settings.get("proxycommand", "")
+            return _Way((), command or settings.get("proxyjump") or machine, command)
         goal = label.partition(" (on the way to ")[2].rstrip(")") or label
         joined = self.join(hop, hop.control, f"{hop.host} (on the way to {goal})", below)
         masters.ride(below[-1], hop.control)
         own = ("ControlMaster=no", f"ControlPath={joined.control}", *joined.way)
         argv = ["ssh", *ssh.options(*own, asks=self._server is not None)]
         command = f"{_escaped(shlex.join(argv))} -W '[%h]:%p' {_escaped(shlex.join(hop.words))}"
-        return (f"ProxyCommand={command}", "ProxyUseFdpass=no"), f"{hop.name}\0{machine}"
+        return _Way((f"ProxyCommand={command}", "ProxyUseFdpass=no"), f"{hop.name}\0{machine}")
 
-    def _log_in(self, place: Place, control: Path, label: str, way: tuple[str, ...], machine: str) -> None:
+    def _log_in(self, place: Place, control: Path, label: str, way: _Way) -> None:
         """Make the master; a machine that turns logins away because it has too many is asked again, quietly."""
-        gate = Gate.to(machine)
+        gate = Gate.to(way.bound)
         for pause in (*PAUSES, None):
             self._is_queued = True
             entered = gate.enter(self._over.is_set)
@@ -152,15 +160,16 @@ class Joining:
             said: str | None = ""
             turned_away = False
             try:
-                said = self._try(place, control, label, way)
-                turned_away = said is not None and bool(_TURNED_AWAY.search(said)) and not _BEHIND.search(said)
+                said = self._try(place, control, label, way.options)
+                turned_away = said is not None and bool(_TURNED_AWAY.match(said))
             finally:
                 gate.leave(turned_away=turned_away)
             if said is None:
                 return
             self._stop_if_over(label)
+            _log.info("ssh to %s: %s", label, safe(" ".join(said.split())))
             if pause is None or not turned_away:
-                raise errors.of_ssh(said, label)
+                raise errors.of_ssh(said, label, command=way.command)
             # Those that were turned away together must not come back together.
             self._over.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311
 
@@ -173,13 +182,16 @@ class Joining:
         if self._server is not None:
             self._server.expect(self._token, label, account=place.name)
             asks = ssh.Asks(self._server.program, self._server.address)
-        own = ("ControlMaster=yes", f"ControlPath={control}", f"ControlPersist={PERSIST}", *way)
-        argv = ["ssh", *ssh.options(*own, asks=asks is not None), "-T", "-f", "-N", *place.words]
         report = runtime.unique("e")
+        # A master that persists sends what its way says to nowhere, unless the way itself does otherwise.
+        aside = f" 2>>{_escaped(shlex.quote(str(report)))}"
+        told = (f"{option}{aside}" if option.startswith("ProxyCommand=") else option for option in way)
+        own = ("ControlMaster=yes", f"ControlPath={control}", f"ControlPersist={PERSIST}", *told)
+        argv = ["ssh", *ssh.options(*own, asks=asks is not None), "-T", "-f", "-N", *place.words]
         let_in = False
         try:
             # Not a pipe: who stays behind, as the master or on the way to it, would hold it open.
-            with report.open("wb") as said:
+            with report.open("ab") as said:
                 self._process = process = subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,

@@ -131,26 +131,13 @@ class Master:
             return
         for control in islice(self._controls(), MOST_MASTERS):
             if control.exists():
-                end(control)
+                runtime.end_master(control)
 
 
 def ride(control: Path, over: Path) -> None:
     """Note that a master is made over that of a jump host, which must not end before it."""
     with _claiming:
         _riders.setdefault(over, set()).add(control)
-
-
-def end_all() -> None:
-    """Ask every master of this process to end: it is about to."""
-    for control in runtime.directory().glob("m*"):
-        if control.is_socket():
-            end(control)
-
-
-def end(control: Path) -> None:
-    """Ask the master at a control socket to end, without waiting."""
-    # "-F none": it is not asked where to log in, and a fault in the configuration must not keep it alive.
-    runtime.farewell(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={control}", "--", "master"])
 
 
 def is_live(control: Path) -> bool:

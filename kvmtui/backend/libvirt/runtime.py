@@ -52,6 +52,23 @@ def farewell(argv: list[str]) -> None:
         _farewells.append(process)
 
 
+def end_master(control: Path) -> None:
+    """Ask the ssh that listens at a control socket to end, without waiting for it."""
+    # "-F none": a fault in the user's configuration must not keep it alive.
+    farewell(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={control}", "--", "master"])
+
+
+def _end_masters(folder: Path) -> None:
+    """End what ssh has left running there, within the time of a farewell."""
+    deadline = time.monotonic() + FAREWELL_SECONDS
+    for control in folder.glob("m*"):
+        if control.is_socket():
+            end_master(control)
+    for process in _farewells:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+
+
 def _make() -> Path:
     """Return a new directory in the first place that is short enough, and lets programs in it run."""
     places = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), os.environ.get("XDG_CACHE_HOME", "")]
@@ -74,6 +91,7 @@ def _sweep(place: Path) -> None:
         with contextlib.suppress(OSError):
             with left.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _end_masters(left.parent)
             shutil.rmtree(left.parent, ignore_errors=True)
 
 
@@ -92,8 +110,5 @@ def _runs_programs(place: Path) -> bool:
 
 
 def _remove(made: Path) -> None:
-    deadline = time.monotonic() + FAREWELL_SECONDS
-    for process in _farewells:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
+    _end_masters(made)
     shutil.rmtree(made, ignore_errors=True)

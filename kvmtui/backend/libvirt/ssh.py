@@ -14,6 +14,7 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 import time
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ from kvmtui.backend.libvirt.masters import Master
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Asks", "Master", "end_process", "environment", "options", "wrapper_text", "write_wrapper"]
+__all__ = ["Asks", "Master", "end_process", "environment", "lane_text", "options", "write_wrapper"]
 
 CONNECT_TIMEOUT = 8  # seconds; a dead host is to be known dead within 10
 
@@ -82,30 +83,50 @@ def environment(token: str, asks: Asks | None) -> dict[str, str]:
     }
 
 
-def wrapper_text(token: str, report: Path, control: Path, asks: Asks | None = None, way: Sequence[str] = ()) -> str:
-    """Return the shell script that stands in for ssh on one lane; `way`: the options that lead to the host."""
+def lane_text(token: str, control: Path, asks: Asks | None = None, way: Sequence[str] = ()) -> str:
+    """Return what the wrapper reads of one lane: its environment and its options, of which `way` leads to the host."""
     recent = _PLAIN_SINCE_8_7 if _version() >= (8, 7) else ()
     line = shlex.join(options("ControlMaster=no", f"ControlPath={control}", *way, *recent, asks=asks is not None))
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment(token, asks).items())
-    return (
-        "#!/bin/sh\n"
-        f"{exports}"
-        f"echo $$ > {shlex.quote(str(report))}\n"
-        "if command -v setsid > /dev/null; then\n"
-        f'    exec setsid ssh {line} "$@"\n'
-        "fi\n"
-        f'exec ssh {line} "$@"\n'
-    )
+    return f'{exports}set -- {line} "$@"\n'
 
 
-def write_wrapper(token: str, control: Path, asks: Asks | None = None, way: Sequence[str] = ()) -> tuple[Path, Path]:
-    """Write a lane's wrapper; returns its path and that of the report it will write."""
+_WRAPPER = """#!/bin/sh
+. "$0.lane"
+echo $$ > "$0.pid"
+if command -v setsid > /dev/null; then
+    exec setsid ssh "$@"
+fi
+exec ssh "$@"
+"""
+_writing = threading.Lock()
+
+
+def write_wrapper(
+    token: str, control: Path, asks: Asks | None = None, way: Sequence[str] = ()
+) -> tuple[Path, Path, Path]:
+    """Write what stands in for ssh on a lane: its path, that of its report, and what else goes with it."""
     script = runtime.unique("s")
-    report = script.with_suffix(".pid")
-    handle = os.open(script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(wrapper_text(token, report, control, asks, way))
-    return script, report
+    script.symlink_to(_wrapper())
+    lane = script.with_suffix(".lane")
+    handle = os.open(lane, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(lane_text(token, control, asks, way))
+    return script, script.with_suffix(".pid"), lane
+
+
+def _wrapper() -> Path:
+    """Return the one program of all lanes.
+
+    Another process writes it: what this one has open for writing, a child that a thread begins to start at that very
+    moment has open, too, and then nobody may run it ("Text file busy").
+    """
+    path = runtime.directory() / "wrapper"
+    with _writing:
+        if not path.exists():
+            made = 'cat > "$1.new" && chmod 700 "$1.new" && mv "$1.new" "$1"'
+            subprocess.run(["/bin/sh", "-c", made, "sh", path], input=_WRAPPER.encode(), check=True)
+    return path
 
 
 def end_process(token: str, report: Path) -> bool:

@@ -25,7 +25,7 @@ class SshLine:
         self._server = server
         self._joining = Joining(server)
         self._token = secrets.token_hex(16)
-        self._files: tuple[Path, Path] | None = None
+        self._files: tuple[Path, Path, Path] | None = None
         self._control: Path | None = None
 
     @property
@@ -41,9 +41,8 @@ class SshLine:
             # A master that takes no more sessions (sshd's MaxSessions) leaves this lane to log in by itself.
             self._server.expect(self._token, self._address.label, account=master.place.name)
             asks = ssh.Asks(self._server.program, self._server.address)
-        script, report = ssh.write_wrapper(self._token, joined.control, asks, joined.way)
-        self._files = (script, report)
-        return self._address.text(command=str(script), no_tty="1")
+        self._files = ssh.write_wrapper(self._token, joined.control, asks, joined.way)
+        return self._address.text(command=str(self._files[0]), no_tty="1")
 
     def opened(self) -> None:
         """Keep the report: it names the process for as long as the lane lives."""

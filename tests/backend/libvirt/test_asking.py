@@ -198,7 +198,7 @@ def test_from_the_ninth_lane_on_there_is_a_second_login() -> None:
 
 
 def test_without_a_person_to_ask_ssh_is_told_to_ask_nothing() -> None:
-    text = ssh.wrapper_text("token", Path("/run/report"), Path("/run/control"))
+    text = ssh.lane_text("token", Path("/run/control"))
     assert "BatchMode=yes" in text
     assert "SSH_ASKPASS_REQUIRE=never" in text
     assert "SSH_ASKPASS=" not in text
