@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.style import Style
+    from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
@@ -84,6 +85,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._search = search
         self.marks = Marks()
         self.glyphs = glyphs.glyphs_for(os.environ)
+        self._signs = theme.Signs(letters=glyphs.is_utf8(os.environ))
         self.key_map = keymap.bind(engine.settings.keys, allow_single=engine.settings.allow_single)
         self.bindings = self.key_map.bindings
         self.chords = Chords()
@@ -111,7 +113,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         for each in theme.THEMES:
             self.register_theme(each)
         self.ansi_theme_dark, self.ansi_theme_light = theme.GUESTS_DARK, theme.GUESTS_LIGHT
-        first = theme.wished(engine.settings.theme, memory.get("theme"), os.environ)
+        first = theme.wished(engine.settings.theme, memory.get("theme"), os.environ, colours=not self.no_color)
         self.theme = first if first in self.available_themes else theme.DEFAULT
         self.set_keymap(dict(self.key_map.textual))
 
@@ -119,7 +121,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the variables that themes need not set."""
-        return theme.defaults(self.current_theme)
+        return theme.defaults(self.current_theme, os.environ)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what is done to each line before it is sent: what the terminal does not show is taken away."""
+        filters = (theme.WITHOUT_COLOURS,) if self.no_color else super().get_line_filters()
+        return (*filters, self._signs) if self.glyphs.ascii else filters
 
     def get_default_screen(self) -> Screen[None]:
         """Return the first screen: the fleet, as it was looked at last."""

@@ -1,20 +1,41 @@
-"""The themes of kvmtui's own, beside Textual's: the default, high contrast, colour-blind safe and 16 colours."""
+"""The themes of kvmtui's own, beside Textual's: dark, light, high contrast, colour-blind safe, 16 colours and none."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from textual.color import Color
+from textual.filter import LineFilter
 from textual.theme import Theme
 
 from kvmtui.core.fields import Tone
+from kvmtui.widgets.glyphs import in_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT = "kvmtui"
+SIXTEEN = "16-colour"
+PLAIN = "no-colour"
+NAMES = {"ansi": SIXTEEN, "default": DEFAULT}
+"""Short names for the configuration."""
+CONSOLES = frozenset(("linux", "vt100", "vt102", "vt220", "ansi"))
+"""Terminals whose own sixteen colours are all there is, and whose dim text can hardly be read."""
+
+_ANSI = {
+    # What Textual's own 16-colour theme says of the parts of a line of text.
+    "ansi-background": "ansi_black",
+    "ansi-foreground": "ansi_white",
+    "border-blurred": "ansi_default",
+    "input-cursor-background": "ansi_default",
+    "input-cursor-foreground": "ansi_default",
+    "input-cursor-text-style": "reverse",
+    "input-selection-background": "ansi_default",
+    "input-selection-foreground": "ansi_default",
+}
 
 THEMES = (
     Theme(
@@ -30,14 +51,13 @@ THEMES = (
         surface="#1c1c1c",
         panel="#262626",
         dark=True,
-        variables={"kvmtui-muted": "#808080"},
     ),
     Theme(
         name="kvmtui-light",
         primary="#005f87",
         secondary="#5f5f87",
         accent="#005f87",
-        warning="#875f00",
+        warning="#7a5200",
         error="#af0000",
         success="#005f00",
         foreground="#1c1c1c",
@@ -52,14 +72,19 @@ THEMES = (
         secondary="#ffffff",
         accent="#00ffff",
         warning="#ffff00",
-        error="#ff5f5f",
+        error="#ff8a8a",
         success="#00ff00",
         foreground="#ffffff",
         background="#000000",
         surface="#000000",
-        panel="#303030",
+        panel="#1c1c1c",
         dark=True,
-        variables={"kvmtui-muted": "#c0c0c0"},
+        variables={
+            "kvmtui-muted": "#c8c8c8",
+            "kvmtui-contrast": "7",
+            "kvmtui-cursor": "#ffffff",
+            "kvmtui-blurred": "#303030",
+        },
     ),
     # Blue, orange and yellow after Okabe and Ito: told apart with any common colour vision.
     Theme(
@@ -68,16 +93,53 @@ THEMES = (
         secondary="#999999",
         accent="#56b4e9",
         warning="#f0e442",
-        error="#e69f00",
-        success="#0099dd",
+        error="#ff8a3d",
+        success="#1aa3e6",
         foreground="#d8d8d8",
         background="#101010",
         surface="#1a1a1a",
         panel="#2a2a2a",
         dark=True,
     ),
+    # The terminal's own sixteen colours on its own background.
+    Theme(
+        name=SIXTEEN,
+        ansi=True,
+        primary="ansi_cyan",
+        secondary="ansi_cyan",
+        accent="ansi_cyan",
+        warning="ansi_yellow",
+        error="ansi_red",
+        success="ansi_green",
+        foreground="ansi_default",
+        background="ansi_default",
+        surface="ansi_default",
+        panel="ansi_default",
+        boost="ansi_default",
+        dark=True,
+        variables=_ANSI,
+    ),
+    # Bold, dim and reversed text alone, for NO_COLOR.
+    Theme(
+        name=PLAIN,
+        ansi=True,
+        primary="ansi_default",
+        secondary="ansi_default",
+        accent="ansi_default",
+        warning="ansi_default",
+        error="ansi_default",
+        success="ansi_default",
+        foreground="ansi_default",
+        background="ansi_default",
+        surface="ansi_default",
+        panel="ansi_default",
+        boost="ansi_default",
+        dark=True,
+        variables=_ANSI
+        | {"kvmtui-warn-style": "bold", "kvmtui-bad-style": "bold reverse", "kvmtui-accent-style": "bold"},
+    ),
 )
-"""Registered by the app. The 16-colour one is Textual's `ansi-dark`, which uses the terminal's own colours."""
+"""Registered by the app."""
 
 GUESTS_DARK = TerminalTheme(
     (18, 18, 18),
@@ -122,34 +184,71 @@ GUESTS_LIGHT = TerminalTheme(
 )
 """The same on a light theme."""
 
-SIXTEEN = "ansi-dark"
-NAMES = {"ansi": SIXTEEN, "16-colour": SIXTEEN, "default": DEFAULT}
-"""Short names for the configuration."""
+
+class _WithoutColours(LineFilter):
+    """Takes the colours away and leaves bold, dim, underlined and reversed text."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the same texts without colours."""
+        del background
+        return [
+            Segment(text, style.without_color if style is not None else None, control)
+            for text, style, control in segments
+        ]
 
 
-def wished(configured: str, remembered: object, environ: Mapping[str, str]) -> str:
-    """Return the theme to begin with: the configured one, the last one, or what the terminal can show."""
-    name = configured or (remembered if isinstance(remembered, str) else "")
+WITHOUT_COLOURS = _WithoutColours()
+
+
+class Signs(LineFilter):
+    """Draws with the signs that an ASCII terminal has; with `letters` it can show those of any language."""
+
+    def __init__(self, *, letters: bool) -> None:
+        super().__init__()
+        self._letters = letters
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the same texts in as many cells."""
+        del background
+        if all(segment.text.isascii() for segment in segments):
+            return segments
+        return [Segment(in_ascii(text, letters=self._letters), style, control) for text, style, control in segments]
+
+
+def wished(configured: str, remembered: object, environ: Mapping[str, str], *, colours: bool = True) -> str:
+    """Return the theme to begin with: what the terminal must have, the configured one, the last one, the default."""
+    if not colours:
+        return PLAIN
+    name = configured or (remembered if isinstance(remembered, str) and remembered != PLAIN else "")
     if not name:
-        name = SIXTEEN if environ.get("TERM", "") in ("linux", "vt100", "vt220", "ansi") else DEFAULT
+        name = SIXTEEN if environ.get("TERM", "") in CONSOLES else DEFAULT
     return NAMES.get(name, name)
 
 
-def defaults(current: Theme) -> dict[str, str]:
-    """Return the variables that a theme need not set: muted text, and the cursor with and without the focus."""
+def defaults(current: Theme, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a theme need not set: muted text, how tones look, the cursor with the focus or not."""
     background, primary = current.background, current.primary
+    styles = {
+        "kvmtui-muted-style": "none",
+        "kvmtui-good-style": "none",
+        "kvmtui-warn-style": "none",
+        "kvmtui-bad-style": "bold",
+        "kvmtui-accent-style": "none",
+        "kvmtui-contrast": "4.5",
+    }
     if background is None or primary.startswith("ansi") or background.startswith("ansi"):
         # Sixteen colours cannot be blended, and some of them cannot be read on another: the cursor is reversed.
-        return {
-            "kvmtui-muted": "ansi_bright_black",
+        return styles | {
+            "kvmtui-muted": "ansi_default",
+            "kvmtui-muted-style": "none" if environ.get("TERM", "") in CONSOLES else "dim",
             "kvmtui-cursor": "ansi_default",
             "kvmtui-cursor-style": "reverse",
             "kvmtui-blurred": "ansi_default",
             "kvmtui-blurred-style": "underline",
         }
     base, tint = Color.parse(background), Color.parse(primary)
-    return {
-        "kvmtui-muted": "#8a8a8a" if current.dark else "#5f5f5f",
+    return styles | {
+        "kvmtui-muted": "#9a9a9a" if current.dark else "#5a5a5a",
         "kvmtui-cursor": base.blend(tint, 0.38).hex,
         "kvmtui-cursor-style": "bold",
         "kvmtui-blurred": base.blend(tint, 0.16).hex,
@@ -160,14 +259,15 @@ def defaults(current: Theme) -> dict[str, str]:
 def styles_of(variables: Mapping[str, str]) -> dict[Tone, Style]:
     """Return a Rich style for each tone from a theme's CSS variables."""
 
-    def style(variable: str, *, bold: bool = False) -> Style:
-        return Style(color=Color.parse(variables[variable]).rich_color, bold=bold or None)
+    def style(variable: str, tone: Tone) -> Style:
+        looks = variables[f"kvmtui-{tone.value}-style"].replace("none", "")
+        return Style(color=Color.parse(variables[variable]).rich_color) + Style.parse(looks)
 
     return {
         Tone.NORMAL: Style(),
-        Tone.MUTED: style("kvmtui-muted"),
-        Tone.GOOD: style("success"),
-        Tone.WARN: style("warning"),
-        Tone.BAD: style("error", bold=True),
-        Tone.ACCENT: style("accent"),
+        Tone.MUTED: style("kvmtui-muted", Tone.MUTED),
+        Tone.GOOD: style("success", Tone.GOOD),
+        Tone.WARN: style("warning", Tone.WARN),
+        Tone.BAD: style("error", Tone.BAD),
+        Tone.ACCENT: style("accent", Tone.ACCENT),
     }

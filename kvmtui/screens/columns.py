@@ -11,6 +11,7 @@ from kvmtui.core.fields import VM_FIELDS, Shown, Tone
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of
 from kvmtui.widgets.glyphs import UNICODE, Glyphs
+from kvmtui.widgets.lines import packed
 from kvmtui.widgets.table import Cell, Column, ResourceTable, Row
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 COLUMNS = (Column("on", "", 3), Column("title", "COLUMN", 12), Column("help", "", 40, flexible=True, sentence=True))
+HINTS = ("space shows or hides", "K J move", "0 the usual ones", "enter done", "esc leaves it as it was")
 TREND = "trend"
 HELP = {one.name: (one.title, one.help) for one in VM_FIELDS} | {TREND: ("TREND", "CPU over the last two minutes")}
 
@@ -29,7 +31,7 @@ class ColumnsScreen(Dialog[list[str] | None]):
 
     DEFAULT_CSS = """
     ColumnsScreen { align: left bottom; background: transparent; }
-    ColumnsScreen > Static { width: 100%; height: 1; background: $panel; padding: 0 1; }
+    ColumnsScreen > Static { width: 100%; height: auto; background: $panel; padding: 0 1; }
     ColumnsScreen > ResourceTable { width: 100%; height: 70%; background: $surface; }
     """
     AUTO_FOCUS: ClassVar[str | None] = ""
@@ -44,14 +46,16 @@ class ColumnsScreen(Dialog[list[str] | None]):
 
     def compose(self) -> ComposeResult:
         """Compose the list and its keys."""
-        yield Static(
-            "space shows or hides   K J move   0 the usual ones   enter done   esc leaves it as it was", markup=False
-        )
+        yield Static(id="hints", markup=False)
         yield ResourceTable(COLUMNS, glyphs=self._glyphs, header=False, driven=True)
 
     def on_mount(self) -> None:
         """List the columns."""
         self.call_after_refresh(self._begin)
+
+    def on_resize(self) -> None:
+        """Say the keys in as few lines as they fit."""
+        self.query_one("#hints", Static).update("\n".join(packed(HINTS, self.app.size.width - 2)))
 
     def _begin(self) -> None:
         if self.is_current:  # and was not left before it was painted

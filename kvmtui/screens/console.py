@@ -182,7 +182,7 @@ class ConsoleScreen(ConsoleFrame):
     def _explain(self) -> None:
         from kvmtui.screens.console_help import ConsoleHelp
 
-        self.app.push_screen(ConsoleHelp(self.face))
+        self.app.push_screen(ConsoleHelp())
 
     # -- the scrollback
 

@@ -115,7 +115,7 @@ def _prefix_line(session: ConsoleSession, standing: Standing, width: int, tones:
         "console.last": several,
     }
     offered = [action for action in CONSOLE if action.label and useful.get(action.id, True)]
-    for least in ("console.itself", "console.keys", "console.size", "console.find"):
+    for least in ("console.itself", "console.keys", "console.size", "console.find", "console.scroll", "console.last"):
         if len(prefix) + 1 + sum(len(one.shown) + len(one.label) + 3 for one in offered) > width:
             offered = [action for action in offered if action.id != least]
     line = Text(f" {prefix}", tones[Tone.ACCENT], no_wrap=True)

@@ -12,12 +12,13 @@ from kvmtui.commands.base import Target
 from kvmtui.commands.virsh import vm_line, vm_word
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import Tone, VmRow, best_address
-from kvmtui.core.text import cell_width, safe, shorten
+from kvmtui.core.text import cell_width, cut, safe, shorten
 from kvmtui.screens.sheet import in_signs, wrap
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.textview import TextView
+from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
     from textual import events
@@ -111,7 +112,7 @@ class CopyScreen(Dialog[None]):
             )
             lines.append(line)
         said = self._said or "a letter copies   esc goes back"
-        lines.append(Text(shorten(said, width), tones[Tone.NORMAL if self._said else Tone.MUTED]))
+        lines.append(Text(cut(said, width), tones[Tone.NORMAL if self._said else Tone.MUTED]))
         self.view.styles.max_height = max(3, self.app.size.height - len(lines))
         self.menu.show([in_signs(line, self.face.glyphs) for line in lines])
 
@@ -124,7 +125,7 @@ class CopyScreen(Dialog[None]):
             self.dismiss()
         elif key == "x":
             self._say("Reading the XML ...")
-            self.run_worker(self._copy_xml(), exclusive=True)
+            self.run_worker(work(self._copy_xml), exclusive=True)
         elif (item := next((one for one in self._items if one.letter == key), None)) is not None:
             self._copy(item.label, item.text)
         elif key in ("up", "down", "pageup", "pagedown"):
@@ -150,7 +151,7 @@ class CopyScreen(Dialog[None]):
         self.add_class("-copied")
         self.view.show([Text(piece, no_wrap=True) for piece in pieces])
         self.view.action_first()
-        self._say(f"{label.partition(',')[0]} copied, if the terminal takes it; else shift-drag it above")
+        self._say(f"{label.partition(',')[0]} copied, if the terminal takes it; else shift-drag above")
 
     def _say(self, sentence: str) -> None:
         self._said = sentence

@@ -124,9 +124,9 @@ class FactsScreen(Dialog[None]):
         room = max(20, sheet.width - start)
         first = Text(no_wrap=True)
         muted = all(tone is Tone.MUTED for _, tone in texts)
-        first.append(f"{key:<{KEY}}", sheet.tones[Tone.MUTED if muted else Tone.WARN])
+        first.append(f"{key:<{KEY}}", sheet.tones[Tone.MUTED if muted else Tone.ACCENT])
         label = command.verb if key == ":" else command.label
-        first.append(f"{label:<{LABEL - 1}} ", sheet.tones[Tone.MUTED if muted else Tone.ACCENT])
+        first.append(f"{label:<{LABEL - 1}} ", sheet.tones[Tone.MUTED if muted else Tone.NORMAL])
         lines = [(piece, tone) for text, tone in texts for piece in wrap(text, room)] or [("", Tone.MUTED)]
         for index, (piece, tone) in enumerate(lines):
             line = first if not index else Text(" " * start, no_wrap=True)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SETTLED = 0.05  # seconds
 SIDE_WIDTH = 200  # columns from which the side detail pane is shown by itself
+LEAST_SIDE, MOST_SIDE = 34, 64  # columns of that pane
 EVENTS_FROM = (110, 30)  # columns and lines from which events are shown
 EVENTS_SHARE = 7  # one line in so many is for events
 HOSTS = by_name(HOST_FIELDS)
@@ -113,6 +114,7 @@ class FleetPage(VmListPage):
         self.hosts.styles.height = "1fr" if only == "hosts" else min(count, max(3, height // 3 - 3)) + 1
         self.events.styles.height = max(5, height // EVENTS_SHARE)
         self.events.display = width >= EVENTS_FROM[0] and height >= EVENTS_FROM[1] and only == "fleet"
+        self.side.styles.width = max(LEAST_SIDE, min(MOST_SIDE, width * 9 // 20))
         self.side.display = self._side_wanted if self._side_wanted is not None else width >= SIDE_WIDTH
         self.call_after_refresh(self._show_again)
 

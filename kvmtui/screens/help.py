@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from kvmtui.commands.base import Level
 from kvmtui.commands.registry import of_noun
-from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, Tone
+from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS
 from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS
-from kvmtui.screens.text_page import TextPage
+from kvmtui.screens.text_page import TextPage, keys, paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from rich.style import Style
-
     from kvmtui.screens.page import Page
+    from kvmtui.screens.sheet import Sheet
 
 ASKS = {
     Level.LOOK: "",
@@ -35,13 +30,12 @@ class HelpScreen(TextPage):
         super().__init__()
         self._page = page
 
-    def text(self) -> Text:
-        """Return the screen in its own words, and its keys."""
-        page, tones = self._page, self._page.face.tones
-        text = Text()
-        text.append(f"{page.help_title}\n", tones[Tone.ACCENT])
+    def write(self, sheet: Sheet) -> None:
+        """Say the screen in its own words, and its keys."""
+        page = self._page
+        sheet.head(page.help_title.upper())
         for sentence in page.help_text:
-            text.append(f"{sentence}\n")
+            paragraph(sheet, sentence)
         for title, group in (
             ("Lists", LIST),
             ("Marks", MARK),
@@ -51,40 +45,26 @@ class HelpScreen(TextPage):
             ("Going", GO),
         ):
             shown = page.face.key_map.shown
-            lines = [(shown.get(one.id, one.shown), one.label, one.help) for one in group if one.id in page.bound]
-            self._section(text, title, lines, tones)
-        noun = page.noun()
-        commands = [
-            (page.face.bindings.text(command.id), command.label, self._said(command.help, command))
-            for command in of_noun(noun)
-            if page.face.bindings.text(command.id)
+            keys(
+                sheet,
+                title,
+                [(shown.get(one.id, one.shown), one.label, one.help) for one in group if one.id in page.bound],
+            )
+        noun, key_of = page.noun(), page.face.bindings.text
+        commands = of_noun(noun)
+        done = [
+            (key_of(command.id), command.label, _said(command.help, command.level))
+            for command in commands
+            if key_of(command.id)
         ]
-        self._section(text, f"What can be done to a {noun.value}", commands, tones)
-        named = [
-            (f":{command.verb}", command.label, command.help)
-            for command in of_noun(noun)
-            if not page.face.bindings.text(command.id)
-        ]
-        self._section(text, "By name only", named, tones)
+        keys(sheet, f"What can be done to a {noun.value}", done)
+        named = [(f":{command.verb}", command.label, command.help) for command in commands if not key_of(command.id)]
+        keys(sheet, "By name only", named)
         fields = VM_FIELDS if noun.value == "vm" else HOST_FIELDS if noun.value == "host" else ()
         columns = [(one.title, one.name, one.help) for one in fields]
-        self._section(text, "Columns, and the words of the filter language", columns, tones)
-        text.append("\nesc or q goes back", tones[Tone.MUTED])
-        return text
+        keys(sheet, "Columns, and the words of the filter language", columns)
 
-    def _said(self, said: str, command: object) -> str:
-        level = getattr(command, "level", Level.LOOK)
-        asks = ASKS[level]
-        return f"{said} ({asks})" if asks else said
 
-    def _section(
-        self, text: Text, title: str, lines: Iterable[tuple[str, str, str]], tones: Mapping[Tone, Style]
-    ) -> None:
-        lines = list(lines)
-        if not lines:
-            return
-        text.append(f"\n{title}\n", tones[Tone.ACCENT])
-        for key, label, said in lines:
-            text.append(f"  {key:<12}", tones[Tone.WARN])
-            text.append(f"{label:<16} ")
-            text.append(f"{said}\n", tones[Tone.MUTED])
+def _said(said: str, level: Level) -> str:
+    asks = ASKS[level]
+    return f"{said} ({asks})" if asks else said

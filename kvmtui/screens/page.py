@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from kvmtui.commands.base import Noun, Target
 from kvmtui.core.fields import Tone
-from kvmtui.core.text import safe
+from kvmtui.core.text import cell_width, safe
 from kvmtui.screens.actions import GO, bindings
 from kvmtui.screens.places import Place
 from kvmtui.screens.status import header, task_line
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 ORDINARY = "x"
 FORCE = "!"
 LEAST = (60, 15)  # columns and lines below which nothing can be shown as it should
+ALWAYS = ("help", "closes")
+"""What the footer says however little room there is."""
+MENU_HINTS = [("a letter", "does it"), ("esc", "closes")]
 JUDGED = 20  # of many marked VMs, how many are judged for the menu; the dialog judges all
 
 
@@ -144,15 +147,16 @@ class Page(Screen[None]):
 
     def keys_line(self) -> Text:
         """Return the footer."""
-        tones = self.face.tones
+        tones, shown = self.face.tones, self.face.key_map.instead_of
+        hints = MENU_HINTS if self.menu.is_open else [(shown(usual), word) for usual, word in self.key_hints()]
+        kept = [hint for hint in hints if hint[1] in ALWAYS]
+        for hint in hints:
+            if hint not in kept and hints_width([*kept, hint]) <= self.size.width:
+                kept.append(hint)
         text = Text(no_wrap=True)
-        for usual, word in self.key_hints():
-            shown = self.face.key_map.instead_of(usual)
-            if text.cell_len + len(shown) + len(word) + 3 > self.size.width:
-                continue
-            if text:
-                text.append("  ")
-            text.append(shown, tones[Tone.ACCENT])
+        for key, word in sorted(kept, key=hints.index):
+            text.append("  " if text else "")
+            text.append(key, tones[Tone.ACCENT])
             text.append(f" {word}", tones[Tone.MUTED])
         return text
 
@@ -217,6 +221,7 @@ class Page(Screen[None]):
     def close_menu(self) -> None:
         """Take the menu away, and what it was opened for."""
         self.menu.close()
+        self.keys.say(self.keys_line())
         self._leader = ""
         self._take_letter = None
         self._fixed = self._fixed_hidden = ()
@@ -229,7 +234,7 @@ class Page(Screen[None]):
         self.face.marks.this_row = False
         everything = (*self._fixed, *self._fixed_hidden)
         if not everything:
-            self.menu.open("Nothing is selected.", ())
+            self._show_menu("Nothing is selected.", ())
             return
         entries = []
         for letter, command in self.face.bindings.menu(self._fixed_noun, leader):
@@ -238,7 +243,11 @@ class Page(Screen[None]):
             if len(everything) > 1 and not command.many:
                 reason = "for one at a time"
             entries.append(MenuEntry(letter, command.label, reason))
-        self.menu.open(f"{leader}  {self.title_of(everything)}", entries, forced=leader == FORCE)
+        self._show_menu(f"{leader}  {self.title_of(everything)}", entries, forced=leader == FORCE)
+
+    def _show_menu(self, title: str, entries: Sequence[MenuEntry], *, forced: bool = False) -> None:
+        self.menu.open(title, entries, forced=forced)
+        self.keys.say(self.keys_line())
 
     def title_of(self, targets: tuple[Target, ...]) -> str:
         """Return what a menu or dialog acts on: the full name, or how many."""
@@ -286,7 +295,7 @@ class Page(Screen[None]):
         """Show letters; `take` is told the one that is pressed next, any other key closes the menu."""
         letters = {entry.letter for entry in entries if not entry.reason}
         self._take_letter = lambda letter: take(letter) if letter in letters else None
-        self.menu.open(title, entries)
+        self._show_menu(title, entries)
 
     def take_letter(self, key: str) -> None:
         """Do what a letter of the menu stands for."""
@@ -312,6 +321,11 @@ class Page(Screen[None]):
     def sort_by(self, name: str) -> None:
         """Order what is listed by a field."""
         raise NotImplementedError
+
+
+def hints_width(hints: Sequence[tuple[str, str]]) -> int:
+    """Return the cells that keys take with a word each."""
+    return sum(cell_width(key) + 1 + cell_width(word) for key, word in hints) + 2 * (len(hints) - 1)
 
 
 def is_small(width: int, height: int) -> bool:

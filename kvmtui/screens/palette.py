@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from rich.text import Text
 from textual import getters
 from textual.widgets import Static
 
@@ -71,11 +72,12 @@ class PaletteScreen(Dialog[Entry | None]):
 
     def on_mount(self) -> None:
         """List everything."""
-        self.table.set_empty("Nothing is called that.")
+        self._say()
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         if self.is_current:  # and was not left before it was painted
+            self.table.set_empty("Nothing is called that.")
             self._list()
 
     def _all(self) -> Iterator[Entry]:
@@ -108,11 +110,17 @@ class PaletteScreen(Dialog[Entry | None]):
         self.table.show([entry.id for entry in found], self._line)
         if found:
             self.table.move_to(found[0].id)
-        self.query_one("#line", Static).update(f"> {self._editor.shown}_")
+        self._say()
+
+    def _say(self) -> None:
+        line = Text.assemble(("> ", "bold"), self._editor.shown, (" ", "reverse"), no_wrap=True)
+        if not self._editor.text:
+            line.append("  a command, a key or a virsh word; enter does it, esc goes back", "dim")
+        self.query_one("#line", Static).update(line)
 
     def _line(self, key: Hashable) -> Row:
         entry = self._entries[str(key)]
-        said = entry.refusal or entry.help
+        said = entry.refusal or entry.help.replace("`", "")
         return Row((Cell(entry.label), Cell(entry.key, Tone.ACCENT), Cell(said, Tone.MUTED)), muted=bool(entry.refusal))
 
     def on_key(self, event: events.Key) -> None:

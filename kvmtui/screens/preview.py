@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from kvmtui.core.fields import Tone
 from kvmtui.core.text import safe
-from kvmtui.screens.sheet import wrap
+from kvmtui.screens.sheet import BOLD, wrap
 from kvmtui.screens.xml_tab import XmlLines
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.textview import TextView
@@ -30,6 +30,7 @@ class PreviewScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     PreviewScreen { background: $background; }
+    PreviewScreen > TextView { padding: 0 1; }
     PreviewScreen > #title { width: 100%; height: 1; text-style: bold; background: $panel; padding: 0 1; }
     PreviewScreen > #keys { width: 100%; height: 1; color: $text-muted; padding: 0 1; }
     """
@@ -51,13 +52,13 @@ class PreviewScreen(Dialog[None]):
         """Fill the width that there is."""
         tones = cast("Face", self.app).tones
         xml = XmlLines(self._preview.document, tones) if self._preview.document else ()
-        width = max(20, self.size.width - 3)
+        width = max(20, self.size.width - 4)
         lines = [
             Text(piece, no_wrap=True) for said in self._preview.lines for piece in wrap(safe(said, limit=2000), width)
         ]
-        lines += _headed(tones[Tone.ACCENT], "The same by hand", self._commands())
+        lines += _headed(tones[Tone.MUTED] + BOLD, "THE SAME BY HAND", self._commands())
         if xml:
-            lines += _headed(tones[Tone.ACCENT], "The definition", list(xml))
+            lines += _headed(tones[Tone.MUTED] + BOLD, "THE DEFINITION", list(xml))
         widest = max((line.cell_len for line in lines), default=0)
         self.query_one(TextView).show(lines, width=widest)
 

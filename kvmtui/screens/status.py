@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
 from kvmtui.core.capacity import census
 from kvmtui.core.fields import Tone
 from kvmtui.core.inventory import Guard, Severity, TaskPhase, VmState
-from kvmtui.core.text import safe, shorten
+from kvmtui.core.text import cut, safe, shorten
 from kvmtui.core.units import hhmm
 
 if TYPE_CHECKING:
@@ -81,37 +81,63 @@ def header(
     consoles: int = 0,
 ) -> Text:
     """Return the status line: which fleet, how many answer, how the VMs stand, what is wrong, the time."""
-    text = Text(no_wrap=True)
     name = "DEMO" if fleet.demo else safe(fleet.label, limit=20) or "kvmtui"
-    text.append(name, tones[Tone.WARN] if fleet.demo else tones[Tone.ACCENT])
     word = guard_word(fleet)
-    text.append(f" {word}", tones[Tone.MUTED] if word == "RO" else tones[Tone.WARN])
     up = sum(entry.condition.is_answering for entry in fleet.hosts)
-    text.append("   hosts ")
-    text.append(f"{up}/{len(fleet.hosts)}", tones[Tone.NORMAL] if up == len(fleet.hosts) else tones[Tone.BAD])
-    found = counts(fleet)
-    text.append(f"   VMs {found['on']} on")
+    found, wrong = counts(fleet), len(grave(problems))
+    running = sum(not task.phase.is_final for task in fleet.tasks)
+    parts = [
+        _Part(name, Tone.WARN if fleet.demo else Tone.ACCENT),
+        _Part(word, Tone.MUTED if word == "RO" else Tone.WARN, near=True),
+        _Part("hosts", Tone.NORMAL),
+        _Part(f"{up}/{len(fleet.hosts)}", Tone.NORMAL if up == len(fleet.hosts) else Tone.BAD, near=True),
+        _Part(f"VMs {found['on']} on", Tone.NORMAL, rank=1),
+    ]
     for word in ("off", "paused", "suspended", "crashed", "unknown", "old"):
         if found[word]:
             tone = {"off": Tone.NORMAL, "crashed": Tone.BAD}.get(word, Tone.WARN)
-            text.append(f" {found[word]} {word}", tones[tone])
-    problems = grave(problems)
-    if problems:
-        text.append(
-            f"   {len(problems)} PROBLEM{'S' if len(problems) > 1 else ''}",
-            tones[Tone.BAD],
-        )
-    running = sum(not task.phase.is_final for task in fleet.tasks)
+            parts.append(_Part(f"{found[word]} {word}", tone, near=True, rank=5 if word == "off" else 2))
+    if wrong:
+        parts.append(_Part(f"{wrong} PROBLEM{'S' if wrong > 1 else ''}", Tone.BAD))
     if running:
-        text.append(f"   {running} task{'s' if running > 1 else ''}", tones[Tone.ACCENT])
+        parts.append(_Part(f"{running} task{'s' if running > 1 else ''}", Tone.ACCENT, rank=3))
     if consoles:
-        text.append(f"   {consoles} console{'s' if consoles > 1 else ''}", tones[Tone.ACCENT])
-    clock = hhmm(now)
-    room = width - len(clock)
-    if text.cell_len + 1 > room:
-        text.truncate(max(0, room - 1))
-    text.pad_right(room - text.cell_len)
+        parts.append(_Part(f"{consoles} console{'s' if consoles > 1 else ''}", Tone.ACCENT, rank=4))
+    return _lined_up(parts, hhmm(now), width, tones)
+
+
+class _Part(NamedTuple):
+    """A piece of the status line."""
+
+    text: str
+    tone: Tone
+    near: bool = False  # it belongs to what stands before it
+    rank: int = 0  # where there is no room the highest goes first; 0 never goes
+
+
+def _lined_up(parts: list[_Part], clock: str, width: int, tones: Mapping[Tone, Style]) -> Text:
+    """Return the parts that there is room for, most important first, and the time at the right."""
+    room = width - len(clock) - 1
+    text = _joined(parts, "   ", tones)
+    while text.cell_len > room:
+        text = _joined(parts, "  ", tones)
+        worst = max(parts, key=lambda part: part.rank)
+        if text.cell_len <= room or not worst.rank:
+            break
+        parts = [part for part in parts if part is not worst]
+        text = _joined(parts, "   ", tones)
+    text.truncate(max(0, room), overflow="ellipsis")
+    text.pad_right(max(0, width - len(clock) - text.cell_len))
     text.append(clock, tones[Tone.MUTED])
+    return text
+
+
+def _joined(parts: Sequence[_Part], gap: str, tones: Mapping[Tone, Style]) -> Text:
+    text = Text(no_wrap=True)
+    for part in parts:
+        if text:
+            text.append(" " if part.near else gap)
+        text.append(part.text, tones[part.tone])
     return text
 
 
@@ -146,7 +172,7 @@ def task_line(fleet: Fleet, width: int, tones: Mapping[Tone, Style]) -> Text:
         first = running[-1]
         more = f"  + {len(running) - 1} more" if len(running) > 1 else ""
         text.append("> ", tones[Tone.ACCENT])
-        text.append(shorten(f"{running_words(first, width)}{more}", max(10, room - 2)))
+        text.append(cut(running_words(first, width), max(10, room - 2 - len(more))) + more)
     if last:
         text.pad_right(max(0, width - text.cell_len - last.cell_len))
         text.append_text(last)

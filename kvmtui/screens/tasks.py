@@ -32,6 +32,7 @@ JOURNAL_LINES = 500
 FIELDS = by_name(TASK_FIELDS)
 ALL = parse("", TASK_FIELDS)
 WIDE = 120
+NEEDED = ("started", "task", "vm", "phase")  # columns that stand on the narrowest screen
 SIGNS = {
     TaskPhase.FAILED: Cell("x", Tone.BAD),
     TaskPhase.UNKNOWN: Cell("?", Tone.BAD),
@@ -100,10 +101,12 @@ class TasksPage(Page):
         listed.sort(key=lambda task: one.sort(task, reverse=self._reverse))
         self._set_columns()
         self.table.set_sort(self._sort, descending=not self._reverse)
-        self.table.set_empty(
-            "No task matches." if self._filter.text or self._faults else "Nothing has been done yet.",
-            "x on a VM shows what can be done.",
-        )
+        if self._filter.text:
+            self.table.set_empty(f"No task matches {safe(self._filter.text, limit=100)}", "esc clears the filter.")
+        elif self._faults:
+            self.table.set_empty("No task went wrong.", "f shows all tasks again.")
+        else:
+            self.table.set_empty("Nothing has been done yet.", "x on a VM shows what can be done.")
         self.table.show([task.id for task in listed], self._line)
         super().show_fleet(fleet)
 
@@ -112,7 +115,15 @@ class TasksPage(Page):
         shown = [one for one in TASK_FIELDS if one.shown is Shown.ALWAYS or (one.shown is Shown.WIDE and width >= WIDE)]
         self.table.set_columns(
             [
-                Column(one.name, one.title, one.width, right=one.right, flexible=one.name == "message", priority=place)
+                Column(
+                    one.name,
+                    one.title,
+                    one.width,
+                    right=one.right,
+                    flexible=one.name == "message",
+                    priority=0 if one.name in NEEDED else 9 - place if one.name == "host" else 10 + place,
+                    sentence=one.name == "message",
+                )
                 for place, one in enumerate(shown)
             ]
         )

@@ -11,7 +11,7 @@ from kvmtui.commands import registry
 from kvmtui.commands.base import Noun
 from kvmtui.core.fields import VM_FIELDS, Tone
 from kvmtui.core.inventory import VmRef
-from kvmtui.core.text import safe, shorten
+from kvmtui.core.text import cut, safe
 from kvmtui.screens.about import vm_about
 from kvmtui.screens.actions import LIST, MARK, bindings
 from kvmtui.screens.listing import Fold, Group
@@ -81,10 +81,10 @@ class VmListPage(Page):
                 text.append("the next command is for the cursor's row alone", tones[Tone.WARN])
             else:
                 names = ", ".join(safe(target.name, limit=40) for target in (*shown, *hidden)[:20])
-                many = f"marked {len(marks)} ({len(hidden)} hidden): "
-                text.append(many, tones[Tone.WARN])
-                tail = "   x ! act on the marked, . first: on this row"
-                text.append(shorten(names, max(8, self.size.width - len(many) - len(tail))))
+                many = f"marked {len(marks)} ({len(hidden)} hidden)"
+                text.append(f"{many}: ", tones[Tone.WARN])
+                tail = "   x ! act on them, . first: on this row"
+                text.append(cut(names, max(8, self.size.width - text.cell_len - len(tail))))
                 text.append(tail, tones[Tone.MUTED])
             return text
         view = self.pane.listing.view
@@ -102,6 +102,13 @@ class VmListPage(Page):
 
     def key_hints(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that work on the selection now."""
+        if self.noun() is Noun.VM and self.pane.table.cursor is None:
+            yield "n n", "new VM"
+            yield "/", "find"
+            yield "f", "faults"
+            yield from super().key_hints()
+            yield "q", "back" if len(self.app.screen_stack) > 1 else "quit"
+            return
         yield "enter", "look"
         if self.noun() is Noun.VM and self.face.bindings.text("vm.console"):
             yield self.face.bindings.text("vm.console"), "console"

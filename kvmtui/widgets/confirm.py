@@ -15,6 +15,8 @@ from kvmtui.commands.base import Level
 from kvmtui.core.text import cell_width, safe
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of, read_of
+from kvmtui.widgets.lines import packed
+from kvmtui.widgets.notices import keep_clear
 from kvmtui.widgets.textline import LONGEST, LineEditor
 
 if TYPE_CHECKING:
@@ -147,6 +149,10 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         self._say()
         self.call_after_refresh(self._painted)
 
+    def on_resize(self) -> None:
+        """Say it anew for another width."""
+        self._say()
+
     def _painted(self) -> None:
         self.answering.painted_at = self._clock()
 
@@ -171,7 +177,9 @@ class ConfirmScreen(Dialog[Confirmed | None]):
             self._say()
 
     def _say(self) -> None:
-        self.query_one("#confirm", Static).update(self.told())
+        panel = self.query_one("#confirm", Static)
+        panel.update(self.told())
+        self.call_after_refresh(keep_clear, panel)
 
     def told(self) -> Text:
         """Return what the dialog says now."""
@@ -181,7 +189,7 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         if question.hidden:
             how = "included" if answering.hidden else "left out"
             lines.append(Text(f"{len(question.hidden)} hidden by the filter, {how}: {_listed(question.hidden)}"))
-        if len(question.names) > 1 or question.hidden:
+        if question.names and (len(question.names) > 1 or question.hidden):
             lines.append(Text(f"{len(question.names)} shown: {_listed(question.names)}"))
         lines += [Text(safe(line, limit=1000)) for line in question.lines]
         if answering.virsh:
@@ -194,7 +202,11 @@ class ConfirmScreen(Dialog[Confirmed | None]):
             keys.append(f"{word} {'leaves the hidden out' if answering.hidden else 'includes the hidden'}")
         if question.virsh and not answering.phrase.startswith("i"):
             keys.append("i hides virsh" if answering.virsh else "i shows virsh")
-        lines.append(Text("   ".join(keys), style="bold"))
+        hints = packed(keys, max(20, self.app.size.width - 2))
+        lines.append(
+            Text(hints[0][: len(keys[0])], style="bold").append(hints[0][len(keys[0]) :], style="not bold dim")
+        )
+        lines += [Text(hint, style="dim") for hint in hints[1:]]
         return Text("\n").join(lines)
 
 

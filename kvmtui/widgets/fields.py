@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from kvmtui.commands.base import Answer, FieldKind, Question
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.widgets.driver import read_of
+from kvmtui.widgets.textline import signs_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,7 +50,8 @@ class Choices(Widget, can_focus=True):
         super().__init__(name=question.name)
         self._question = question
         self._folds = folds and question.kind is FieldKind.ONE
-        self._unfolding = False  # the focus has just come: the click that brought it chooses nothing
+        self._unfolding = False  # the focus has just come
+        self._brought = False  # by the click that is under way, which chooses nothing
         self._flag = False
         self._chosen: set[str] = set()
         self._at = self._top = 0
@@ -134,10 +136,14 @@ class Choices(Widget, can_focus=True):
         if self._folds:
             self.refresh(layout=True)
 
+    def on_mouse_down(self) -> None:
+        """Note whether it is this click that brings the focus: the lines may move before the button is let go."""
+        self._brought, self._unfolding = self._unfolding, False
+
     def on_click(self, event: events.Click) -> None:
         """Choose the line under the mouse."""
-        if self._unfolding:
-            self._unfolding = False
+        if self._brought:
+            self._brought = False
             return
         if self._question.choices:
             if event.y >= min(SHOWN, len(self._question.choices)):
@@ -212,8 +218,7 @@ class TextField(Input):
 
     @property
     def _value(self) -> Text:
-        shown = "".join(character if character.isprintable() else "·" for character in self.value)
-        return Text(shown, no_wrap=True, overflow="ignore", end="")
+        return Text("".join(signs_of(self.value, "·")), no_wrap=True, overflow="ignore", end="")
 
     async def on_key(self, event: events.Key) -> None:
         """Edit in the order of the keys: Textual would do what a bound key does after the letters behind it."""

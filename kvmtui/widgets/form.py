@@ -22,6 +22,7 @@ from kvmtui.core.text import safe
 from kvmtui.widgets.confirm import GUARD
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.fields import Choices, FieldRow, Knob
+from kvmtui.widgets.notices import keep_clear
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -73,7 +74,7 @@ class Form(Dialog[Answers | None]):
         & > #form { width: 100%; height: auto; max-height: 100%; background: $panel; padding: 0 1; }
         & #title { text-style: bold; height: auto; }
         & #fields { height: auto; scrollbar-size-vertical: 1; }
-        & #help { height: auto; color: $text-muted; }
+        & #help { height: auto; min-height: 1; color: $text-muted; }
         & #said { height: auto; }
         & #said.-wrong { color: $text-error; }
         & #knobs { layout: horizontal; height: 1; }
@@ -109,6 +110,7 @@ class Form(Dialog[Answers | None]):
         self._heeded: Answers = {}  # what was answered when it was asked anew or reviewed last
         self._reviewed: Answers | None = None
         self._ready_at: float | None = None  # when [Do it] was painted
+        self._tallest = 0  # lines that the fields had so far
 
     def compose(self) -> ComposeResult:
         """Compose the fields and the knobs."""
@@ -135,6 +137,7 @@ class Form(Dialog[Answers | None]):
 
     def on_resize(self) -> None:
         """Keep the knobs and what is said in sight, whatever the fields need."""
+        self._tallest = 0
         self._fit()
 
     def on_foot_resized(self) -> None:
@@ -408,7 +411,6 @@ class Form(Dialog[Answers | None]):
             text = f"It cannot be chosen: {focused.obstacle.rstrip('.')}."
         said = self.query_one("#help", Static)
         said.update(Text(safe(text, limit=1000)))
-        said.display = bool(text)
         self._fit()
 
     def _fit(self) -> None:
@@ -425,6 +427,11 @@ class Form(Dialog[Answers | None]):
         limit = fields.styles.max_height
         if limit is None or limit.value != room:
             fields.styles.max_height = room
+        # What was once unfolded keeps its lines: the title and the fields above do not move.
+        self._tallest = min(room, max(self._tallest, fields.size.height))
+        if fields.styles.min_height is None or fields.styles.min_height.value != self._tallest:
+            fields.styles.min_height = self._tallest
+        keep_clear(self.query_one("#form"))
         # Once more after the layout: the field may have unfolded.
         self.call_after_refresh(self._see)
 

@@ -10,10 +10,37 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from kvmtui.core.text import cell_width
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
 EMPTY = Text()
+
+
+def drawn(line: Text, width: int, style: Style, console: Console) -> Strip:
+    """Return a line in exactly `width` cells on a widget's own style; one that is too long ends in an ellipsis."""
+    if line.cell_len > width:
+        line = line.copy()
+        line.truncate(width, overflow="ellipsis")
+    base = Style(color=style.color, bgcolor=style.bgcolor)
+    if line.style:  # Rich drops it when nothing else is styled
+        base += console.get_style(line.style)
+    return Strip(line.render(console, end="")).apply_style(base).adjust_cell_length(width, style)
+
+
+def packed(hints: Sequence[str], width: int) -> list[str]:
+    """Return what keys do in lines of at most `width` cells; none of them is parted."""
+    lines: list[str] = []
+    for hint in hints:
+        longer = f"{lines[-1]}   {hint}" if lines else hint
+        if lines and cell_width(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(hint)
+    return lines
 
 
 class Lines(Widget):
@@ -58,10 +85,7 @@ class Lines(Widget):
         width = self.size.width
         if y >= len(self._lines):
             return Strip.blank(width, style)
-        line = self._lines[y]
-        segments = line.render(self.app.console, end="")
-        strip = Strip(segments).apply_style(Style(color=style.color, bgcolor=style.bgcolor))
-        return strip.adjust_cell_length(width, style)
+        return drawn(self._lines[y], width, style, self.app.console)
 
 
 class Line(Lines):

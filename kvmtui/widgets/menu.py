@@ -9,13 +9,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from kvmtui.core.text import cell_width, safe
+from kvmtui.core.text import cell_width, cut, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.style import Style
     from textual import events
+
+
+MANY = 6  # entries from which they stand beside each other
 
 
 class MenuEntry(NamedTuple):
@@ -60,6 +63,9 @@ class LeaderMenu(Widget):
         self._whole = ""
         self._entries: tuple[MenuEntry, ...] = ()
         self._open = False
+        self._label = 0  # cells of the longest label and the space behind it
+        self._cell = 0  # cells of an entry
+        self._across, self._down = 1, 0  # entries beside and below each other
 
     @property
     def is_open(self) -> bool:
@@ -91,39 +97,54 @@ class LeaderMenu(Widget):
     def on_click(self, event: events.Click) -> None:
         """Say which letter was clicked."""
         event.stop()
-        at = event.y - len(self._heading)
-        if 0 <= at < len(self._entries):
+        line = event.y - len(self._heading)
+        at = min(event.x // max(1, self._cell), self._across - 1) * self._down + line
+        if 0 <= line < self._down and at < len(self._entries):
             self.post_message(self.Picked(self, self._entries[at].letter))
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         """Return the lines of the title and the entries."""
         del container, viewport
         self._heading = _wrapped(self._whole, width - 2)
-        return len(self._heading) + len(self._entries)
+        self._arrange(width)
+        return len(self._heading) + self._down
+
+    def _arrange(self, width: int) -> None:
+        """Place entries that are nothing but a letter and a word beside each other; all others below each other."""
+        count = len(self._entries)
+        self._label = max((cell_width(safe(each.label)) for each in self._entries), default=0) + 2
+        plain = not any(each.reason or each.note for each in self._entries)
+        self._cell = self._label + 5 if plain and count >= MANY else width
+        self._across = max(1, width // max(1, self._cell))
+        self._down = -(-count // self._across)
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         width, base = self.size.width, self.rich_style
         if y < len(self._heading):
             parts = [(" " + self._heading[y], base + self._part("title"))]
-        elif y - len(self._heading) < len(self._entries):
-            parts = self._entry_parts(self._entries[y - len(self._heading)], base)
         else:
-            parts = []
+            line = y - len(self._heading)
+            parts = [
+                part
+                for entry in (self._entries[line :: self._down] if 0 <= line < self._down else ())
+                for part in self._entry_parts(entry, base)
+            ]
         segments = [Segment(text, style) for text, style in parts if text]
         return Strip(segments).adjust_cell_length(width, base)
 
     def _entry_parts(self, entry: MenuEntry, base: Style) -> list[tuple[str, Style]]:
-        room = max(cell_width(each.label) for each in self._entries) + 2
-        label = safe(entry.label) + " " * (room - cell_width(entry.label))
+        label = safe(entry.label)
+        label += " " * (self._label - cell_width(label))
+        room = self.size.width - self._label - 5
         dim = base + self._part("dim")
         if entry.reason:
-            return [(f"  {entry.letter}  {label}{safe(entry.reason)}", dim)]
+            return [(f"  {entry.letter}  {label}{cut(safe(entry.reason), room)}", dim)]
         return [
             ("  ", base),
             (entry.letter, base + self._part("letter")),
             (f"  {label}", base),
-            (safe(entry.note), dim),
+            (cut(safe(entry.note), room), dim),
         ]
 
     def _part(self, name: str) -> Style:

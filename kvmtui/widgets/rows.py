@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from kvmtui.widgets.glyphs import Glyphs
 
 GUTTER = 3  # cells: cursor or mark, sign, space
+STRUCK = "struck"
 Part = tuple[str, str]
-"""A text and the use that styles it: a tone's value, "mark", "header" or "rule"."""
+"""A text and the use that styles it: a tone's value, "mark", "header" or "rule"; behind a tone may stand STRUCK."""
 
 
 class Column(NamedTuple):
@@ -26,6 +27,8 @@ class Column(NamedTuple):
     right: bool = False
     flexible: bool = False  # one of the columns may take the rest
     priority: int = 0  # on a narrow screen the highest goes first; 0 never goes
+    most: int = 0  # cells that a flexible one takes at most; 0 for all that are left
+    sentence: bool = False  # what is too long loses its end, not its middle
 
 
 class Cell(NamedTuple):
@@ -44,7 +47,7 @@ class Row(NamedTuple):
     cells: tuple[Cell, ...]
     sign: Cell = EMPTY_CELL  # severity, one character
     marked: bool = False
-    struck: bool = False  # it is gone, and stays until the cursor leaves it
+    struck: bool = False  # its first cell: it is gone, and stays until the cursor leaves it
     muted: bool = False  # old
 
 
@@ -81,6 +84,8 @@ def lay_out(columns: Sequence[Column], width: int) -> list[Span]:
     for index in kept:
         column = columns[index]
         wide = column.width + (spare if column.flexible else 0)
+        if column.flexible and column.most:
+            wide = max(column.width, min(wide, column.most))
         spans.append(Span(index, start, wide))
         start += wide + 1
     return spans
@@ -109,7 +114,8 @@ class Painter(NamedTuple):
     def rule(self, rule: Rule) -> list[Part]:
         """Return a rule as long as the line."""
         dash = self.glyphs.dash
-        text = f"{dash * 2} {self.fitted(rule.text, min(cell_width(rule.text), self.width - 6))} "
+        said = self.glyphs.fit(cut(rule.text, self.width - 6))
+        text = f"{dash * 2} {said} "
         return [(text + dash * (self.width - cell_width(text)), "rule")]
 
     def row(self, row: Row, *, cursor: bool) -> list[Part]:
@@ -127,12 +133,18 @@ class Painter(NamedTuple):
                 break
             right = self.columns[index].right
             cell = row.cells[index]
-            sentence = index == last < len(self.columns) - 1
-            if sentence:
-                room, right = self.width - start, False  # noqa: PLW2901 - it takes the rest of the line
+            sentence = self.columns[index].sentence
+            if index == last < len(self.columns) - 1:
+                # It takes the rest of the line.
+                room, right, sentence = self.width - start, False, True  # noqa: PLW2901
             tone = Tone.MUTED if row.muted else cell.tone
             text = cut(cell.text, room) if sentence else cell.text
-            parts.append((self.fitted(text, room, right=right) + " ", tone.value))
+            text = self.fitted(text, room, right=right)
+            if row.struck and not index:
+                name = text.rstrip()
+                parts.append((name, f"{tone.value} {STRUCK}"))
+                text = text[len(name) :]
+            parts.append((text + " ", tone.value))
         return parts
 
     def fitted(self, text: str, width: int, *, right: bool = False) -> str:

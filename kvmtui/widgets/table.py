@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from kvmtui.core.fields import Tone
+from kvmtui.widgets.contrast import readable_on
 from kvmtui.widgets.glyphs import UNICODE, Glyphs
 from kvmtui.widgets.rows import EMPTY_CELL, Cell, Column, Painter, Part, Row, Rule, lay_out
 from kvmtui.widgets.scrolling import scroll_lines
@@ -120,6 +121,7 @@ class ResourceTable(Widget, can_focus=True):
         *,
         glyphs: Glyphs = UNICODE,
         header: bool = True,
+        driven: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
     ) -> None:
@@ -128,6 +130,7 @@ class ResourceTable(Widget, can_focus=True):
         self._glyphs = glyphs
         self._painter = Painter(self._columns, [], 0, glyphs)
         self._header = int(header)
+        self._driven = driven  # by the keys that its screen takes: it needs no focus to look as if it had it
         self._sorted = ("", False)
         self._empty: tuple[str, ...] = ()
         self._view = Viewport()
@@ -274,7 +277,7 @@ class ResourceTable(Widget, can_focus=True):
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = self._cells(key)
-        look = "" if key != self._view.cursor else "cursor" if self.has_focus else "blurred"
+        look = "" if key != self._view.cursor else "cursor" if self.has_focus or self._driven else "blurred"
         return _Line(row, look)
 
     def _refresh_line(self, y: int) -> None:
@@ -290,8 +293,7 @@ class ResourceTable(Widget, can_focus=True):
         y -= self._header
         content, look = self._lines[y] if y < len(self._lines) else NOTHING
         if isinstance(content, Row):
-            parts = self._painter.row(content, cursor=bool(look))
-            return self._strip(parts, look + (" struck" if content.struck else ""))
+            return self._strip(self._painter.row(content, cursor=look == "cursor"), look)
         if isinstance(content, Rule):
             return self._strip(self._painter.rule(content))
         return self._strip([("   " + self._glyphs.fit(content), "muted")])
@@ -314,12 +316,14 @@ class ResourceTable(Widget, can_focus=True):
     def _style(self, use: str, look: str) -> Style:
         style = self._styles_by_use.get((use, look))
         if style is None:
+            tone, _, struck = use.partition(" ")
             style = self.rich_style
-            if use != "normal":
-                style += self.get_component_rich_style(f"table--{use}", partial=True)
-            for name in look.split():
-                struck = name == "struck"
-                style += Style(strike=True) if struck else self.get_component_rich_style(f"table--{name}", partial=True)
+            if tone != "normal":
+                style += self.get_component_rich_style(f"table--{tone}", partial=True)
+            if struck:
+                style += Style(strike=True)
+            if look:
+                style = readable_on(style, self.get_component_rich_style(f"table--{look}", partial=True), self.app)
             self._styles_by_use[use, look] = style
         return style
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+
+from kvmtui.widgets.lines import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,9 +166,8 @@ class TextView(ScrollView, can_focus=True):
         line = self._lines[index]
         if self._wanted and self._hits:
             line = self._marked(line, here=0 <= self._hit < len(self._hits) and self._hits[self._hit] == index)
-        base = Style(color=style.color, bgcolor=style.bgcolor)
-        strip = Strip(line.render(self.app.console, end="")).apply_style(base)
-        return strip.crop_extend(x, x + width, style)
+        room = max(width, line.cell_len) if self._wide else width
+        return drawn(line, room, style, self.app.console).crop_extend(x, x + width, style)
 
     def _marked(self, line: Text, *, here: bool) -> Text:
         """Return a line with what was found in it marked."""

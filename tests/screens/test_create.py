@@ -208,7 +208,7 @@ async def test_the_definition_and_the_lines_can_be_read_before() -> None:
         form_of(it).query_one("#look").focus()
         await it.press("enter")
         await it.until(lambda: isinstance(it.app.screen, PreviewScreen), "the preview")
-        await it.until_text("The same by hand", "cat >user-data")
+        await it.until_text("THE SAME BY HAND", "cat >user-data")
         await it.press("end")
         await it.until_text("</domain>")
         await it.press("escape")

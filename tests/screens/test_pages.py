@@ -144,7 +144,7 @@ async def test_help_explains_every_key_and_verb_of_the_screen(keys: str, noun: N
         for action in (*GO, *LIST, *MARK, *PANES):
             if action.id in page.bound:
                 assert f"{action.shown} " in said, action.id
-                assert action.help[:50] in said, action.id
+                assert action.help.replace("`", "")[:50] in said, action.id
         await it.press("q")
         assert not isinstance(it.app.screen, HelpScreen)
         assert it.app.is_running

@@ -366,7 +366,7 @@ async def test_the_cursor_is_quieter_without_the_focus() -> None:
         app.set_focus(None)
         await pilot.pause()
         assert [segment.style for segment in app.table.render_line(1)] != focused
-        assert app.lines[1].startswith(">  vm-0")
+        assert app.lines[1].startswith("   vm-0"), "one row of a screen has the sign: the one that keys are for"
 
 
 async def test_another_theme_changes_the_colours() -> None:
