@@ -56,7 +56,7 @@ class Lanes:
         self._idle: list[Lane] = []
         self._event: Lane | None = None
         self._bulk: Lane | None = None
-        self._is_dropped = False
+        self._is_dropped = self._is_lost = False
         # The test driver keeps a world of its own per connection.
         self.is_single = address.driver == "test"
 
@@ -149,7 +149,7 @@ class Lanes:
 
     def drop(self, *, lost: bool = False) -> None:
         """Let go of everything at once; `lost`: it was the host that did."""
-        self._is_dropped = True
+        self._is_dropped, self._is_lost = True, lost
         for lane in tuple(self._open):
             if lost:
                 lane.lose()
@@ -192,7 +192,7 @@ class Lanes:
     async def _new(self, patience: float = 0.0) -> Lane:
         async with self._opening:
             if self._is_dropped:
-                raise Unreachable(f"The connection to {self._address.label} was let go.")
+                raise self._gone()
             if len(self._lingering) >= MOST_LINGERING:
                 raise Unreachable(
                     f"{len(self._lingering)} calls to {self._address.label} hang and cannot be ended.",
@@ -215,7 +215,7 @@ class Lanes:
                 raise errors.no_more(self._address.label) from None
             if self._is_dropped:
                 lane.close()
-                raise Unreachable(f"The connection to {self._address.label} was let go.")
+                raise self._gone()
         if self._event is not None and lane.host_uuid != self._event.host_uuid:
             lane.close()
             raise BackendError(
@@ -224,6 +224,10 @@ class Lanes:
             )
         return lane
 
+    def _gone(self) -> Unreachable:
+        label = self._address.label
+        return errors.lost(label, change=False) if self._is_lost else Unreachable(f"The connection to {label} was let go.")
+
     def _ended(self, lane: Lane) -> None:
         self._open.discard(lane)
         if lane.is_gone:
@@ -231,7 +235,7 @@ class Lanes:
         else:
             self._lingering.add(lane)
         if lane is self._event and not self._is_dropped:
-            self._is_dropped = True
+            self._is_dropped = self._is_lost = True
             for other in tuple(self._open):
                 other.lose()
             self._on_lost()
