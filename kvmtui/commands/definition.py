@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import FieldKind, Question
 from kvmtui.commands.judge import FINE, Finding
-from kvmtui.commands.virsh import vm_line
+from kvmtui.commands.virsh import vm_line, word
 from kvmtui.core.errors import BackendError, Refused
 from kvmtui.core.text import safe
 
@@ -172,7 +172,7 @@ def describe_line(target: Target, answers: Answers) -> str:
     """Return the two virsh calls that set title and description."""
     where = ("--config", "--live") if target.state is not None and target.state.is_active else ("--config",)
     calls = (
-        vm_line(target, "desc", *where, "--title", str(answers.get("title", ""))),
+        vm_line(target, "desc", *where, "--title", *word("--new-desc", str(answers.get("title", "")))),
         vm_line(target, "desc", *where, "--new-desc", str(answers.get("description", ""))),
     )
     return " && ".join(calls)

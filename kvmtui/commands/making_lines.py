@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kvmtui.commands.making_fields import NO
 from kvmtui.commands.making_plan import EXTENSIONS, Reader
 from kvmtui.commands.making_stock import FILE
-from kvmtui.commands.virsh import line
+from kvmtui.commands.virsh import line, word
 from kvmtui.core.sizing import DiskOrigin
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def upload_lines(target: Target, file: str, pool: str, name: str = "") -> tuple[
     """Return the two calls that bring a file into a pool."""
     volume = name or file.rpartition("/")[2]
     length = f'"$(stat -c %s {shlex.quote(file)})"'
-    made = line(target, "vol-create-as", pool, volume, "SIZE", "--format", _format_of(volume))
-    return made.replace(" SIZE ", f" {length} "), line(target, "vol-upload", "--pool", pool, volume, file)
+    words = (*word("--pool", pool), *word("--name", volume))
+    made = f"{line(target, 'vol-create-as', *words)} {length} --format {_format_of(volume)}"
+    return made, line(target, "vol-upload", "--pool", pool, *word("--vol", volume), *word("--file", file))
 
 
 def _format_of(name: str) -> str:
@@ -57,22 +58,22 @@ def _disk_lines(target: Target, reader: Reader, origin: DiskOrigin, image_format
     volume = f"{name}{EXTENSIONS.get(kind, '')}"
     amount = reader.text("size")
     if origin is DiskOrigin.NEW:
-        return [line(target, "vol-create-as", pool, volume, amount or "20G", "--format", kind)]
+        return [line(target, "vol-create-as", *word("--pool", pool), volume, amount or "20G", "--format", kind)]
     image_pool, _, image = reader.text("image").partition("/")
     if reader.text("image") == FILE:
         image_pool, image = pool, reader.text("file").rpartition("/")[2]
     if origin is DiskOrigin.COPY:
-        made = [line(target, "vol-clone", "--pool", pool, image, volume)]
+        made = [line(target, "vol-clone", "--pool", pool, *word("--vol", image), volume)]
         if image_pool != pool:
             xml = (
                 f'<volume><name>{volume}</name><capacity>0</capacity><target><format type="{kind}"/></target></volume>'
             )
-            create = line(target, "vol-create-from", pool, "/dev/stdin", image, "--inputpool", image_pool)
+            words = (*word("--pool", pool), "/dev/stdin", *word("--vol", image))
+            create = line(target, "vol-create-from", *words, "--inputpool", image_pool)
             made = [f"echo {shlex.quote(xml)} | {create}"]
         return [*made, line(target, "vol-resize", "--pool", pool, volume, amount)] if amount else made
     # A backing volume of another pool has to be given by its path.
-    backing = image if image_pool == pool else f"$({line(target, 'vol-path', '--pool', image_pool, image)})"
-    create = line(target, "vol-create-as", pool, volume, amount or "0", "--format", kind, "--backing-vol", "IMAGE")
-    known = image_format or _format_of(image)
-    quoted = shlex.quote(backing) if image_pool == pool else f'"{backing}"'
-    return [f"{create.replace(' IMAGE', f' {quoted}')} --backing-vol-format {known}"]
+    path = line(target, "vol-path", "--pool", image_pool, *word("--vol", image))
+    backing = shlex.quote(image) if image_pool == pool else f'"$({path})"'
+    create = line(target, "vol-create-as", *word("--pool", pool), volume, amount or "0", "--format", kind)
+    return [f"{create} --backing-vol {backing} --backing-vol-format {image_format or _format_of(image)}"]

@@ -19,6 +19,11 @@ def vm_word(target: Target) -> str:
     return target.name if plain else target.uuid
 
 
+def word(option: str, text: str) -> tuple[str, ...]:
+    """Return the words that give virsh a text, which may look like an option itself."""
+    return (option, text) if text.startswith("-") else (text,)
+
+
 def line(target: Target, verb: str, *rest: str) -> str:
     """Return one virsh call on the target's host."""
     connect = ("-c", target.uri) if target.uri else ()

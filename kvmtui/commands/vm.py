@@ -11,7 +11,7 @@ from kvmtui.commands.display import DISPLAY
 from kvmtui.commands.judge import ACTIVE, ANY, FINE, INACTIVE, Finding, VmJudge, resumable, transient
 from kvmtui.commands.keycodes import chords_in
 from kvmtui.commands.start_check import move_known, start_check
-from kvmtui.commands.virsh import vm_line
+from kvmtui.commands.virsh import vm_line, word
 from kvmtui.core.inventory import VmState
 from kvmtui.core.text import safe
 
@@ -281,7 +281,7 @@ DEFINITION = (
         "Give a VM that is off another name.",
         VmJudge(Level.ORDINARY, INACTIVE, "renamed", checks=(definition.renamable,), stored=True),
         definition.rename,
-        lambda target, answers: vm_line(target, "domrename", str(answers.get("name", ""))),
+        lambda target, answers: vm_line(target, "domrename", *word("--new-name", str(answers.get("name", "")))),
         aliases=("domrename",),
         questions=(definition.NAME,),
         ask=definition.ask_name,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LOCAL = 10_000  # is added to a display's port for this end of a tunnel
 _MOST = 65_535
+_PATH = re.compile(r"/[A-Za-z0-9 ._/+@=-]+")  # to socat and ssh, a comma, a bang, a percent or a dollar says more
 _PLACE = re.compile(r"[A-Za-z0-9._:%-]+")
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|::1|localhost")
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - read from a definition
@@ -88,7 +89,7 @@ def _to_socket(display: Display, uri: str, name: str, on: str) -> Way:
     """Return the way to a display on a socket, which no viewer opens by itself."""
     path = display.socket
     at = f"{name} on a socket of {on}: {safe(path)}"
-    if not path.startswith("/") or not path.isprintable() or ":" in path:
+    if not _PATH.fullmatch(path):
         return Way(display.kind, at, "", None, None, (), "The path is not one that a tunnel can lead to.")
     local = _local(_FIRST)
     _, is_here = _host(uri)
