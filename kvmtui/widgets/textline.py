@@ -80,12 +80,14 @@ class LineEditor:
         return True
 
 
-def signs_of(text: str) -> list[str]:
-    """Return what each character of a text is drawn as: "?" for what cannot be, "" for one mark too many."""
+def signs_of(text: str, other: str = "?") -> list[str]:
+    """Return what each character of a text is drawn as: `other` for what cannot be, "" for one mark too many."""
+    if text.isascii() and text.isprintable():
+        return list(text)
     signs: list[str] = []
     marks = MOST_MARKS  # one at the start would sit on what stands before the text
     for character in text:
-        sign = character if safe(f"a{character}") == f"a{character}" else "?"
+        sign = character if safe(f"a{character}") == f"a{character}" else other
         marks = 0 if cell_width(sign) else marks + 1
         signs.append(sign if marks <= MOST_MARKS else "")
     return signs
