@@ -79,7 +79,7 @@ async def test_tasks_can_be_filtered_sorted_and_narrowed_to_faults() -> None:
         await it.press("n")
         await it.until(lambda: "old-crm" in next(line for line in it.lines if " hv" in line))
         await it.press("/", *"zzz", "enter")
-        await it.until_text("No task matches.")
+        await it.until_text("No task matches")
         await it.press("escape", "escape")
         assert it.page.where().name != "tasks"
 
