@@ -226,7 +226,9 @@ class Lanes:
 
     def _gone(self) -> Unreachable:
         label = self._address.label
-        return errors.lost(label, change=False) if self._is_lost else Unreachable(f"The connection to {label} was let go.")
+        if self._is_lost:
+            return errors.lost(label, change=False)
+        return Unreachable(f"The connection to {label} was let go.")
 
     def _ended(self, lane: Lane) -> None:
         self._open.discard(lane)
