@@ -158,8 +158,12 @@ _TURNS: dict[tuple[VmState, Reason | None], tuple[Severity, str]] = {
 
 
 def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[Event, ...]:
-    """Return an event for each storage pool that became fuller than 95 %."""
-    if before is None or before.pools is after.pools:
+    """Return an event for storage that stops or begins to answer, and for each pool that became fuller than 95 %."""
+    if before is None:
+        return ()
+    if before.pools_late is not after.pools_late:
+        return (_storage_event(host, after),)
+    if before.pools is after.pools:
         return ()
     full = {pool.uuid for pool in before.pools if pool.capacity and pool.allocation > _POOL_FULL * pool.capacity}
     return tuple(
@@ -175,6 +179,16 @@ def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[
         for pool in after.pools
         if pool.uuid not in full and pool.capacity and pool.allocation > _POOL_FULL * pool.capacity
     )
+
+
+def _storage_event(host: str, state: HostState) -> Event:
+    late = ", ".join(safe(pool.name) for pool in state.pools if pool.late)
+    what = f"pool {late} on {safe(host)}" if late else f"the storage of {safe(host)}"
+    if state.pools_late:
+        return Event(
+            state.at, Severity.WARN, host, None, f"{what} does not answer", "what it holds is as last seen", ""
+        )
+    return Event(state.at, Severity.INFO, host, None, f"the storage of {safe(host)} answers again", "", "")
 
 
 def host_event(host: str, before: Condition, after: Condition, vms: int) -> Event | None:

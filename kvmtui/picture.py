@@ -112,8 +112,11 @@ class Picture:
         same_order = len(vms) == len(state.vms) and not changes
         networks = state.networks if state.networks == inventory.networks else inventory.networks
         pools = state.pools if state.pools == inventory.pools else inventory.pools
-        if not same_order or networks is not state.networks or pools is not state.pools:
-            self._set(replace(state, at=now, vms=state.vms if same_order else vms, networks=networks, pools=pools))
+        late = inventory.pools_late
+        same_rest = networks is state.networks and pools is state.pools and late is state.pools_late
+        if not same_order or not same_rest:
+            shown = state.vms if same_order else vms
+            self._set(replace(state, at=now, vms=shown, networks=networks, pools=pools, pools_late=late))
         self.listed = now
         return tuple(changes)
 

@@ -59,6 +59,7 @@ class Inventory(NamedTuple):
     vms: Mapping[str, Vm]  # by UUID
     networks: tuple[Network, ...]
     pools: tuple[Pool, ...]
+    pools_late: bool = False  # not all pools are told of, or not as they are now: some do not answer
 
 
 class PromptKind(Enum):

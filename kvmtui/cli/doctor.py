@@ -115,6 +115,11 @@ def _virsh(entry: HostEntry, *words: str) -> str:
 
 def _pools(entry: HostEntry, state: HostState) -> Iterator[Finding]:
     name = f"{safe(entry.name)} pools"
+    if state.pools_late:
+        late = ", ".join(safe(pool.name) for pool in state.pools if pool.late)
+        text = f"The storage does not answer{f': {late}' if late else ''}; libvirt lists no pools while one is at work."
+        yield Finding(Area.HOSTS, name, Verdict.WARN, text, _virsh(entry, "pool-list", "--all"))
+        return
     if not state.pools:
         mend = (
             _virsh(entry, "pool-define-as", "default", "dir", "--target", "/var/lib/libvirt/images")

@@ -387,6 +387,8 @@ def pool_choices(pools: Iterable[Pool]) -> tuple[Choice, ...]:
 
 def _pool_choice(pool: Pool) -> Choice:
     note = f"{pair(pool.available, pool.capacity)} left"
+    if pool.late:
+        return Choice(pool.name, pool.name, "", "it does not answer")
     return Choice(pool.name, pool.name, note, "" if pool.active else "it is not active")
 
 

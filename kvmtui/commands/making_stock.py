@@ -13,7 +13,7 @@ from kvmtui.backend.base import Offers
 from kvmtui.commands.base import Scene
 from kvmtui.commands.upload import LocalFile
 from kvmtui.core.creation import key_lines
-from kvmtui.core.errors import BackendError, KvmtuiError, NotFound, NotSupported, Refused
+from kvmtui.core.errors import BackendError, Busy, KvmtuiError, NotFound, NotSupported, Refused
 from kvmtui.core.inventory import HostEntry, HostState, Pool, Volume
 from kvmtui.core.text import safe
 
@@ -78,13 +78,26 @@ class View:
         return next((pool for pool in self.state.pools if pool.name == name and pool.active), None)
 
 
+def need_pools(state: HostState) -> None:
+    """Raise Busy while none of a host's pools is known, since one of them holds up the rest."""
+    if state.pools_late and all(pool.late for pool in state.pools):
+        raise Busy(
+            f"The storage of {safe(state.host.hostname)} does not answer: what pools it has is not known yet.",
+            hint="One of its pools is at work or hangs; it is asked for until it answers.",
+        )
+
+
 async def stock_of(backend: Backend, state: HostState) -> Stock:
     """Read what the host offers, and what its active pools hold; a pool that cannot be read is left out."""
+    need_pools(state)
     offers = await backend.creation.offers()
     volumes: dict[str, tuple[Volume, ...]] = {}
     unread: dict[str, str] = {}
     for pool in state.pools:
         if not pool.active:
+            continue
+        if pool.late:
+            unread[pool.name] = "it does not answer."
             continue
         try:
             volumes[pool.name] = await backend.storage.volumes(pool.name)

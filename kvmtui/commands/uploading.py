@@ -13,7 +13,7 @@ from kvmtui.commands.judge import silence
 from kvmtui.commands.making_fields import POOL
 from kvmtui.commands.making_lines import upload_lines
 from kvmtui.commands.making_questions import host_question, pool_choices
-from kvmtui.commands.making_stock import local_file
+from kvmtui.commands.making_stock import local_file, need_pools
 from kvmtui.commands.upload import LocalFile, Pace, Stream
 from kvmtui.core import naming
 from kvmtui.core.errors import NotFound, Refused, Unreachable
@@ -37,6 +37,8 @@ class Uploading:
         """Return the questions, with the pools of the host."""
         entry = _answering(scene, str(answers.get("host") or target.host))
         pools = entry.state.pools if entry.state is not None else ()
+        if entry.state is not None:
+            need_pools(entry.state)
         choices = pool_choices(pools)
         names = [choice.value for choice in choices if not choice.blocked]
         given = answers.get("pool")

@@ -102,8 +102,8 @@ def n_plus_one(fleet: Fleet, entry: HostEntry, reserve: int = 0) -> bool | None:
 
 
 def pool_fill(pool: Pool) -> float | None:
-    """Return the percent of a pool that is in use, None when it is inactive or has no size."""
-    if not pool.active or pool.capacity <= 0:
+    """Return the percent of a pool that is in use, None when it is inactive, has no size, or does not answer."""
+    if not pool.active or pool.late or pool.capacity <= 0:
         return None
     return 100.0 * (pool.capacity - pool.available) / pool.capacity
 

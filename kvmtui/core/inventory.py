@@ -215,6 +215,7 @@ class Pool:
     allocation: int
     available: int
     path: str
+    late: bool = False  # it does not answer: this is what was known of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,7 @@ class HostState:
     load: HostRates | None = None
     networks: tuple[Network, ...] = ()
     pools: tuple[Pool, ...] = ()
+    pools_late: bool = False  # not all pools are told of, or not as they are now: some do not answer
 
 
 class ConditionKind(StrEnum):

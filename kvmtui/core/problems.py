@@ -187,6 +187,10 @@ def _of_pools(row: HostRow) -> list[str]:
         same = fullest is not None and pool is fullest[0] and bool(texts)
         name = "" if same else f"pool {safe(pool.name, limit=60)} "
         texts.append(f"{name}full in ~{units.duration(seconds)}")
+    state = row.entry.state
+    if state is not None and state.pools_late:
+        late = ", ".join(safe(pool.name, limit=60) for pool in state.pools if pool.late)
+        texts.append(f"pool {late} does not answer" if late else "its storage does not answer")
     return texts
 
 

@@ -192,6 +192,7 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
         fill = pool_fill(pool)
         tone = rising(fill, 85.0, 95.0)
         used = pair(pool.capacity - pool.available, pool.capacity) if pool.active else "inactive"
+        used = "no answer" if pool.late else used
         rows.append(
             (
                 Span(safe(pool.name), Tone.NORMAL if pool.active else Tone.MUTED),
@@ -206,7 +207,7 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
         if said and growth is not None:
             tone = Tone.WARN if (seconds_left(pool, growth) or math.inf) < FULL_SOON else Tone.MUTED
             rows.append((Span(f"{said}, as in the last {duration(growth.seconds)}", tone),))
-    sheet.table("POOLS", heads, rows, "no storage pools")
+    sheet.table("POOLS", heads, rows, "its storage does not answer" if state.pools_late else "no storage pools")
     columns = (Head("NETWORKS", 16, grows=True), Head("state", 9), Head("autostart", 9), Head("bridge", 15))
     lines = [
         (

@@ -53,7 +53,7 @@ class LibvirtBackend:
         self._host: Host | None = None
         self._master: ssh.Master | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._reader = Reader(self._lanes)
+        self._reader = Reader(self._lanes, self._pools_came)
         self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active)
         self._power = LibvirtPower(self._lanes, self._reader.touch)
         self._definition = LibvirtDefinition(self._lanes, self._reader.touch)
@@ -221,6 +221,10 @@ class LibvirtBackend:
                 self._reader.note_reason(wake.uuid, wake.state, wake.reason)
         if self._wake is not None:
             self._wake(wake)
+
+    def _pools_came(self) -> None:
+        if self._wake is not None:
+            self._wake(Wake(WakeKind.POOL))
 
     def _lost(self, lanes: Lanes) -> None:
         self._heard(lanes, Wake(WakeKind.CLOSED, detail="the connection was lost"))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import Inventory
 from kvmtui.backend.libvirt.control import is_stuck
-from kvmtui.backend.libvirt.resources import read_networks, read_pools
+from kvmtui.backend.libvirt.pools import PoolReader
+from kvmtui.backend.libvirt.resources import read_networks
 from kvmtui.backend.libvirt.survey import Details, Progress, Seen, look, read_many, read_one, survey
 from kvmtui.core.errors import BackendError, NotFound, TimedOut
-from kvmtui.core.inventory import Network, Pool, Reason, Vm, VmState
+from kvmtui.core.inventory import Network, Reason, Vm, VmState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,8 @@ NO_SPACE = 2  # VIR_DOMAIN_DISK_ERROR_NO_SPACE
 class Reader:
     """Reads the inventory, and remembers what need not be read again."""
 
-    def __init__(self, lanes: Callable[[], Lanes]) -> None:
+    def __init__(self, lanes: Callable[[], Lanes], pools_came: Callable[[], None] = lambda: None) -> None:
+        """`pools_came` is told when pools have answered that were late."""
         self._lanes = lanes
         self._details: dict[str, Details] = {}
         self._vms: dict[str, Vm] = {}
@@ -41,7 +43,7 @@ class Reader:
         self._touched: set[str] = set()
         self._full: set[str] = set()  # paused because a pool is full, as an event said
         self._networks: tuple[Network, ...] = ()
-        self._pools: tuple[Pool, ...] = ()
+        self._pools = PoolReader(lanes, pools_came)
 
     def touch(self, uuid: str) -> None:
         """Note that a VM may have changed."""
@@ -85,10 +87,10 @@ class Reader:
         for uuid, vm in vms.items():
             if vm.state is VmState.PAUSED and vm.reason is Reason.IO_ERROR:
                 await self._ask_why(lanes, uuid)
-        with contextlib.suppress(TimedOut):  # a pool on dead storage holds up pools alone
+        with contextlib.suppress(TimedOut):
             self._networks = await lanes.detail(read_networks, SURVEY_SECONDS)
-            self._pools = await lanes.detail(read_pools, SURVEY_SECONDS)
-        return Inventory(dict(self._vms), self._networks, self._pools)
+        pools, late = await self._pools.read()
+        return Inventory(dict(self._vms), self._networks, pools, late)
 
     async def vm(self, uuid: str) -> Vm:
         """Read one VM anew; one whose definition cannot be had now keeps the known one, with its new state.

@@ -57,24 +57,36 @@ def read_pools(session: Session) -> tuple[Pool, ...]:
         if api.fault(error).code == errors.NO_SUPPORT:
             return ()
         raise
-    found = []
-    for pool in pools:
-        try:
-            _, capacity, allocation, available = pool.info()[:4]
-            path = volume_xml.read_pool(pool.XMLDesc(0)).path
-        except api.LibvirtError as error:
-            if errors.is_lost(api.fault(error)):
-                raise
-            continue  # it was undefined meanwhile
-        found.append(
-            Pool(
-                uuid=pool.UUIDString(),
-                name=pool.name(),
-                active=pool.UUIDString() in active,
-                capacity=capacity,
-                allocation=allocation,
-                available=available,
-                path=path,
-            )
-        )
-    return tuple(sorted(found, key=lambda pool: pool.name))
+    found = (_pool(pool, active=pool.UUIDString() in active) for pool in pools)
+    return tuple(sorted((pool for pool in found if pool is not None), key=lambda pool: pool.name))
+
+
+def read_pool(session: Session, uuid: str) -> Pool | None:
+    """Return one pool, None when it is not there any more."""
+    try:
+        pool = session.conn.storagePoolLookupByUUIDString(uuid)
+        active = bool(pool.isActive())
+    except api.LibvirtError as error:
+        if errors.is_lost(api.fault(error)):
+            raise
+        return None
+    return _pool(pool, active=active)
+
+
+def _pool(pool: api.Pool, *, active: bool) -> Pool | None:
+    try:
+        _, capacity, allocation, available = pool.info()[:4]
+        path = volume_xml.read_pool(pool.XMLDesc(0)).path
+    except api.LibvirtError as error:
+        if errors.is_lost(api.fault(error)):
+            raise
+        return None  # it was undefined meanwhile
+    return Pool(
+        uuid=pool.UUIDString(),
+        name=pool.name(),
+        active=active,
+        capacity=capacity,
+        allocation=allocation,
+        available=available,
+        path=path,
+    )

@@ -13,7 +13,7 @@ from kvmtui.backend.base import DiskUse
 from kvmtui.backend.libvirt import api, errors, upload, volumes
 from kvmtui.backend.libvirt.xml import vm as vm_xml
 from kvmtui.backend.libvirt.xml import volume as volume_xml
-from kvmtui.core.errors import BackendError
+from kvmtui.core.errors import BackendError, TimedOut
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kvmtui.core.specs import NewVolume
 
 READ_SECONDS = 30.0  # for all definitions, and for each pool's volumes
+LIST_SECONDS = 8.0
 CREATE_SECONDS = 60.0
 DELETE_SECONDS = 60.0
 
@@ -82,11 +83,21 @@ class LibvirtStorage:
         """
         lanes = self._lanes()
         disks, chains = await lanes.detail(lambda session: _disks_and_chains(session, uuid), READ_SECONDS)
+        if not disks:
+            return ()
         volumes: dict[str, _Volume] = {}
         folders = {disk.source.rpartition("/")[0] for disk in disks if disk.source.startswith("/")}
-        for name, path in (await lanes.detail(_active_pools, READ_SECONDS)).items():
-            refresh = path in folders
-            volumes.update(await lanes.detail(partial(_volumes, pool=name, refresh=refresh), READ_SECONDS))
+        what = "all of them"
+        try:
+            for name, path in (await lanes.detail(_active_pools, LIST_SECONDS)).items():
+                what = name
+                refresh = path in folders
+                volumes.update(await lanes.detail(partial(_volumes, pool=name, refresh=refresh), READ_SECONDS))
+        except TimedOut as error:
+            raise TimedOut(
+                f"A storage pool of {lanes.label} does not answer ({safe(what)}): who uses the disks is not known.",
+                hint="Wait until the pool answers, or delete the VM on its host.",
+            ) from error
         return tuple(_use(disk, uuid, chains, volumes) for disk in disks)
 
     async def delete_disk(self, source: str) -> None:
