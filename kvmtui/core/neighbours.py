@@ -73,17 +73,16 @@ def slowness(row: VmRow) -> tuple[Slowness, ...]:
 
 
 def blame(row: VmRow) -> str:
-    """Return who makes it slow, in a few words: "ci-runner-08 is busiest on hv1"; "" when nothing is slow."""
+    """Return who makes it slow: "steal 14 %, busiest on hv1: ci-runner-08"; "" when nothing is slow."""
     for one in slowness(row):
         others = [taker for taker in one.takers if taker.uuid != row.vm.uuid]
         where = safe(row.entry.name, limit=40) if one.unit == "cores" else one.what
-        head = "" if one.unit == "cores" else f"{one.measure}, "
         if not one.takers:
             continue
-        if others and others[0] is one.takers[0]:
-            return f"{head}{safe(others[0].name, limit=40)} is busiest on {where}"
-        then = f", then {safe(others[0].name, limit=40)}" if others else ""
-        return f"{head}it is itself busiest on {where}{then}"
+        if not others:
+            return f"{one.measure}, busiest on {where}: itself"
+        after = "" if others[0] is one.takers[0] else " after itself"
+        return f"{one.measure}, busiest on {where}: {safe(others[0].name, limit=40)}{after}"
     return ""
 
 

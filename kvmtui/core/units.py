@@ -108,11 +108,11 @@ def hhmmss(at: float | None) -> str:
 
 
 def day_or_time(at: float | None, now: float) -> str:
-    """Return "14:03" for today, "21 Nov" for this year, else "2024-11-21"."""
+    """Return "14:03" for today and the last half day, "21 Nov" for this year, else "2024-11-21"."""
     if at is None:
         return UNKNOWN
     then, today = time.localtime(at), time.localtime(now)
-    if then[:3] == today[:3]:
+    if then[:3] == today[:3] or 0.0 <= now - at < _DAY / 2:
         return f"{then.tm_hour:02}:{then.tm_min:02}"
     if then.tm_year == today.tm_year:
         return f"{then.tm_mday} {_MONTHS[then.tm_mon - 1]}"

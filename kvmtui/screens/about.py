@@ -12,6 +12,7 @@ from kvmtui.core.inventory import AgentState, Severity
 from kvmtui.core.neighbours import blame
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.core.units import bps, day_or_time, hhmm, hhmmss, latency, pair, percent, size
+from kvmtui.screens.sheet import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,9 +61,9 @@ def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], w
 
 def _trouble(row: VmRow, problem: Problem | None) -> Iterable[tuple[str, Tone]]:
     """Yield what is wrong with it, who makes it slow, and since when a state holds that is wrong."""
-    if problem is not None:
-        yield problem.text, Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
     slow = blame(row)
+    if problem is not None and not slow.startswith(problem.text):
+        yield problem.text, Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
     if slow:
         yield slow, Tone.WARN
     if problem is not None:
@@ -167,10 +168,11 @@ def side_lines(row: VmRow | None, fleet: Fleet, tones: Mapping[Tone, Style], wid
     lines = [Text.assemble((shorten(safe(vm.name), width - 1), tones[Tone.ACCENT]))]
 
     def add(name: str, value: str, tone: Tone = Tone.NORMAL) -> None:
-        line = Text(no_wrap=True)
-        line.append(f"{name:<13}", tones[Tone.MUTED])
-        line.append(shorten(value, max(8, width - 14)), tones[tone])
-        lines.append(line)
+        for place, piece in enumerate(wrap(value, max(8, width - 14))):
+            line = Text(no_wrap=True)
+            line.append(" " * 13 if place else f"{name:<13}", tones[Tone.MUTED])
+            line.append(piece, tones[tone])
+            lines.append(line)
 
     add("state", f"{state_text(row)} {since_text(vm.since, row.now)}")
     add("host", safe(row.entry.name))

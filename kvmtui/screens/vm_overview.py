@@ -121,7 +121,7 @@ def _load(row: VmRow, rates: VmRates, sheet: Sheet) -> None:
     sheet.fact("", Span(f"{'':12} {size(rates.memory_rss):>5}  "), Span("resident on the host", Tone.MUTED))
     slow = blame(row)
     if slow:
-        sheet.wrapped("because", f"{slow}; l says more", Tone.WARN)
+        sheet.wrapped("slow", f"{slow}; l says more", Tone.WARN)
     if rates.stalled:
         sheet.fact("disks", Span("stall: a busy disk has completed nothing for 10 s", Tone.BAD))
     if not rates.complete:

@@ -16,7 +16,6 @@ from kvmtui.core.inventory import AgentState, Severity, VmState
 from kvmtui.core.neighbours import slowness
 from kvmtui.core.next_boot import differences
 from kvmtui.core.text import safe
-from kvmtui.core.units import day_or_time
 from kvmtui.screens.journal_lines import entries, long_lines, when
 from kvmtui.screens.sheet import GLUE, Sheet, Span, wrap
 from kvmtui.screens.tabs import TextTab
@@ -291,7 +290,7 @@ def _users_text(users: Iterable[GuestUser], now: float) -> str:
     words = []
     for user in users:
         domain = f"{safe(user.domain, limit=40)}\\" if user.domain else ""
-        since = f" since {day_or_time(user.since, now)}" if user.since is not None else ""
+        since = f" since {when(user.since, now)}" if user.since is not None else ""
         words.append(f"{domain}{safe(user.name, limit=60)}{since}")
     return ", ".join(words)
 

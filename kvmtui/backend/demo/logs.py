@@ -39,10 +39,11 @@ class LogBooks:
 
     def moved(self, host: SimHost, before: Vm, after: Vm) -> None:
         """Write what QEMU's log says when a VM goes on or off."""
+        self._before(host, before)
         if before.is_active and after.state is VmState.OFF:
-            self._write(host, after, _ended(self._world.clock.now(), after))
+            self._write(after, _ended(self._world.clock.now(), after))
         elif not before.is_active and after.is_active:
-            self._write(host, after, *_begun(self._world.clock.now(), host, after))
+            self._write(after, *_begun(self._world.clock.now(), host, after))
 
     def killed(self, host: SimHost, guest: Guest) -> None:
         """Write what the kernel says when it kills a VM's process for want of memory."""
@@ -69,8 +70,7 @@ class LogBooks:
         line = f"{self._world.clock.now():.6f} {host.name} kernel: {text}"
         self._kernel.setdefault(host.name, []).append(line)
 
-    def _write(self, host: SimHost, vm: Vm, *lines: str) -> None:
-        self._before(host, vm)
+    def _write(self, vm: Vm, *lines: str) -> None:
         self._qemu[vm.uuid].extend(lines)
 
     def _before(self, host: SimHost, vm: Vm) -> None:
