@@ -5,38 +5,29 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.real.lab.process import output
+from tests.real.logins import ASKING, PASSWORD, answer, key_of, logins_at, password_of_root, sshd
 from tests.real.program import READING, Home, Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.real.lab import Host, Lab
 
 PORT = 2222
-PASSWORD = "correct horse"
 RAW = r"Permission denied|yes/no/\[fingerprint\]\)\? *\Z|no place for strangers"
 
 
 @pytest.fixture(scope="module")
 def guarded(hv1: Host) -> Iterator[Host]:
     """A host whose second sshd takes root's password, and no key."""
-    shadow = Path("/etc/shadow")
-    before = shadow.read_text()
-    hashed = output(["openssl", "passwd", "-6", "-stdin"], stdin=PASSWORD).strip()
-    shadow.write_text(re.sub(r"(?m)^root:[^:]*:", f"root:{hashed}:", before))
-    served = hv1.serve_ssh(
-        PORT, "PasswordAuthentication yes", "PubkeyAuthentication no", "PermitRootLogin yes", "MaxAuthTries 20"
-    )
-    yield hv1
-    served.terminate()
-    served.wait(10)
-    shadow.write_text(before)
+    with password_of_root(), sshd(hv1, PORT, *ASKING):
+        yield hv1
 
 
 @pytest.fixture
@@ -51,13 +42,6 @@ def known_hosts(lab: Lab) -> Iterator[Path]:
 
 def opened(host: Host) -> Program:
     return Program(Home({"guarded": f"qemu+ssh://root@{host.address}:{PORT}/system"}))
-
-
-def answer(program: Program, text: str) -> None:
-    """Read the dialog and answer it."""
-    time.sleep(READING)
-    program.type_text(text)
-    program.keys("enter")
 
 
 def accept(program: Program) -> None:
@@ -77,8 +61,7 @@ def test_an_unknown_key_a_wrong_password_and_the_right_one(guarded: Host, known_
         program.wait_host("guarded", r"\d+ %")
         assert "ssh-ed25519" in known_hosts.read_text()
         # The lanes for reading and for changes are there without another question: one login carries them.
-        logins = output(["ss", "-Htn", "state", "established", f"dport = :{PORT}"]).splitlines()
-        assert len(logins) == 1
+        assert len(logins_at(PORT)) == 1
         assert not re.search(RAW, program.text())
         told = program.home.log() + "".join(file.read_text() for file in program.home.folder.rglob("*.jsonl"))
         assert PASSWORD not in told
@@ -92,6 +75,15 @@ def test_a_password_that_stays_wrong_is_refused_and_x_r_asks_again(guarded: Host
             program.wait("password:", timeout=30)
             answer(program, "wrong")
         program.wait_host("guarded", "denied: ssh on .* did not take the login", timeout=30)
+        program.keys("tab")
+        program.wait("^>..guarded ")
+        program.keys("x")
+        program.wait("^ x  guarded")
+        program.keys("r")
+        program.confirm("Reconnect guarded")
+        program.wait("password:", timeout=30)
+        answer(program, PASSWORD)
+        program.wait_host("guarded", r"\d+ %")
         program.leave()
 
 
@@ -118,3 +110,52 @@ def test_a_key_that_has_changed_is_never_accepted(guarded: Host, known_hosts: Pa
         program.wait("ssh-keygen -R")
         assert not re.search("asks for a login", program.text())
         program.leave()
+
+
+def test_a_passphrase(guarded: Host, known_hosts: Path, lab: Lab) -> None:
+    key = lab.folder / "tmp/locked_key"
+    for file in (key, key.with_suffix(".pub")):
+        file.unlink(missing_ok=True)
+    output(["ssh-keygen", "-q", "-t", "ed25519", "-N", PASSWORD, "-f", str(key)])
+    known_hosts.write_text(key_of(guarded, f"[{guarded.address}]:{PORT + 1}"))
+    home = Home({"locked": f"qemu+ssh://root@{guarded.address}:{PORT + 1}/system?keyfile={key}"})
+    with sshd(guarded, PORT + 1, f"AuthorizedKeysFile {key}.pub", "StrictModes no"), Program(home) as program:
+        program.wait("Enter passphrase for key", timeout=30)
+        answer(program, "wrong")
+        program.wait("was not accepted", timeout=30)
+        answer(program, PASSWORD)
+        program.wait_host("locked", r"\d+ %")
+        program.leave()
+
+
+def test_a_password_and_a_code_after_it(guarded: Host, known_hosts: Path, lab: Lab) -> None:
+    """As with one-time codes: ssh asks twice, the second time by keyboard-interactive."""
+    check, stack = lab.folder / "tmp/check", lab.folder / "tmp/pam"
+    check.write_text(f'#!/bin/sh\n[ "$PAM_TYPE" != auth ] || grep -qx -e "{PASSWORD}" -e 314159\n')
+    check.chmod(0o755)
+    stack.write_text(
+        f"auth required pam_exec.so expose_authtok quiet {check}\n"
+        "auth required pam_permit.so\n"  # the other one says nothing of the rights that a session starts with
+        "account required pam_permit.so\n"
+        "session required pam_permit.so\n"
+    )
+    guarded.output("mount", "--bind", str(stack), "/etc/pam.d/sshd")
+    known_hosts.write_text(key_of(guarded, f"[{guarded.address}]:{PORT + 2}"))
+    lines = (*ASKING, "UsePAM yes", "KbdInteractiveAuthentication yes")
+    home = Home({"coded": f"qemu+ssh://root@{guarded.address}:{PORT + 2}/system"})
+    try:
+        with (
+            sshd(guarded, PORT + 2, *lines, "AuthenticationMethods password,keyboard-interactive"),
+            Program(home) as program,
+        ):
+            program.wait("root@.*'s password:", timeout=30)
+            answer(program, PASSWORD)
+            program.wait(r"\(root@.*\) Password:", timeout=30)
+            answer(program, "271828")
+            program.wait("was not accepted", timeout=30)
+            answer(program, "314159")
+            program.wait_host("coded", r"\d+ %")
+            assert len(logins_at(PORT + 2)) == 1
+            program.leave()
+    finally:
+        guarded.output("umount", "/etc/pam.d/sshd")
