@@ -280,7 +280,7 @@ def _outcome(task: TaskView) -> dict[str, object]:
     ended = task.started if task.ended is None else task.ended
     return {
         "ended": round(ended, 3),
-        "seconds": round(ended - task.started, 3),
+        "seconds": round(max(0.0, ended - task.started), 3),  # the clock may have been set back
         "result": task.phase.value,
         "message": _without_secrets(task.message),
         **({"looked_up": True} if task.looked_up else {}),

@@ -71,7 +71,7 @@ class Order(Generic[K]):
 
     def held(self, now: float) -> bool:
         """Return whether rows keep their places."""
-        return now < self._held_until
+        return 0.0 < self._held_until - now <= self._hold  # also when the clock is set back
 
     def point(self, key: K | None) -> None:
         """Say which row the cursor is on; a gone row that it leaves falls out at once."""

@@ -315,7 +315,7 @@ class Engine:
         host_uuid = monitor.picture.host.uuid
         for task in self.journal.recent():
             same = (task.host_uuid, task.vm_uuid) == (host_uuid, ref.uuid) or (task.to, task.vm_uuid) == ref
-            if same and not task.ours and now - (task.ended or now) < EXPLAINS:
+            if same and not task.ours and abs(now - (task.ended or now)) < EXPLAINS:
                 return f"kvmtui, user {safe(task.user)}"
         return "not by kvmtui"
 

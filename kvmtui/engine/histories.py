@@ -57,6 +57,11 @@ class Histories:
         """Take the rates of one reading of a host at `at` (epoch seconds)."""
         host = self._hosts.setdefault(name, _Host())
         self._running[name] = len(rates)
+        if host.due is not None and at < host.due - 2 * SPACING:
+            # The clock was set back: what is kept is of times that are yet to come, and no line leads from there.
+            host.due = None
+            host.vms.clear()
+            host.missing.clear()
         for ref in self._recorded:
             if ref.host == name:
                 recording = self._of(host, ref.uuid).record(self._full_points)

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 from kvmtui.backend.base import Wake, WakeKind
 from kvmtui.changes import host_event, pool_events, vm_event
 from kvmtui.core.errors import BackendError, ConfigError, Denied, NotFound, TimedOut
-from kvmtui.core.inventory import Condition, ConditionKind, Guard, HostEntry, HostState, Vm, VmRef
+from kvmtui.core.inventory import (
+    Condition,
+    ConditionKind,
+    Event,
+    Guard,
+    HostEntry,
+    HostState,
+    Severity,
+    Vm,
+    VmRef,
+)
+from kvmtui.core.text import safe
 from kvmtui.monitor.connection import Connection
 from kvmtui.picture import Change, Picture
 
@@ -293,6 +304,8 @@ class Monitor:
             return
         inventory = await backend.inventory()
         before = self.picture.state
+        if before is not None and before.host.uuid != host.uuid:
+            self._is_another(before.host.uuid, host.uuid)
         changes = self.picture.connected(host, inventory, self.means.clock.now())
         self._heard, self._heard_at = self.means.clock.now(), self.means.clock.monotonic()
         self._connection = connection
@@ -300,6 +313,12 @@ class Monitor:
         self.stands(ConditionKind.UP)
         self.tell(changes, before)
         await connection.watch()
+
+    def _is_another(self, before: str, after: str) -> None:
+        """Say that another machine answers at the address: nothing that was known holds for it."""
+        text = f"{safe(self.name)} is another machine than before"
+        detail = f"its UUID is {safe(after)} and was {safe(before)}"
+        self.means.sink.happened(Event(self.means.clock.now(), Severity.WARN, self.name, None, text, detail, ""))
 
     async def _let_go(self) -> None:
         self._connection = None

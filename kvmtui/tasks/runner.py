@@ -105,7 +105,7 @@ class TaskRunner:
     def _drop_old(self) -> None:
         """Forget the tasks that explain nothing any more."""
         now = self._clock.now()
-        self._acting = [task for task in self._acting if now - (task.view.ended or now) < EXPLAINS]
+        self._acting = [task for task in self._acting if abs(now - (task.view.ended or now)) < EXPLAINS]
 
     # --- what others ask for -----------------------------------------------------------------
 
