@@ -31,7 +31,9 @@ def find_all(fleet: Fleet, words: Iterable[str]) -> tuple[Found, ...]:
 
 def find(fleet: Fleet, word: str) -> Found:
     """Return the one VM that a word means; raises NotFound for none, Refused for several."""
-    meant = _named(fleet, word) or _with_uuid(fleet, word) or _on_host(fleet, word)
+    # Whoever may name a VM could call it by another one's UUID, or by its host and name: neither takes its place.
+    named, there = _named(fleet, word), _on_host(fleet, word)
+    meant = _with_uuid(fleet, word) or [*named, *(one for one in there if one not in named)]
     if not meant:
         deaf = [safe(entry.name) for entry in fleet.hosts if entry.state is None]
         hint = f"Not heard: {', '.join(deaf)}." if deaf else "`kvmtui vms` lists them."
