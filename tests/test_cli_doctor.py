@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kvmtui.cli import doctor
 from kvmtui.cli.doctor import host_findings
+from kvmtui.cli.output import Output
+from kvmtui.core.errors import KvmtuiError, Unreachable
 from kvmtui.core.inventory import Condition, ConditionKind, HostEntry, HostState, Network, Pool
-from kvmtui.doctor import Verdict
+from kvmtui.doctor import Area, Finding, Verdict
+from kvmtui.doctor.machine import Machine, Screen
 from tests.test_cli import kvmtui
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
     from tests.test_cli import Shell
 
 __all__ = ["kvmtui"]
@@ -74,3 +82,49 @@ def test_a_host_that_does_not_answer_says_why(kvmtui: Shell) -> None:
     (found,) = host_findings(replace(entry_of(kvmtui), condition=denied))
     assert (found.verdict, found.mend) == (Verdict.BAD, "Load the key.")
     assert found.text == "hv2 is denied: ssh on hv2 did not take the login."
+
+
+def test_on_a_machine_with_nothing_it_says_how_to_begin(kvmtui: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise Unreachable("There is no libvirt on this machine, and no host was named.")
+
+    monkeypatch.setattr("kvmtui.config.load", none)
+    found = kvmtui.bare("doctor", "--json").document["findings"]
+    (hosts,) = [one for one in found if one["area"] == "hosts"]
+    assert (hosts["verdict"], hosts["mend"]) == ("note", "kvmtui -c qemu+ssh://root@HOST/system")
+
+
+def test_without_the_client_library_it_says_what_to_install_and_asks_no_host(
+    kvmtui: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_uris: object) -> None:
+        raise KvmtuiError("libvirt's client library cannot be loaded: libvirt.so.0 is missing.")
+
+    monkeypatch.setattr("kvmtui.backend.load", none)
+    done = kvmtui("doctor", "--json")
+    found = {one["name"]: one for one in done.document["findings"]}
+    assert done.code == 1
+    assert found["client library"]["verdict"] == "bad"
+    assert "libvirt0" in found["client library"]["mend"] or "libvirt-libs" in found["client library"]["mend"]
+    assert not [one for one in found.values() if one["area"] == "hosts"]
+
+
+def test_a_wrong_configuration_is_one_of_its_findings(kvmtui: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[ui]\nrefesh = 2\n")
+    done = kvmtui.bare("doctor", "--config", str(file))
+    assert done.code == 1
+    assert "unknown key `refesh` in [ui]; did you mean `refresh`?" in " ".join(done.out.split())
+    assert "CPU virtualisation" in done.out
+
+
+def test_on_a_narrow_terminal_sentences_are_broken_and_commands_are_not(
+    kvmtui: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mend = "sudo usermod -aG libvirt ann, and log in again, and then look whether it works as it should"
+    found = [Finding(Area.LIBVIRT, "socket", Verdict.BAD, "This user may not open it. " * 6, mend)]
+    machine = Machine(environ={"NO_COLOR": "1"}, screen=Screen(is_terminal=True, columns=60, rows=24, encoding="utf-8"))
+    doctor._show(found, Output(json=False), machine)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"                {mend}" in lines
+    assert all(len(line) <= 60 for line in lines if mend not in line)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
+from importlib.metadata import version
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from kvmtui.cli.headless import REACH_WITHIN, settled, until
 from kvmtui.cli.output import Exit
-from kvmtui.core.errors import KvmtuiError
+from kvmtui.core.errors import KvmtuiError, Unreachable
 from kvmtui.core.inventory import ConditionKind
 from kvmtui.core.text import cell_width, safe
 from kvmtui.core.units import size
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import HostEntry, HostState
 
 FULL = 95.0  # percent of a pool from which it is a problem
+# What a mend that is a command begins with.
+_COMMANDS = frozenset({"sudo", "virsh", "echo", "export", "unset", "kvmtui"})
+    {"sudo", "virsh", "echo", "export", "unset", "kvmtui"}
+)  # what a mend that is a command begins with
 _SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.WARN: "WARN", Verdict.BAD: "BAD"}
 _COLOURS = {Verdict.OK: "32", Verdict.NOTE: "2", Verdict.WARN: "33", Verdict.BAD: "1;31"}
 
@@ -32,8 +38,11 @@ _COLOURS = {Verdict.OK: "32", Verdict.NOTE: "2", Verdict.WARN: "33", Verdict.BAD
 def diagnose(load: Callable[[], Settings], output: Output, *, machine: Machine | None = None) -> int:
     """Look at everything, say it, and return 1 when something does not work."""
     machine = machine or Machine()
-    found = list(examine(machine))
-    found += _hosts(load)
+    library = _library(machine)
+    found = [*examine(machine), library]
+    found += _hosts(load) if library.verdict is Verdict.OK else ()
+    order = list(Area)
+    found.sort(key=lambda one: order.index(one.area))
     if output.json:
         rows: list[Json] = [
             {"area": one.area, "name": one.name, "verdict": one.verdict, "text": one.text, "mend": one.mend}
@@ -41,12 +50,17 @@ def diagnose(load: Callable[[], Settings], output: Output, *, machine: Machine |
         ]
         output.document({"findings": rows})
     else:
-        _show(found, output, colour=machine.screen.is_terminal and not machine.environ.get("NO_COLOR"))
+        _show(found, output, machine)
     return Exit.FAILED if any(one.verdict is Verdict.BAD for one in found) else Exit.DONE
 
 
-def _show(found: Sequence[Finding], output: Output, *, colour: bool) -> None:
-    width = max(cell_width(safe(one.name)) for one in found)
+def _show(found: Sequence[Finding], output: Output, machine: Machine) -> None:
+    """Print the findings; a command is never broken into lines, so that it can be copied."""
+    screen = machine.screen
+    colour = screen.is_terminal and not machine.environ.get("NO_COLOR")
+    name_width = max(cell_width(safe(one.name)) for one in found)
+    indent = name_width + 10
+    room = max(30, (screen.columns if screen.is_terminal else 1000) - indent)
     area = None
     for one in found:
         if one.area is not area:
@@ -55,24 +69,49 @@ def _show(found: Sequence[Finding], output: Output, *, colour: bool) -> None:
             area = one.area
             output.line(one.area.value.upper())
         sign = f"{_SIGNS[one.verdict]:<4}"
-        if colour:
-            sys.stdout.write(f"  \x1b[{_COLOURS[one.verdict]}m{sign}\x1b[0m  ")
-        else:
-            sys.stdout.write(f"  {sign}  ")
+        painted = f"\x1b[{_COLOURS[one.verdict]}m{sign}\x1b[0m" if colour else sign
         name = safe(one.name)
-        output.line(f"{name}{' ' * (width - cell_width(name))}  {one.text}")
-        if one.mend:
-            output.line(f"{'':<{width + 8}}  {one.mend}")
+        first, *more = _lines(one.text, room) or [""]
+        mend = [one.mend] if one.mend.partition(" ")[0] in _COMMANDS else _lines(one.mend, room)
+        sys.stdout.write(f"  {painted}  ")
+        output.line(f"{name}{' ' * (name_width - cell_width(name))}  {first}")
+        for line in (*more, *mend):
+            output.line(f"{'':<{indent}}{line}")
     bad = sum(one.verdict is Verdict.BAD for one in found)
     warned = sum(one.verdict is Verdict.WARN for one in found)
     output.line("")
     output.line(f"{bad} broken, {warned} to look at, {len(found) - bad - warned} well.")
 
 
+def _lines(text: str, width: int) -> list[str]:
+    return wrap(safe(text, limit=2000), width, break_on_hyphens=False)
+
+
+def _library(machine: Machine) -> Finding:
+    """Say whether libvirt can be spoken to at all."""
+    from kvmtui.backend import load  # noqa: PLC0415 - what is wrong before is said also when this cannot load
+
+    try:
+        load(("qemu:///system",))
+    except KvmtuiError as error:
+        package = (
+            ("dnf", "libvirt-libs")
+            if machine.program("dnf") and not machine.program("apt-get")
+            else ("apt", "libvirt0")
+        )
+        mend = f"sudo {package[0]} install {package[1]}; if it is there, install kvmtui anew"
+        return Finding(Area.LIBVIRT, "client library", Verdict.BAD, error.text, mend)
+    text = f"libvirt's client library is here, with libvirt-python {version('libvirt-python')}."
+    return Finding(Area.LIBVIRT, "client library", Verdict.OK, text)
+
+
 def _hosts(load: Callable[[], Settings]) -> list[Finding]:
     """Connect to the hosts, and say what is wrong there."""
     try:
         settings = load()
+    except Unreachable:
+        text = "No host is named, and this machine has no libvirt: kvmtui shows its demo."
+        return [Finding(Area.HOSTS, "hosts", Verdict.NOTE, text, "kvmtui -c qemu+ssh://root@HOST/system")]
     except KvmtuiError as error:
         return [Finding(Area.HOSTS, "configuration", Verdict.BAD, error.text, error.hint)]
     return asyncio.run(_asked(settings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 from kvmtui.doctor.finding import Area, Finding, Verdict
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
 DAEMONS = ("virtqemud", "libvirtd")
 SOCKETS = ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")
 EMULATORS = ("qemu-system-x86_64", "qemu-kvm", "qemu-system-aarch64", "qemu-system-s390x", "qemu-system-ppc64")
+KEEPERS = {"virtqemud": ("virtqemud", "virtnetworkd", "virtstoraged", "virtlogd"), "libvirtd": ("libvirtd", "virtlogd")}
+"""The daemons that work together, by the one that runs the VMs."""
+NEEDED_BY = {
+    "virtnetworkd": "networks need",
+    "virtstoraged": "storage pools need",
+    "virtlogd": "every VM needs to start",
+}
 OLD = (6, 0)  # libvirt that misses much of what is shown: bulk readings without a guest's memory, no agent facts
-_DEBIAN = "sudo apt install libvirt-daemon-system qemu-system"
-_FEDORA = "sudo dnf install @virtualization"
+_SERVER = ("libvirt-daemon-system qemu-system", "@virtualization")  # Debian, Fedora
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
@@ -26,8 +33,11 @@ def findings(machine: Machine) -> Iterator[Finding]:
     yield from _clients(machine)
 
 
-def _install(machine: Machine) -> str:
-    return _FEDORA if machine.program("dnf") and not machine.program("apt-get") else _DEBIAN
+def install(machine: Machine, debian: str = _SERVER[0], fedora: str = _SERVER[1]) -> str:
+    """Return the command that installs packages, by their names for either family."""
+    if machine.program("dnf") and not machine.program("apt-get"):
+        return f"sudo dnf install {fedora}"
+    return f"sudo apt install {debian}"
 
 
 def _server(machine: Machine) -> Iterator[Finding]:
@@ -35,16 +45,19 @@ def _server(machine: Machine) -> Iterator[Finding]:
     sockets = [path for path in SOCKETS if machine.is_socket(path)]
     if not daemon and not sockets:
         text = "No libvirt daemon is installed: this machine can show other hosts, and run no VMs."
-        yield Finding(Area.LIBVIRT, "daemon", Verdict.NOTE, text, _install(machine))
+        yield Finding(Area.LIBVIRT, "daemon", Verdict.NOTE, text, install(machine))
         return
     yield _version(machine, daemon)
     yield _socket(machine, daemon or "libvirtd", sockets)
+    yield from _ages(machine, daemon or "libvirtd")
+    if sockets:
+        yield from _helpers(machine, daemon or "libvirtd")
     emulator = next((name for name in EMULATORS if machine.program(name)), "")
     if emulator:
         said = machine.said([machine.program(emulator), "--version"])
         yield Finding(Area.LIBVIRT, "QEMU", Verdict.OK, said or f"{emulator} is installed.")
     else:
-        yield Finding(Area.LIBVIRT, "QEMU", Verdict.BAD, "No QEMU is installed: no VM can start.", _install(machine))
+        yield Finding(Area.LIBVIRT, "QEMU", Verdict.BAD, "No QEMU is installed: no VM can start.", install(machine))
 
 
 def _version(machine: Machine, daemon: str) -> Finding:
@@ -66,6 +79,10 @@ def _socket(machine: Machine, daemon: str, sockets: list[str]) -> Finding:
         return Finding(Area.LIBVIRT, "socket", Verdict.BAD, text, f"sudo systemctl enable --now {unit}")
     usable = next((path for path in sockets if machine.may_use(path)), "")
     person = machine.person
+    if usable and person.uid and machine.is_open_to_all(usable) and "libvirt" not in person.groups:
+        text = f"polkit decides whether {person.name} may use {usable}; it lets members of libvirt in."
+        mend = f"sudo usermod -aG libvirt {person.name}, and log in again"
+        return Finding(Area.LIBVIRT, "socket", Verdict.NOTE, text, mend)
     if usable:
         return Finding(Area.LIBVIRT, "socket", Verdict.OK, f"{person.name} may use {usable}.")
     group = machine.group_of(sockets[0])
@@ -80,10 +97,43 @@ def _socket(machine: Machine, daemon: str, sockets: list[str]) -> Finding:
     )
 
 
+def _ages(machine: Machine, daemon: str) -> Iterator[Finding]:
+    """Yield how long the daemons have run; one whose file was replaced since then is still the old program."""
+    for name in KEEPERS[daemon]:
+        process = machine.running(name)
+        if process is None:
+            continue
+        since = time.strftime("%d %b %Y %H:%M", time.localtime(process.began))
+        if process.is_replaced:
+            text = f"{name} was upgraded after it started ({since}): the old program still answers."
+            mend = f"sudo systemctl restart {name}  (VMs go on)"
+            yield Finding(Area.LIBVIRT, "age", Verdict.WARN, text, mend)
+        elif name == daemon:
+            text = f"{name} has run since {since}, and is the program that is installed."
+            yield Finding(Area.LIBVIRT, "age", Verdict.OK, text)
+
+
+def _helpers(machine: Machine, daemon: str) -> Iterator[Finding]:
+    """Yield which of the daemons that VMs need beside the first one do not listen."""
+    for name in KEEPERS[daemon][1:]:
+        listens = any(machine.is_socket(f"/run/libvirt/{socket}") for socket in (f"{name}-sock", f"{name}.sock"))
+        if listens or not machine.program(name) or (name == "virtlogd" and _logs_itself(machine)):
+            continue
+        text = f"{name} does not listen, which {NEEDED_BY[name]}."
+        yield Finding(Area.LIBVIRT, name, Verdict.WARN, text, f"sudo systemctl enable --now {name}.socket")
+
+
+def _logs_itself(machine: Machine) -> bool:
+    """Tell whether QEMU writes its log itself."""
+    return bool(
+        re.search(r'^\s*stdio_handler\s*=\s*"file"', machine.read("/etc/libvirt/qemu.conf") or "", re.MULTILINE)
+    )
+
+
 def _clients(machine: Machine) -> Iterator[Finding]:
     ssh = machine.program("ssh")
     if ssh:
         yield Finding(Area.LIBVIRT, "ssh", Verdict.OK, machine.said([ssh, "-V"]) or "ssh is installed.")
     else:
         text = "There is no ssh: hosts with qemu+ssh addresses cannot be reached."
-        yield Finding(Area.LIBVIRT, "ssh", Verdict.WARN, text, "sudo apt install openssh-client")
+        yield Finding(Area.LIBVIRT, "ssh", Verdict.WARN, text, install(machine, "openssh-client", "openssh-clients"))

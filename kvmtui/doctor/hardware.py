@@ -87,7 +87,7 @@ def _iommu(machine: Machine, extension: str) -> Finding:
 
 
 def _modules(machine: Machine) -> Iterator[Finding]:
-    """Yield what the network of VMs needs of the kernel."""
+    """Yield what VMs need of the kernel beside KVM."""
     for device, module, use in (
         ("/dev/net/tun", "tun", "network cards of VMs"),
         ("/dev/vhost-net", "vhost_net", "fast network cards"),
@@ -99,3 +99,9 @@ def _modules(machine: Machine) -> Iterator[Finding]:
             yield Finding(
                 Area.HARDWARE, device, verdict, f"There is no {device}, for {use}.", f"sudo modprobe {module}"
             )
+    if machine.names("/sys/class/iommu"):
+        if machine.exists("/sys/module/vfio_pci"):
+            yield Finding(Area.HARDWARE, "vfio-pci", Verdict.OK, "vfio-pci is loaded, for devices of VMs' own.")
+        else:
+            text = "vfio-pci is not loaded: only passing devices through to VMs needs it."
+            yield Finding(Area.HARDWARE, "vfio-pci", Verdict.NOTE, text, "sudo modprobe vfio-pci")

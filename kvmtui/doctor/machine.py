@@ -42,6 +42,14 @@ class Person(NamedTuple):
         return cls(uid, name, frozenset(present), frozenset(listed))
 
 
+class Process(NamedTuple):
+    """A program that runs."""
+
+    pid: int
+    began: float  # seconds since the epoch
+    is_replaced: bool  # its file is another one by now, as after an upgrade
+
+
 class Screen(NamedTuple):
     """The terminal, if there is one."""
 
@@ -109,6 +117,41 @@ class Machine:
             return _group(self.at(path).stat().st_gid)
         except OSError:
             return ""
+
+    def is_open_to_all(self, path: str) -> bool:
+        """Tell whether everybody may write to it, so that something else decides who may."""
+        try:
+            return bool(self.at(path).stat().st_mode & stat.S_IWOTH)
+        except OSError:
+            return False
+
+    def running(self, program: str) -> Process | None:
+        """Return the oldest process of a program, None when there is none; what others run counts too."""
+        found = [one for pid in self.names("/proc") if pid.isdigit() and (one := self._process(pid, program))]
+        return min(found, key=lambda one: one.began, default=None)
+
+    def _process(self, pid: str, program: str) -> Process | None:
+        if self.read(f"/proc/{pid}/comm") != program[:15]:  # the kernel keeps no more of a name
+            return None
+        # The name stands in brackets and may hold anything; the times are counted from the last bracket on.
+        times = (self.read(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()
+        booted = next((line.split()[1] for line in (self.read("/proc/stat") or "").splitlines() if "btime" in line), "")
+        try:
+            began = float(booted) + int(times[19]) / os.sysconf("SC_CLK_TCK")
+        except (IndexError, ValueError):
+            return None
+        return Process(int(pid), began, self._is_replaced(pid, program, began))
+
+    def _is_replaced(self, pid: str, program: str, began: float) -> bool:
+        """Tell it by the process's own file, which only root may see, else by when the program's file came here."""
+        try:
+            return str(self.at(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)")
+        except OSError:
+            pass
+        try:
+            return Path(self.program(program)).stat().st_ctime > began + 1.0 if self.program(program) else False
+        except OSError:
+            return False
 
     def program(self, name: str) -> str:
         """Return where a program is, "" when there is none."""

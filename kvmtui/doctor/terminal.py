@@ -53,7 +53,7 @@ def _colours(machine: Machine) -> Finding:
         return Finding(
             Area.TERMINAL, "colours", Verdict.NOTE, "NO_COLOR is set: nothing is coloured.", "unset NO_COLOR"
         )
-    if term in ("", "dumb"):
+    if term in ("", "dumb", "unknown"):
         text = f"TERM is {term or 'not set'}: the screen cannot be drawn."
         return Finding(Area.TERMINAL, "colours", Verdict.BAD, text, "export TERM=xterm-256color")
     if environ.get("COLORTERM") in ("truecolor", "24bit"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANN = Person(1000, "ann", frozenset({"ann"}), frozenset())
+BOOTED = int(time.time()) - 864_000
 WIDE = Screen(is_terminal=True, columns=120, rows=36, encoding="utf-8")
 
 
@@ -30,6 +33,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
         "dev/vhost-net": "",
         "sys/module/kvm_amd/parameters/nested": "1\n",
         "sys/class/iommu/ivhd0/uevent": "",
+        "sys/module/vfio_pci/refcnt": "0",
+        "proc/stat": f"cpu 1 2 3\nbtime {BOOTED}\n",
     }
     for path, text in files.items():
         file = tmp_path / path
@@ -42,8 +47,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     ):
         program(tmp_path, name, said)
     (tmp_path / "run/libvirt").mkdir(parents=True)
+    runs(tmp_path, "libvirtd", 77, after=3600)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("run/libvirt/libvirt-sock")
+        (tmp_path / "run/libvirt/libvirt-sock").chmod(0o770)
         yield Machine(tmp_path, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, ANN, WIDE)
 
 
@@ -52,6 +59,18 @@ def program(root: Path, name: str, said: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"#!/bin/sh\necho '{said}'\n")
     file.chmod(0o755)
+
+
+def runs(root: Path, name: str, pid: int, *, after: float, exe: str | None = "") -> None:
+    """Let a program run, from so many seconds after the machine's start on; None: its file cannot be seen."""
+    place = root / "proc" / str(pid)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "comm").write_text(f"{name[:15]}\n")
+    ticks = int(after * os.sysconf("SC_CLK_TCK"))
+    (place / "stat").write_text(f"{pid} (a ) {name}) S {' '.join('0' * 18)} {ticks} 0 0\n")
+    (place / "exe").unlink(missing_ok=True)
+    if exe is not None:
+        (place / "exe").symlink_to(exe or f"/usr/sbin/{name}")
 
 
 def of(machine: Machine, name: str) -> Finding:
@@ -158,3 +177,58 @@ def test_terminals_of_every_kind(
     machine: Machine, environ: dict[str, str], screen: Screen, name: str, verdict: Verdict
 ) -> None:
     assert of(replace(machine, environ=environ, screen=screen), name).verdict is verdict
+
+
+def test_a_daemon_says_how_old_it_is(machine: Machine) -> None:
+    found = of(machine, "age")
+    assert found.verdict is Verdict.OK
+    assert time.strftime("%d %b %Y %H:%M", time.localtime(BOOTED + 3600)) in found.text
+
+
+def test_a_daemon_that_is_older_than_its_upgrade_is_to_be_restarted(machine: Machine) -> None:
+    runs(machine.root, "libvirtd", 77, after=3600, exe="/usr/sbin/libvirtd (deleted)")
+    found = of(machine, "age")
+    assert (found.verdict, "the old program still answers" in found.text) == (Verdict.WARN, True)
+    assert found.mend.startswith("sudo systemctl restart libvirtd")
+
+
+def test_without_rights_the_age_of_its_file_tells_that_it_was_upgraded(machine: Machine) -> None:
+    runs(machine.root, "libvirtd", 77, after=3600, exe=None)  # its file came just now
+    assert of(machine, "age").verdict is Verdict.WARN
+    runs(machine.root, "libvirtd", 77, after=time.time() - BOOTED + 60, exe=None)
+    assert of(machine, "age").verdict is Verdict.OK
+
+
+def test_each_of_the_modular_daemons_that_does_not_listen_is_named(machine: Machine) -> None:
+    for name in ("virtqemud", "virtnetworkd", "virtstoraged", "virtlogd"):
+        program(machine.root, name, f"{name} (libvirt) 10.0.0")
+    found = {one.name: one.mend for one in examine(machine) if one.verdict is Verdict.WARN}
+    assert found == {
+        name: f"sudo systemctl enable --now {name}.socket" for name in ("virtnetworkd", "virtstoraged", "virtlogd")
+    }
+    file = machine.at("etc/libvirt/qemu.conf")
+    file.parent.mkdir(parents=True)
+    file.write_text('#stdio_handler = "logd"\nstdio_handler = "file"\n')
+    assert "virtlogd" not in {one.name for one in examine(machine)}, "QEMU keeps its log itself"
+
+
+def test_a_socket_that_is_open_to_all_is_guarded_by_polkit(machine: Machine) -> None:
+    machine.at("run/libvirt/libvirt-sock").chmod(0o777)
+    found = of(machine, "socket")
+    assert found.verdict is Verdict.NOTE
+    assert found.mend == "sudo usermod -aG libvirt ann, and log in again"
+    member = replace(machine, person=ANN._replace(groups=frozenset({"ann", "libvirt"})))
+    assert of(member, "socket").verdict is Verdict.OK
+
+
+def test_what_passes_devices_through_is_to_be_loaded(machine: Machine) -> None:
+    machine.at("sys/module/vfio_pci/refcnt").unlink()
+    machine.at("sys/module/vfio_pci").rmdir()
+    assert of(machine, "vfio-pci").mend == "sudo modprobe vfio-pci"
+
+
+def test_a_machine_that_nothing_is_known_of_is_no_fault(tmp_path: Path) -> None:
+    """No /proc, no /sys, nobody's rights: it says what it can."""
+    found = examine(Machine(tmp_path, {}, ANN, WIDE._replace(is_terminal=False)))
+    assert {one.area for one in found} == {Area.HARDWARE, Area.LIBVIRT, Area.TERMINAL}
+    assert not [one for one in found if one.verdict is Verdict.BAD]

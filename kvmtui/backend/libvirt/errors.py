@@ -84,7 +84,7 @@ class _Sign(NamedTuple):
     hint: str = ""
 
 
-START = "Start it there: sudo systemctl start libvirtd, or virtqemud.socket where the daemons are split."
+START = "Start it: sudo systemctl start libvirtd, or virtqemud.socket where the daemons are split."
 GROUP = "Join the group libvirt: sudo usermod -aG libvirt $USER, then log in again; or run as root."
 _NOISE = "bytes received from server too"
 _SIGNS = (
