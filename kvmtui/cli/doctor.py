@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 FULL = 95.0  # percent of a pool from which it is a problem
 # What a mend that is a command begins with.
 _COMMANDS = frozenset({"sudo", "virsh", "echo", "export", "unset", "kvmtui"})
-    {"sudo", "virsh", "echo", "export", "unset", "kvmtui"}
-)  # what a mend that is a command begins with
 _SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.WARN: "WARN", Verdict.BAD: "BAD"}
 _COLOURS = {Verdict.OK: "32", Verdict.NOTE: "2", Verdict.WARN: "33", Verdict.BAD: "1;31"}
 
