@@ -103,7 +103,7 @@ class WhyTab(TextTab):
         try:
             self._logs = await self.face.backend(self._page.ref.host).logs.of_vm(vm.uuid, around)
         except KvmtuiError as error:
-            self._logs = safe(str(error), limit=600)
+            self._logs = f"{safe(error.text, limit=600)}\n{safe(error.hint, limit=600)}"
 
     async def _ask_agent(self, vm: Vm) -> None:
         try:
@@ -272,8 +272,9 @@ def _of_problem(row: VmRow, problem: Problem, sheet: Sheet) -> None:
 
 
 def _sentence(text: str, tone: Tone, sheet: Sheet) -> None:
-    for piece in wrap(text, sheet.width):
-        sheet.line(Span(piece, tone))
+    for line in text.splitlines():
+        for piece in wrap(line, sheet.width):
+            sheet.line(Span(piece, tone))
 
 
 def _stands(vm: Vm) -> tuple[object, ...]:
@@ -297,5 +298,10 @@ def _users_text(users: Iterable[GuestUser], now: float) -> str:
 
 def _qemu_shown(lines: Iterable[str]) -> list[tuple[float | None, str]]:
     """Return the last lines of QEMU's log, without its command line, which is long and says nothing of an end."""
-    told = [line for line in lines if not line.rstrip().endswith("\\") and "/qemu-system" not in line[:80]]
+    told = []
+    goes_on = False
+    for line in lines:
+        if not goes_on and not line.rstrip().endswith("\\") and "/qemu-system" not in line[:80]:
+            told.append(line)
+        goes_on = line.rstrip().endswith("\\")
     return [qemu_line(line) for line in told[-SHOWN:]]

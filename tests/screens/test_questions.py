@@ -115,7 +115,7 @@ async def test_logs_that_cannot_be_read_are_said_with_the_command_that_reads_the
         refusal = NotSupported("The logs of hv1 cannot be read over tls.", hint="Run there: sudo dmesg -T")
         it.world.faults.refuse(refusal, verb="logs")
         await asked(it, "/", "~name:mail -name:relay", "enter", "l")
-        await it.until_text("LOGS OF ITS HOST", "cannot be read over tls. Run there: sudo dmesg -T")
+        await it.until_text("LOGS OF ITS HOST", "cannot be read over tls.", "Run there: sudo dmesg -T")
 
 
 async def test_logs_that_do_not_come_hold_no_key_up_and_are_left_with_the_page() -> None:
