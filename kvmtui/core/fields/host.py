@@ -143,16 +143,6 @@ def pools_text(row: HostRow) -> str:
     return ", ".join(f"{safe(name, limit=40)} {units.percent(fill)}" for fill, name in sorted(fills, reverse=True))
 
 
-def _full_in(row: HostRow) -> float | None:
-    found = first_full(row)
-    return None if found is None else found[1]
-
-
-def _full_text(row: HostRow) -> str:
-    found = first_full(row)
-    return units.UNKNOWN if found is None else f"~{units.duration(found[1])} {safe(found[0].name, limit=40)}"
-
-
 def _vm_count(row: HostRow) -> int | None:
     return None if row.entry.state is None else census(row.entry.state).total
 
@@ -366,19 +356,6 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
     ),
     replace(
         text_field("pool_name", "POOL NAME", "Its fullest storage pool", 12, _pool_name), tone=_tone, shown=Shown.WIDE
-    ),
-    Field(
-        name="full_in",
-        title="FULL IN",
-        help="When the first of its pools will be full, if it goes on as since the program started",
-        width=10,
-        text=_full_text,
-        value=lambda row: None if (left := _full_in(row)) is None else left / 86_400,
-        json=_full_in,
-        order=lambda row: None if (left := _full_in(row)) is None else -left,
-        tone=lambda row: Tone.WARN if (left := _full_in(row)) is not None and left < 86_400 else Tone.NORMAL,
-        match=Match.NUMBER,
-        letter="f",
     ),
     Field(
         name="condition",
