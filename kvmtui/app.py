@@ -209,7 +209,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         seen, self._newest_event = self._newest_event, fleet.events[0] if fleet.events else None
         for event in itertools.takewhile(lambda event: event is not seen, fleet.events):
             if not event.host:
-                self.tell(event.subject, bad=event.severity is not Severity.INFO)
+                said = f"{event.subject}: {event.detail}" if event.detail else event.subject
+                self.tell(said[:1].upper() + said[1:], bad=event.severity is not Severity.INFO)
 
     def _say_outcomes(self, fleet: Fleet) -> None:
         """Say what went wrong; what went well stands in the task line."""

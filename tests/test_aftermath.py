@@ -53,7 +53,8 @@ async def facts(path: Path, name: str) -> tuple[str, str, str]:
 
 def told(lab: Lab) -> list[str]:
     """What was said aloud, oldest first."""
-    return [event.subject for event in reversed(lab.engine.fleet.events) if not event.host]
+    said = (event for event in reversed(lab.engine.fleet.events) if not event.host)
+    return [f"{event.subject}: {event.detail}" for event in said]
 
 
 @virtual
@@ -236,5 +237,5 @@ async def test_many_are_counted_and_not_said_one_by_one(tmp_path: Path) -> None:
     left_by_a_dead_run(tmp_path, *(replace(task, id=f"d-{number}") for number in range(12)))
     async with running(tmp_path, looks_back=True) as lab:
         await lab.until(lambda: bool(told(lab)))
-        assert told(lab) == ["12 tasks had ended without an answer: 0 are done after all; 7 lists them."]
+        assert told(lab) == ["12 tasks had ended without an answer: 0 are done after all; 7 lists them"]
         assert sum(event.severity is Severity.WARN for event in lab.engine.fleet.events) >= 12

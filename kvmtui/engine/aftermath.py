@@ -83,11 +83,11 @@ class Aftermath:
             severity = Severity.INFO if found.phase is TaskPhase.DONE else Severity.WARN
             vm = VmRef(task.to if task.to and found.phase is TaskPhase.DONE else task.host, task.vm_uuid)
             by = "you" if task.ours else f"kvmtui, user {safe(task.user)}"
-            subject = f"{task.label} {safe(task.vm or task.host)}: {found.message}"
+            subject = f"{task.label} {safe(task.vm or task.host)}"
             host = "" if aloud else task.host
-            events.append(Event(now, severity, host, vm if task.vm_uuid else None, subject, "", by))
+            events.append(Event(now, severity, host, vm if task.vm_uuid else None, subject, found.message, by))
         if not aloud:
             done = sum(found.phase is TaskPhase.DONE for _, found in news)
-            text = f"{len(news)} tasks had ended without an answer: {done} are done after all; 7 lists them."
-            events.append(Event(now, Severity.WARN, "", None, text, "", ""))
+            subject = f"{len(news)} tasks had ended without an answer"
+            events.append(Event(now, Severity.WARN, "", None, subject, f"{done} are done after all; 7 lists them", ""))
         return events

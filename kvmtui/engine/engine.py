@@ -290,9 +290,9 @@ class Engine:
         self._events_shown = None
         self._publisher.ask(urgent=True)
 
-    def say(self, text: str, severity: Severity) -> None:
-        """Say a sentence about the program itself."""
-        self.happened(Event(self._clock.now(), severity, "", None, text, "", ""))
+    def say(self, subject: str, detail: str, severity: Severity) -> None:
+        """Say something about the program itself."""
+        self.happened(Event(self._clock.now(), severity, "", None, subject, detail, ""))
 
     def warn(self, host: str, text: str) -> None:
         """Show a sentence among the events, once."""

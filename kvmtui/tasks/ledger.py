@@ -21,7 +21,7 @@ _AGAIN = 5.0  # seconds until what could not be written is tried once more
 class Ledger:
     """Writes the beginnings and ends of tasks; `say` is told when that fails, and when it works again."""
 
-    def __init__(self, journal: Journal, say: Callable[[str, Severity], None]) -> None:
+    def __init__(self, journal: Journal, say: Callable[[str, str, Severity], None]) -> None:
         self._journal = journal
         self._say = say
         self._is_behind = False
@@ -57,15 +57,15 @@ class Ledger:
             self._is_behind = True
             _log.warning("the journal cannot be written: %s", error)
             why = error.strerror or str(error)
-            text = f"The journal {self._journal.path} cannot be written: {why}. What is done is kept until it can be."
-            self._say(text, Severity.WARN)
+            detail = f"{why}; what is done is kept until it can be: {self._journal.path}"
+            self._say("the journal cannot be written", detail, Severity.WARN)
         if again and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_AGAIN, self._retry)
 
     def _worked(self) -> None:
         if self._is_behind:
             self._is_behind = False
-            self._say("The journal is written again, with all that waited.", Severity.INFO)
+            self._say("the journal is written again", "with all that waited", Severity.INFO)
 
     def _retry(self) -> None:
         self._timer = None

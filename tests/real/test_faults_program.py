@@ -1,0 +1,254 @@
+"""The program is killed under each of its long tasks: the next start says what came of it, and what is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real.lab import Guest, GuestSpec, Host, Lab, until
+from tests.real.program import Home, Program, kvmtui
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    MakeGuest = Callable[[Host, GuestSpec], Guest]
+
+MIB = 1 << 20
+DYING = """
+import os, signal, sys
+def die(*_arguments, **_more):
+    os.kill(os.getpid(), signal.SIGKILL)
+{patch}
+from kvmtui.__main__ import main
+sys.exit(main())
+"""
+HOOK = """#!/bin/sh
+if [ "$2 $3" = "{when}" ]; then
+    touch {marker}
+    while [ ! -e {go_on} ]; do sleep 0.05; done
+fi
+"""
+
+
+class Gate:
+    """A libvirt hook that holds up what a host does until it is opened."""
+
+    def __init__(self, host: Host, when: str) -> None:
+        self.reached, self._go_on = host.folder / "reached", host.folder / "go-on"
+        hook = host.folder / "etc/hooks/qemu"
+        hook.parent.mkdir(exist_ok=True)
+        self.open()
+        hook.write_text(HOOK.format(when=when, marker=self.reached, go_on=self._go_on))
+        hook.chmod(0o755)
+        host.restart()
+
+    def open(self) -> None:
+        self._go_on.touch()
+
+    def shut(self) -> None:
+        """Hold up what comes from now on."""
+        self.reached.unlink(missing_ok=True)
+        self._go_on.unlink(missing_ok=True)
+
+    def wait_reached(self) -> None:
+        until(self.reached.exists, "the hook has been reached")
+
+
+def dying(home: Home, patch: str) -> Program:
+    """A program that kills itself where the patch says."""
+    return Program(home, argv=[sys.executable, "-c", DYING.format(patch=patch)])
+
+
+def wait_killed(program: Program) -> None:
+    assert program.wait_exit(60) == -signal.SIGKILL, program.text()
+
+
+def tasks(home: Home) -> str:
+    """What the list of tasks says, without any host."""
+    done = kvmtui("tasks", "--columns", "task,vm,phase,message", home=home)
+    assert done.returncode == 0
+    return done.stdout
+
+
+def wait_said(program: Program, sentence: str, timeout: float = 60) -> None:
+    """Wait until the screen says this, on however many lines."""
+    until(
+        lambda: re.search(sentence, re.sub(r"[\s▌]+", " ", program.text()), re.IGNORECASE),
+        f"{sentence!r} on the screen:\n{program.text()}",
+        timeout=timeout,
+    )
+
+
+def said(home: Home, sentence: str) -> None:
+    """See the next start say it, and the list of tasks keep it."""
+    with Program(home) as program:
+        wait_said(program, sentence)
+        until(lambda: " unknown " not in tasks(home), "the list of tasks has an outcome")
+        program.leave()
+        assert "Traceback" not in home.log()
+
+
+@pytest.fixture
+def halted(lab: Lab, own_host: Host) -> Guest:
+    """A guest that hears nothing, on a host of the test's own."""
+    return lab.crowd(own_host, 1)[0]
+
+
+def test_killed_while_a_guest_is_asked_to_shut_down(own_host: Host, halted: Guest) -> None:
+    home = Home({own_host.name: own_host.uri})
+    with Program(home) as program:
+        program.wait_vm(halted.name, "on")
+        program.select(halted.name)
+        program.chord("x", "d", halted.name)
+        program.confirm("Shut down ")
+        program.wait("waiting for the guest")
+        program.process.kill()
+        wait_killed(program)
+    assert "kvmtui ended before the outcome was known." in tasks(home)
+    with Program(home) as program:
+        wait_said(program, rf"shut down {halted.name}: {halted.name} is running on {own_host.name}")
+        own_host.virsh("destroy", halted.name)  # as the guest would go at last
+        wait_said(program, rf"{halted.name} is off on {own_host.name}, as was asked")
+        assert "done" in tasks(home)
+        program.leave()
+
+
+def test_killed_while_a_start_is_held_up(own_host: Host, halted: Guest) -> None:
+    gate = Gate(own_host, "prepare begin")
+    own_host.virsh("destroy", halted.name)
+    gate.shut()
+    home = Home({own_host.name: own_host.uri})
+    try:
+        with Program(home) as program:
+            program.wait_vm(halted.name, "off")
+            program.ask(f"start {halted.name}")
+            gate.wait_reached()
+            program.process.kill()
+            wait_killed(program)
+    finally:
+        gate.open()
+    halted.wait_state("running")
+    said(home, rf"start {halted.name}: {halted.name} is running on {own_host.name}, as was")
+
+
+def test_killed_while_a_guest_is_saved(own_host: Host, halted: Guest) -> None:
+    gate = Gate(own_host, "stopped end")
+    gate.shut()
+    home = Home({own_host.name: own_host.uri})
+    try:
+        with Program(home) as program:
+            program.wait_vm(halted.name, "on")
+            program.select(halted.name)
+            program.chord("x", "h", halted.name)
+            program.confirm("Hibernate ")
+            gate.wait_reached()
+            program.process.kill()
+            wait_killed(program)
+    finally:
+        gate.open()
+    halted.wait_state("shut off")
+    said(home, rf"hibernate {halted.name}: {halted.name} is off on {own_host.name}, as was")
+
+
+def test_killed_while_a_vm_is_made(own_host: Host) -> None:
+    """The disk and the seed stand there: both are named, also without any host."""
+    own_host.add_cloud_image()
+    home = Home({own_host.name: own_host.uri})
+    with dying(home, "from kvmtui.commands import making\nmaking.Work.define = die") as program:
+        program.wait_host(own_host.name, r"\d+ %")
+        program.ask("create --name half --accel qemu --memory 128M --vcpus 1 --image default/cloud.qcow2")
+        program.wait(r"^ New VM")
+        program.keys("shift+tab", "shift+tab", "enter")
+        program.wait(r"\[Do it\]")
+        program.wait(r"half.qcow2")
+        program.wait_quiet(0.5)
+        program.keys("enter")
+        wait_killed(program)
+    assert "default/half.qcow2" in tasks(home)
+    left = own_host.virsh("vol-list", "default")
+    assert "half.qcow2" in left
+    said(home, r"create half: half was not made on ")
+    told = tasks(home)
+    assert "/var/lib/libvirt/images/half.qcow2" in told
+    assert "virsh vol-delete" in told
+
+
+def test_killed_while_a_file_is_sent(own_host: Host, tmp_path: Path) -> None:
+    home = Home({own_host.name: own_host.uri})
+    file = tmp_path / "sent.img"
+    file.write_bytes(os.urandom(24 * MIB))
+    patch = (
+        "from kvmtui.backend.libvirt import upload\nput, puts = upload._put, []\n"
+        "def some(*a, **k):\n    puts.append(1)\n    put(*a, **k) if len(puts) < 5 else die()\nupload._put = some"
+    )
+    with dying(home, patch) as program:
+        program.wait_host(own_host.name, r"\d+ %")
+        program.ask(f"upload --file {file}")
+        program.wait("Send a file to a pool")
+        program.keys("shift+tab", "shift+tab", "enter")
+        program.wait(r"\[Do it\]")
+        program.wait_quiet(0.5)
+        program.keys("enter")
+        wait_killed(program)
+    assert "default/sent.img" in tasks(home)
+    with Program(home) as program:
+        wait_said(program, rf"upload {own_host.name}: /var/lib/libvirt/images/sent.img \(")
+        until(lambda: "only half of it came" in tasks(home), "the list of tasks says so")
+        program.leave()
+
+
+def test_killed_between_a_definition_and_its_disks(own_host: Host, lab: Lab) -> None:
+    guest = lab.guest(own_host, GuestSpec("doomed", disk_mib=8))
+    home = Home({own_host.name: own_host.uri})
+    with dying(home, "from kvmtui.commands import deletion\ndeletion._delete_disks = die") as program:
+        program.wait_vm("doomed", "off")
+        program.select("doomed")
+        program.chord("!", "d", "doomed")
+        program.wait(r"(?i)^ *delete doomed on ")
+        program.wait(r"vda /var/lib/libvirt/images/doomed.qcow2")
+        program.keys("space")
+        program.fill_in("undefine .*--storage vda")
+        program.read_dialog(r"Delete doomed on ")
+        program.type_text("doomed")
+        program.keys("enter")
+        wait_killed(program)
+    assert guest.state() == "gone"
+    assert "/var/lib/libvirt/images/doomed.qcow2" in tasks(home)
+    said(home, r"delete doomed: The definition of doomed was deleted from ")
+    assert "left there: /var/lib/libvirt/images/doomed.qcow2" in tasks(home)
+
+
+@pytest.fixture
+def moving(hv1: Host, make_guest: MakeGuest) -> Guest:
+    """A guest with a disk that takes a while to be copied."""
+    guest = make_guest(hv1, GuestSpec("wanderer", disk_mib=32, nic=False, agent=False))
+    full = guest.disk.with_suffix(".raw")
+    fill = f"head -c {32 * MIB} /dev/urandom >{full}; qemu-img convert -O qcow2 {full} {guest.disk}; rm {full}"
+    hv1.output("sh", "-ec", fill)
+    return guest.start()
+
+
+def test_killed_while_a_guest_moves(hv1: Host, hv2: Host, moving: Guest) -> None:
+    """The move goes on without us: it is said to be under way, and then where it has arrived."""
+    home = Home({"hv1": hv1.uri, "hv2": hv2.uri})
+    with Program(home) as program:
+        program.wait_vm("wanderer", "on")
+        program.ask("migrate wanderer --to hv2 --bandwidth 8")
+        program.confirm("Move wanderer on hv1")
+        program.wait_vm("wanderer", r"to hv2, \d+ %")
+        program.process.kill()
+        wait_killed(program)
+    assert hv1.virsh("domjobinfo", "wanderer").split()[2] != "None", "it is still being moved"
+    with Program(home) as program:
+        wait_said(program, "move wanderer: wanderer is still being moved from hv1 to hv2")
+        moving.moved(hv2)
+        wait_said(program, "wanderer is running on hv2, as was asked", timeout=90)
+        assert "done" in tasks(home)
+        program.leave()
+    moving.wait_state("running")
