@@ -179,6 +179,8 @@ def host_line(row: HostRow, fields: Sequence[Field[HostRow]], problem: Problem |
             text += f"  {safe(entry.condition.hint)}"
         calm = entry.condition.kind in (ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)
         return Row((name, Cell(text, Tone.MUTED if calm else Tone.BAD)), EMPTY_CELL if calm else Cell("x", Tone.BAD))
+    if entry.condition.kind is ConditionKind.SLOW and entry.state is not None and entry.state.load is None:
+        return Row((name, Cell(condition_text(entry, row.now), Tone.WARN)), Cell("!", Tone.WARN))  # no figures to show
     cells = []
     for one in fields:
         text, tone = one.text(row), one.tone(row)
