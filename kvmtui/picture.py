@@ -143,11 +143,13 @@ class Picture:
         state = self._required()
         self.state = replace(state, at=now, rates=rates, load=load or state.load)
 
-    def unsampled(self) -> None:
-        """Drop the rates: they are too old to be shown as those of now."""
+    def unsampled(self) -> bool:
+        """Drop the rates, which are too old to be shown as those of now; tells whether there were any."""
         state = self._required()
-        if state.rates or state.load is not None:
-            self.state = replace(state, rates={}, load=None)
+        if not state.rates and state.load is None:
+            return False
+        self.state = replace(state, rates={}, load=None)
+        return True
 
     def leased(self, leases: Mapping[str, tuple[Address, ...]], now: float) -> bool:
         """Give each active VM the addresses that were leased to its interfaces; tells whether any changed."""

@@ -261,8 +261,9 @@ class Connection:
         except BackendError as error:
             _log.info("%s: counters: %s", monitor.name, error)
             monitor.slow("counters", error.text)
-            if monitor.means.clock.monotonic() - self._sampled > max(_OLD, 3 * monitor.means.settings.refresh):
-                monitor.picture.unsampled()
+            age = monitor.means.clock.monotonic() - self._sampled
+            if age > max(_OLD, 3 * monitor.means.settings.refresh) and monitor.picture.unsampled():
+                monitor.means.sink.changed(urgent=False)
             return False
         self._sampled = monitor.means.clock.monotonic()
         monitor.heard()
