@@ -30,6 +30,9 @@ _ANSI = {
     "ansi-background": "ansi_black",
     "ansi-foreground": "ansi_white",
     "border-blurred": "ansi_default",
+    "scrollbar": "ansi_white",
+    "scrollbar-hover": "ansi_white",
+    "scrollbar-active": "ansi_white",
     "input-cursor-background": "ansi_default",
     "input-cursor-foreground": "ansi_default",
     "input-cursor-text-style": "reverse",
@@ -244,7 +247,7 @@ def defaults(current: Theme, environ: Mapping[str, str]) -> dict[str, str]:
             "kvmtui-cursor": "ansi_default",
             "kvmtui-cursor-style": "reverse",
             "kvmtui-blurred": "ansi_default",
-            "kvmtui-blurred-style": "underline",
+            "kvmtui-blurred-style": "bold",
         }
     base, tint = Color.parse(background), Color.parse(primary)
     return styles | {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-COLUMNS = (Column("on", "", 3), Column("title", "COLUMN", 12), Column("help", "", 40, flexible=True, sentence=True))
+COLUMNS = (Column("on", "", 3), Column("title", "COLUMN", 12), Column("help", "", 12, flexible=True, sentence=True))
 HINTS = ("space shows or hides", "K J move", "0 the usual ones", "enter done", "esc leaves it as it was")
 TREND = "trend"
 HELP = {one.name: (one.title, one.help) for one in VM_FIELDS} | {TREND: ("TREND", "CPU over the last two minutes")}

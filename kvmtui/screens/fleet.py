@@ -15,7 +15,7 @@ from kvmtui.screens.about import event_lines, host_about, side_lines
 from kvmtui.screens.actions import PANES, bindings
 from kvmtui.screens.page import is_small
 from kvmtui.screens.places import Place
-from kvmtui.screens.rows import host_columns, host_line
+from kvmtui.screens.rows import bar_room, host_columns, host_line
 from kvmtui.screens.status import grave
 from kvmtui.screens.vm_list_page import VmListPage
 from kvmtui.screens.vm_pane import VmPane
@@ -70,7 +70,7 @@ class FleetPage(VmListPage):
         super().__init__()
         self.set_reactive(FleetPage.view, view)
         self._by_host: Mapping[str, Problem] = {}
-        self._host_fields: tuple[Field[HostRow], ...] = ()
+        self._host_fields: tuple[Field[HostRow] | None, ...] = ()
         self._host_sort = ""  # "" is worst first
         self._host_reverse = False
         self._side_wanted: bool | None = None
@@ -164,7 +164,8 @@ class FleetPage(VmListPage):
         return list(dict.fromkeys(ranked))
 
     def _host_line(self, row: HostRow) -> Row:
-        return host_line(row, self._host_fields, self._by_host.get(row.entry.name), self.face.glyphs)
+        room = bar_room(self.hosts.size.width or self.app.size.width)
+        return host_line(row, self._host_fields, self._by_host.get(row.entry.name), self.face.glyphs, room=room)
 
     def _show_side(self) -> None:
         if not self.side.size.height:

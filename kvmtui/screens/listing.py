@@ -103,7 +103,7 @@ class Listing:
         elif band:
             lines += band[:band_room]
             left = len(band) - band_room
-            more = f"{left} more problems, f lists them; " if left > 0 else ""
+            more = f"{left} more problem{'s' if left > 1 else ''}, f lists them; " if left > 0 else ""
             lines.append(
                 Rule(f"{more}{len(rest)} more by {FIELDS[self.view.sort].title}; order held while you work, = sorts")
             )

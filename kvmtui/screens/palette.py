@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kvmtui.commands.base import Command
     from kvmtui.screens.page import Page
 
-COLUMNS = (Column("what", "WHAT", 24), Column("key", "KEY", 7), Column("help", "", 40, flexible=True, sentence=True))
+COLUMNS = (Column("what", "WHAT", 24), Column("key", "KEY", 7), Column("help", "", 12, flexible=True, sentence=True))
 
 
 class Entry(NamedTuple):

@@ -29,7 +29,10 @@ VERY_WIDE = 160  # and still more of the hosts
 TREND = Column("trend", "TREND", 12, priority=8)
 TREND_POINTS = 12
 ROOM = {"state": 20, "name": 16}  # cells: "stopping since 13:54" in full, also at 80 columns
-BAR = 8
+NARROW = 72  # columns below which a state has room for its usual words alone
+NARROW_ROOM = {"state": 17, "name": 14}
+BAR = "bar"
+HOST_NAME = 32  # cells of a host's name at most: further away its figures are hard to follow
 
 SIGNS = {
     Severity.NONE: EMPTY_CELL,
@@ -61,6 +64,7 @@ def vm_columns(
             names.insert(names.index("cpu") + 1 if "cpu" in names else len(names), "trend")
         if every:
             names += [one.name for one in VM_FIELDS if one.shown is Shown.OPTIONAL]
+    room = NARROW_ROOM if width < NARROW else ROOM
     fields: list[Field[VmRow] | None] = []
     columns: list[Column] = []
     for place, name in enumerate(names):
@@ -74,7 +78,7 @@ def vm_columns(
                 Column(
                     one.name,
                     one.title,
-                    hosts if one.name == "host" else ROOM.get(one.name, one.width),
+                    hosts if one.name == "host" else room.get(one.name, one.width),
                     right=one.right,
                     flexible=one.name == "name",
                     priority=_PRIORITY.get(one.name, 10 + place),
@@ -83,27 +87,38 @@ def vm_columns(
     return tuple(fields), tuple(columns)
 
 
-def host_columns(width: int, entries: Iterable[object] = ()) -> tuple[tuple[Field[HostRow], ...], tuple[Column, ...]]:
-    """Return the fields and columns of a list of hosts."""
-    del entries
+def host_columns(width: int) -> tuple[tuple[Field[HostRow] | None, ...], tuple[Column, ...]]:
+    """Return the fields and columns of a list of hosts; None stands for the bar beside the CPU, which is no field."""
     names = [one.name for one in HOST_FIELDS if one.shown is Shown.ALWAYS]
     if width >= WIDE:
         names += ["pool_name", "uptime", "libvirt", "qemu"]
     if width >= VERY_WIDE:
         names += ["cpus", "model"]
-    fields = tuple(HOST_BY_NAME[name] for name in names)
-    columns = tuple(
-        Column(
-            one.name,
-            one.title,
-            one.width + (BAR + 1 if one.name == "cpu" else 0),
-            right=one.right and one.name != "cpu",
-            flexible=one.name == "name",
-            priority=0 if one.name in ("name", "cpu", "used", "vms") else 10 + place,
+    fields: list[Field[HostRow] | None] = []
+    columns: list[Column] = []
+    for place, name in enumerate(names):
+        one = HOST_BY_NAME[name]
+        fields.append(one)
+        columns.append(
+            Column(
+                one.name,
+                one.title,
+                one.width,
+                right=one.right,
+                flexible=one.name == "name",
+                most=HOST_NAME,
+                priority=0 if one.name in ("name", "cpu", "used", "vms") else 10 + place,
+            )
         )
-        for place, one in enumerate(fields)
-    )
-    return fields, columns
+        if name == "cpu":
+            fields.append(None)
+            columns.append(Column(BAR, "", bar_room(width), priority=8))
+    return tuple(fields), tuple(columns)
+
+
+def bar_room(width: int) -> int:
+    """Return the cells of a bar on a screen so wide."""
+    return 8 if width < WIDE else 12 if width < VERY_WIDE else 24
 
 
 def trend(history: History | None, glyphs: Glyphs) -> str:
@@ -114,11 +129,11 @@ def trend(history: History | None, glyphs: Glyphs) -> str:
     return sparkline(values[-TREND_POINTS:], 0.0, 100.0, glyphs)
 
 
-def bar(percent: float | None, glyphs: Glyphs) -> str:
-    """Return a bar of at most eight cells, in eighths where the terminal can."""
+def bar(percent: float | None, width: int, glyphs: Glyphs) -> str:
+    """Return a bar of at most `width` cells, in eighths where the terminal can."""
     if percent is None:
         return ""
-    eighths = round(min(100.0, max(0.0, percent)) / 100 * BAR * 8)
+    eighths = round(min(100.0, max(0.0, percent)) / 100 * width * 8)
     if glyphs.ascii:
         return "#" * round(eighths / 8)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
@@ -166,8 +181,10 @@ def group_line(name: str, count: int, *, folded: bool) -> Row:
     return Row((Cell(f"{'+' if folded else '-'} {safe(name)}   {many}", Tone.ACCENT),))
 
 
-def host_line(row: HostRow, fields: Sequence[Field[HostRow]], problem: Problem | None, glyphs: Glyphs) -> Row:
-    """Return a host's line; of one that does not answer, what is the matter with it."""
+def host_line(
+    row: HostRow, fields: Sequence[Field[HostRow] | None], problem: Problem | None, glyphs: Glyphs, *, room: int
+) -> Row:
+    """Return a host's line, its bar in `room` cells; of one that does not answer, what is the matter with it."""
     entry = row.entry
     name = Cell(safe(entry.name))
     if not entry.condition.is_answering:
@@ -181,12 +198,13 @@ def host_line(row: HostRow, fields: Sequence[Field[HostRow]], problem: Problem |
         return Row((name, Cell(text, Tone.MUTED if calm else Tone.BAD)), EMPTY_CELL if calm else Cell("x", Tone.BAD))
     if entry.condition.kind is ConditionKind.SLOW and entry.state is not None and entry.state.load is None:
         return Row((name, Cell(condition_text(entry, row.now), Tone.WARN)), Cell("!", Tone.WARN))  # no figures to show
-    cells = []
+    cells: list[Cell] = []
     for one in fields:
-        text, tone = one.text(row), one.tone(row)
-        if one.name == "cpu":
-            load = entry.state.load if entry.state else None
-            text = f"{text:>5} {bar(load.cpu if load else None, glyphs)}"
-        cells.append(Cell(text, tone))
+        if one is not None:
+            cells.append(Cell(one.text(row), one.tone(row)))
+            continue
+        load, tone = entry.state.load if entry.state else None, cells[-1].tone
+        # What is as it should be is quiet; the figure beside it says how much it is.
+        cells.append(Cell(bar(load.cpu if load else None, room, glyphs), Tone.MUTED if tone is Tone.NORMAL else tone))
     sign = SIGNS[problem.severity] if problem is not None else EMPTY_CELL
     return Row(tuple(cells), sign)

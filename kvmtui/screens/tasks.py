@@ -32,7 +32,7 @@ JOURNAL_LINES = 500
 FIELDS = by_name(TASK_FIELDS)
 ALL = parse("", TASK_FIELDS)
 WIDE = 120
-NEEDED = ("started", "task", "vm", "phase")  # columns that stand on the narrowest screen
+PRIORITY = {"virsh": 50, "host": 40, "user": 30, "took": 20, "message": 10}  # which column goes first
 SIGNS = {
     TaskPhase.FAILED: Cell("x", Tone.BAD),
     TaskPhase.UNKNOWN: Cell("?", Tone.BAD),
@@ -121,10 +121,10 @@ class TasksPage(Page):
                     one.width,
                     right=one.right,
                     flexible=one.name == "message",
-                    priority=0 if one.name in NEEDED else 9 - place if one.name == "host" else 10 + place,
+                    priority=PRIORITY.get(one.name, 0),
                     sentence=one.name == "message",
                 )
-                for place, one in enumerate(shown)
+                for one in shown
             ]
         )
         self._shown = shown

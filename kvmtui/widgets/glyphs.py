@@ -82,7 +82,8 @@ STAND_INS = str.maketrans(
         **dict.fromkeys("◀◄◂←", "<"),
         **dict.fromkeys("▲▴↑", "^"),
         **dict.fromkeys("▼▾↓", "v"),
-        **{chr(code): "#" for code in range(0x2580, 0x25A0)},
+        **{chr(code): "#" for code in range(0x2588, 0x25A0)},
+        **{chr(code): " " for code in range(0x2580, 0x2588)},  # of our own, the ends of a scrollbar
         **{chr(code): "+" for code in range(0x2500, 0x2580) if chr(code) not in "│┃║╎─━═╌"},
     }
 )

@@ -97,8 +97,11 @@ class LeaderMenu(Widget):
     def on_click(self, event: events.Click) -> None:
         """Say which letter was clicked."""
         event.stop()
-        line = event.y - len(self._heading)
-        at = min(event.x // max(1, self._cell), self._across - 1) * self._down + line
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        line = place.y - len(self._heading)
+        at = min(place.x // max(1, self._cell), self._across - 1) * self._down + line
         if 0 <= line < self._down and at < len(self._entries):
             self.post_message(self.Picked(self, self._entries[at].letter))
 

@@ -16,7 +16,7 @@ def keep_clear(panel: Widget) -> None:
     """Give the notices of a dialog's screen the lines above its panel alone."""
     if not panel.is_attached:
         return
-    room = panel.region.y - 1
+    room = panel.region.y - 1  # the screen's first line is its status
     for rack in panel.screen.query(ToastRack):
-        rack.styles.max_height = max(LEAST, room)
-        rack.visible = room >= LEAST
+        rack.styles.max_height = room if room >= LEAST else 0
+        rack.scroll_end(animate=False, force=True)  # the newest counts

@@ -140,11 +140,11 @@ class Painter(NamedTuple):
             tone = Tone.MUTED if row.muted else cell.tone
             text = cut(cell.text, room) if sentence else cell.text
             text = self.fitted(text, room, right=right)
-            if row.struck and not index:
-                name = text.rstrip()
-                parts.append((name, f"{tone.value} {STRUCK}"))
-                text = text[len(name) :]
-            parts.append((text + " ", tone.value))
+            use = f"{tone.value} {STRUCK}" if row.struck and not index else tone.value
+            said = text.strip()
+            before = len(text) - len(text.lstrip())
+            # Blanks are of no use of their own: what is struck or reversed is the text alone.
+            parts += [(" " * before, "normal"), (said, use), (text[before + len(said) :] + " ", "normal")]
         return parts
 
     def fitted(self, text: str, width: int, *, right: bool = False) -> str:

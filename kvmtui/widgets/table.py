@@ -37,6 +37,11 @@ class _Line(NamedTuple):
     look: str  # of the cursor: "", "cursor" or "blurred"
 
 
+def _shows_blanks(style: Style) -> bool:
+    """Whether a blank in this style is seen, so that it cannot be drawn with what stands beside it."""
+    return bool(style.reverse or style.underline or style.strike)
+
+
 NOTHING = _Line("", "")
 UNKNOWN = _Line("", "unknown")
 
@@ -301,16 +306,18 @@ class ResourceTable(Widget, can_focus=True):
     def _strip(self, parts: Sequence[Part], look: str = "") -> Strip:
         """Join texts and their uses to a line; what is drawn alike becomes one piece, for each costs 40 bytes."""
         segments: list[Segment] = []
-        text, use = "", parts[0][1]
-        for more, its_use in parts:
-            if its_use != use and not more.isspace():
-                if text.isspace():
-                    use = its_use
-                else:
-                    segments.append(Segment(text, self._style(use, look)))
-                    text, use = "", its_use
+        text, style = "", self._style("normal", look)
+        for more, use in parts:
+            its = style if more.isspace() and not _shows_blanks(style) else self._style(use, look)
+            if its is not style and more:
+                if text.isspace() and not _shows_blanks(its):
+                    style = its
+                elif text:
+                    segments.append(Segment(text, style))
+                    text = ""
+                style = its
             text += more
-        segments.append(Segment(text, self._style(use, look)))
+        segments.append(Segment(text, style))
         return Strip(segments).adjust_cell_length(self.size.width, self._style("normal", look))
 
     def _style(self, use: str, look: str) -> Style:

@@ -104,7 +104,7 @@ def test_a_running_vm_is_told_in_the_units_that_people_say() -> None:
     assert texts["lat"] == "4ms"
     assert texts["flags"] == "AN"
     assert texts["io"] == "1.0K/2.0K"
-    assert VM["steal"].tone(row) is Tone.BAD
+    assert VM["steal"].tone(row) is Tone.WARN
 
 
 def test_memory_says_whose_figure_it_is() -> None:

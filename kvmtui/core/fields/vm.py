@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from kvmtui.core import units
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 STEAL_WARN = 5.0
 STEAL_BAD = 10.0
+STEAL_AWFUL = 30.0
+CPU_WARN = 90.0
 LATENCY_WARN = 25.0  # milliseconds
 LATENCY_BAD = 75.0
 
@@ -325,7 +328,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=_cpu,
         json=_cpu,
         order=_cores_shown,
-        tone=lambda row: rising(_cpu(row), 75.0, 90.0),
+        tone=lambda row: rising(_cpu(row), CPU_WARN, inf),  # to be busy is no fault
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="c",
@@ -340,7 +343,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         value=_steal,
         json=_steal,
         order=_steal,
-        tone=lambda row: rising(_steal(row), STEAL_WARN, STEAL_BAD),
+        tone=lambda row: rising(_steal(row), STEAL_BAD, STEAL_AWFUL),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="t",
