@@ -351,6 +351,76 @@ async def test_a_silent_host_whose_connection_breaks_stays_silent_until_it_is_kn
         assert lab.entry("hv1").condition.since == since
         lab.faults.close_door("hv1")
         await lab.until(lambda: lab.kind("hv1") is ConditionKind.DOWN)
+        assert lab.entry("hv1").condition.since == since, "it was lost when it was last heard, not when that was found"
+
+
+@virtual
+async def test_after_a_loss_of_packets_a_host_does_not_come_and_go_with_each_of_its_connections(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.faults.silence("hv1")
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.SILENT)
+        backend, ping = lab.backends["hv1"], lab.backends["hv1"].ping
+
+        async def late() -> None:
+            await asyncio.sleep(4.0)
+            raise TimedOut("hv1 did not answer within 4 s.")
+
+        backend.ping = late  # type: ignore[method-assign] # its connection still waits to send again; others do not
+        lab.faults.answer("hv1")
+        await lab.until(lambda: lab.kind("hv1") is not ConditionKind.SILENT, 10)
+        for _ in range(300):
+            await asyncio.sleep(0.1)
+            assert lab.entry("hv1").condition.is_answering
+        assert lab.kind("hv1") is ConditionKind.SLOW
+        backend.ping = ping  # type: ignore[method-assign]
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.UP, 10)
+        assert sum("stopped answering" in event.subject for event in lab.engine.fleet.events) == 1
+
+
+@virtual
+async def test_a_host_that_falls_silent_while_it_is_slow_is_silent(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.faults.refuse(TimedOut("The figures of hv1 did not come."), verb="sample", host="hv1")
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.SLOW)
+        lab.faults.silence("hv1")
+        assert await lab.until(lambda: lab.kind("hv1") is ConditionKind.SILENT) < 10.0
+
+
+@virtual
+async def test_figures_that_are_too_old_are_none(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        await asyncio.sleep(3)
+        lab.faults.refuse(TimedOut("The figures of hv1 did not come."), verb="sample", host="hv1")
+        await asyncio.sleep(5)
+        state = lab.entry("hv1").state
+        assert state is not None
+        assert state.load is not None, "they are of a moment ago"
+        await asyncio.sleep(15)
+        state = lab.entry("hv1").state
+        assert state is not None
+        assert (state.load, dict(state.rates)) == (None, {})
+        assert lab.vm("web-1").state is VmState.RUNNING
+
+
+@virtual
+async def test_a_full_reading_that_never_comes_is_tried_more_and_more_seldom(tmp_path: Path) -> None:
+    """Each keeps one of the daemon's workers, which are few."""
+    async with running(tmp_path, resync=20.0) as lab:
+        lab.faults.refuse(TimedOut("hv1 did not answer within 15 s."), verb="inventory", host="hv1")
+        before = lab.backends["hv1"].inventories
+        await asyncio.sleep(900)
+        assert lab.backends["hv1"].inventories - before < 10
+        lab.faults.calm()
+        lab.engine.refresh("hv1")
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.UP, 10)
+
+
+@virtual
+async def test_another_machine_at_the_address_is_said(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.faults.swap_identity("hv1", "5a7a9e3c-0000-4000-8000-00000000beef")
+        lab.faults.cut("hv1")
+        await lab.until(lambda: lab.said("hv1 is another machine than before its UUID is 5a7a9e3c-"))
 
 
 @virtual

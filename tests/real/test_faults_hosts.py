@@ -194,6 +194,7 @@ def strangers(host: Host) -> Iterator[Callable[[], None]]:
         yield sockets.close
 
 
+@pytest.mark.timeout(300)
 def test_a_server_with_no_client_to_spare_says_so_and_is_back_when_some_have_gone(own_host: Host, lab: Lab) -> None:
     lab.crowd(own_host, 3)
     own_host.configure(max_clients=MOST_CLIENTS, max_anonymous_clients=MOST_CLIENTS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.real.lab import Guest, GuestSpec, Host, until
 from tests.real.program import Program
 
@@ -31,6 +33,7 @@ def running_on(guest: Guest, hosts: list[Host]) -> list[str]:
     return [host.name for host in hosts if guest.name in host.virsh("list", "--name").split()]
 
 
+@pytest.mark.timeout(300)
 def test_a_cable_that_is_pulled_while_vms_come_and_go_loses_none(
     own_host: Host, hv1: Host, hv2: Host, make_guest: MakeGuest
 ) -> None:

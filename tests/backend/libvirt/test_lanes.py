@@ -16,6 +16,7 @@ import pytest
 from kvmtui.backend.base import Wake, WakeKind
 from kvmtui.backend.libvirt import LibvirtBackend, lanes, uri
 from kvmtui.backend.libvirt.events import Bell
+from kvmtui.backend.libvirt.lane import Lane
 from kvmtui.backend.libvirt.lanes import Lanes
 from kvmtui.core.errors import Busy, NotFound, TimedOut, Unreachable
 
@@ -80,11 +81,43 @@ async def test_a_daemon_that_never_answers_times_out_and_leaves_no_thread(
     with pytest.raises(TimedOut) as raised:
         await backend.connect()
     assert not raised.value.unknown
+    assert "takes connections, but libvirt there does not answer" in raised.value.text
     await _until(lambda: _lane_threads() <= before)
     # The daemon's end of the connection is closed as well.
     await _until(lambda: silent.accepted[0].recv(65536) is not None)
     with pytest.raises(Unreachable):
         await backend.ping()
+
+
+async def test_a_host_that_does_not_take_the_connection_is_another_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "OPEN_SECONDS", 0.3)
+    before = _lane_threads()
+    with contextlib.ExitStack() as sockets:
+        full = sockets.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # more than it queues: what comes next is dropped, as by a firewall
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        with pytest.raises(TimedOut, match="has not answered the connection within") as raised:
+            await LibvirtBackend(f"qemu+tcp://127.0.0.1:{full.getsockname()[1]}/system").connect()
+        assert "firewall" in raised.value.hint
+        await _until(lambda: _lane_threads() <= before)  # it was cut although it never stood
+
+
+async def test_one_more_connection_than_a_host_takes_is_said_while_it_answers_on_the_others(
+    several: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_lane: Lane, _seconds: float) -> None:
+        raise TimedOut("It has not answered.")
+
+    monkeypatch.setattr(Lane, "open", never)
+    with pytest.raises(TimedOut, match="answers, but takes no more connections") as raised:
+        await several.detail(lambda session: session.conn.getType(), 5, change=True)
+    assert not raised.value.unknown, "it was never sent"
+    assert "max_clients" in raised.value.hint
+    assert await several.event(lambda session: session.conn.getType(), 5) == "TEST"
 
 
 async def test_giving_one_host_up_does_not_touch_another(
@@ -179,7 +212,7 @@ async def test_a_change_whose_lane_is_let_go_is_unknown_and_a_read_is_not(severa
     assert event is not None
     event.give_up()
     for call, change in zip(calls, (True, False), strict=True):
-        with pytest.raises(Unreachable) as raised:
+        with pytest.raises(Unreachable, match="was lost") as raised:
             await call
         assert raised.value.unknown is change
 
