@@ -1,0 +1,186 @@
+"""The program as a process in a terminal: told to end, hung up on, suspended, resized."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real.lab import until
+from tests.real.program import KVMTUI, Home, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DEMO = "demo:///?faults=none&pace=0"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    """The program on a simulated fleet, its first screen shown."""
+    with Program(Home({}), "--demo") as opened:
+        opened.wait(r"hosts 3/3")
+        opened.wait_vm("mail", "off")
+        yield opened
+        assert "Traceback" not in opened.home.log()
+
+
+def state_of(pid: int) -> str:
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
+        return file.read().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end_it_gives_the_terminal_back_and_says_what_it_broke_off(
+    program: Program, number: signal.Signals
+) -> None:
+    program.select("erp")  # a guest that has not gone off for minutes
+    program.ask("shutdown web-1")
+    program.confirm("Shut down web-1")
+    program.wait("waiting for the guest")
+    program.process.send_signal(number)
+    assert program.wait_exit(30) == 128 + number
+    until(program.is_restored, "the terminal is as it was before")
+    assert "kvmtui: shut down web-1: kvmtui ended before the outcome was known." in program.text()
+    assert program.home.journal()[-1]["result"] == "unknown"
+
+
+def test_it_ends_although_nobody_reads_its_terminal(tmp_path: Path) -> None:
+    """The screen cannot be written any more: what is held up by that must not keep the process alive."""
+    code = f"import kvmtui.cli.ending as e; e.PATIENCE = 1.0; import sys; sys.argv = ['kvmtui', '--connect', '{DEMO}'];"
+    code += "from kvmtui.__main__ import main; sys.exit(main())"
+    home = Home({})
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 250, 0, 0))
+    before = termios.tcgetattr(slave)
+    environment = {**os.environ, **home.environment, "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave, env=environment
+    )
+    try:
+        until(lambda: termios.tcgetattr(slave) != before, "the screen is up", timeout=60)
+        # Each repaints the screen; no more are sent than a terminal's input holds.
+        until(lambda: os.write(master, b"\x0c") and is_full(slave), "the terminal takes no more", timeout=60, pause=0.1)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+        assert termios.tcgetattr(slave) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+        os.close(slave)
+
+
+def is_full(terminal: int) -> bool:
+    """Whether a terminal has no room for what a program writes."""
+    return not select.select((), (terminal,), (), 0)[1]
+
+
+def test_a_terminal_that_goes_away_without_a_signal_ends_it() -> None:
+    """As under nohup: reading finds the end, and what is written meanwhile fails."""
+    home = Home({})
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    before = termios.tcgetattr(slave)
+    command = ["setsid", "--ctty", "sh", "-c", f"trap '' HUP; exec '{KVMTUI}' --demo"]
+    environment = {**os.environ, **home.environment, "TERM": "xterm-256color"}
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
+    seen = bytearray()
+
+    def read() -> None:
+        with suppress(OSError):
+            while data := os.read(master, 65536):
+                seen.extend(data)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        until(lambda: b"web-1" in seen, "the first screen", timeout=60)
+        assert termios.tcgetattr(slave) != before
+        os.close(slave)
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 100, 0, 0))
+        os.close(master)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in home.log()
+
+
+def test_suspended_and_resumed_it_paints_and_reads_as_before(program: Program) -> None:
+    for by_key in (True, False):
+        if by_key:
+            program.keys("ctrl+z")
+        else:
+            program.process.send_signal(signal.SIGTSTP)
+        until(lambda: state_of(program.process.pid) == "T", "it is suspended")
+        until(program.is_restored, "the terminal is the shell's")
+        program.process.send_signal(signal.SIGCONT)
+        goes_on(program)
+
+
+def test_stopped_by_others_it_goes_on_with_one_reader_of_keys(program: Program) -> None:
+    program.process.send_signal(signal.SIGSTOP)
+    until(lambda: state_of(program.process.pid) == "T", "it is stopped")
+    program.process.send_signal(signal.SIGCONT)
+    goes_on(program)
+    tasks = os.listdir(f"/proc/{program.process.pid}/task")  # noqa: PTH208
+    names = [open(f"/proc/{program.process.pid}/task/{task}/comm").read() for task in tasks]  # noqa: PTH123, SIM115
+    assert len(names) < 12, names
+    program.keys("Q")
+    assert program.wait_exit() == 0
+    until(program.is_restored, "the terminal is as it was before it started")
+
+
+def goes_on(program: Program) -> None:
+    """See a whole screen, painted anew, and keys that work."""
+    program.wait(r"^   HOST ")
+    program.wait(r"^   VM ")
+    program.wait("enter look")
+    program.keys("g")
+    program.wait_quiet(0.2)
+    before = program.cursor()
+    program.keys("j", "j")
+    until(lambda: program.cursor() not in ("", before), "the cursor moves")
+
+
+def test_two_hundred_sizes_in_the_middle_of_everything(program: Program) -> None:
+    sizes = random.Random(4)  # noqa: S311 - the same sizes in every run
+    program.ask("shutdown web-1")
+    program.confirm("Shut down web-1")
+    for opened in ("", ":", "7", "n", "c"):
+        if opened:
+            program.keys(opened)
+        for _ in range(40):
+            shape = sizes.choice(((1, 1), (2, 50), (300, 3), (59, 14), (60, 15), (80, 24), (213, 61)))
+            program.resize(*(shape if sizes.random() < 0.5 else (sizes.randint(1, 250), sizes.randint(1, 70))))
+        assert program.process.poll() is None
+        program.resize(120, 36)
+        program.wait_quiet(0.1)
+        if opened == "c":
+            program.keys("ctrl+]", "d")
+            program.wait_quiet(0.1)
+        for _ in range(3):
+            if not re.search("^   HOST ", program.text(), re.MULTILINE) or "enter look" not in program.text():
+                program.keys("escape")
+                program.wait_quiet(0.1)
+        goes_on(program)
+    assert not [line for line in program.home.log().splitlines() if " ERROR " in line or " CRITICAL " in line]
