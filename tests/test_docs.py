@@ -13,7 +13,7 @@ from kvmtui.backend.libvirt.uri import _ALLOWED
 from kvmtui.cli.arguments import parse
 from kvmtui.cli.listing import listing
 from kvmtui.commands.base import Noun
-from kvmtui.commands.registry import ALL, of_noun
+from kvmtui.commands.registry import ALL, DEFAULT, of_noun
 from kvmtui.commands.table import renewed as commands_renewed
 from kvmtui.config import Arguments, load
 from kvmtui.core.fields import HOST_FIELDS, TASK_FIELDS, VM_FIELDS
@@ -22,7 +22,7 @@ from kvmtui.host_choice import Machine
 from kvmtui.screens import keymap
 from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS, XML
 from scripts.screenshots import SHOTS
-from scripts.tables import names_in, renewed
+from scripts.tables import GROUPS, names_in, renewed, settings, settings_in
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -47,7 +47,7 @@ def blocks(page: str, language: str = "") -> list[str]:
 def called(page: str) -> list[str]:
     """The lines of a page that call kvmtui."""
     lines = [line for block in blocks(page) for line in block.splitlines()]
-    lines = [line.removeprefix("$ ").partition("  #")[0].strip() for line in lines]
+    lines = [line.removeprefix("$ ").partition("  #")[0].partition(" > ")[0].strip() for line in lines]
     return [line for line in lines if re.match(r"kvmtui( |$)", line) and "[" not in line]
 
 
@@ -76,6 +76,28 @@ def test_every_key_is_in_the_page_of_keys() -> None:
 @pytest.mark.parametrize("page", NAMES)
 def test_tables_are_what_the_program_says(page: str) -> None:
     assert renewed(GUIDE[page]) == GUIDE[page], "run: python -m scripts.tables docs/*.md"
+
+
+def test_the_cheat_sheet_has_every_key_and_is_one_page() -> None:
+    page = GUIDE["cheatsheet.md"]
+    assert len(page.splitlines()) <= 120
+    for command in ALL:
+        keys = DEFAULT.text(command.id)
+        assert command.noun is Noun.TASK or (f"`{keys}`" if keys else f"`:{command.verb}`") in page, command.id
+    for name in GROUPS.keys() - {"tabs", "xml"}:
+        assert f"cheat {name}" in names_in(page)
+        for action in GROUPS[name]:
+            assert f"`{action.shown}` " in page, action.id
+
+
+def test_types_and_defaults_of_the_configuration_are_those_of_the_program() -> None:
+    page = GUIDE["configuration.md"]
+    assert set(settings_in(page)) == set(settings())
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    said = {key: (kind, default, meaning) for key, kind, default, meaning in rows}
+    for table in settings().values():
+        for key in table:
+            assert all(said[key][part] for part in (0, 1, 2)), f"{key} has a type, a default and a meaning"
 
 
 def test_every_field_is_explained() -> None:
@@ -177,13 +199,14 @@ def test_filters_can_be_read() -> None:
             parse_filter(text, VM_FIELDS)
 
 
-@pytest.mark.parametrize("page", NAMES)
+@pytest.mark.parametrize("page", [*NAMES, "../README.md", "../CONTRIBUTING.md"])
 def test_links_lead_somewhere(page: str) -> None:
-    for link in LINK.findall(GUIDE[page]):
+    here = (ROOT / "docs" / page).resolve()
+    for link in LINK.findall(here.read_text("utf-8")):
         if "://" in link:
             continue
         path, _, part = link.partition("#")
-        target = (ROOT / "docs" / path).resolve() if path else ROOT / "docs" / page
+        target = (here.parent / path).resolve() if path else here
         assert target.exists(), link
         if part:
             assert part in {anchor(heading) for heading in HEADING.findall(target.read_text("utf-8"))}, link
