@@ -159,7 +159,7 @@ _TURNS: dict[tuple[VmState, Reason | None], tuple[Severity, str]] = {
 
 def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[Event, ...]:
     """Return an event for storage that stops or begins to answer, and for each pool that became fuller than 95 %."""
-    if before is None:
+    if before is None or not (before.pools or before.pools_late):
         return ()
     if before.pools_late is not after.pools_late:
         return (_storage_event(host, after),)
@@ -197,7 +197,8 @@ def host_event(host: str, before: Condition, after: Condition, vms: int) -> Even
     lost = after.kind in (ConditionKind.SILENT, ConditionKind.DOWN, ConditionKind.DENIED)
     if lost and before.kind in (ConditionKind.UP, ConditionKind.SLOW):
         subject = f"{name} stopped answering" if after.kind is ConditionKind.SILENT else f"{name} is not connected"
-        why = safe(after.why) or (f"{vms} VMs not known; nothing on it can be changed from here" if vms else "")
+        unknown = f"{vms} VM{'s' if vms > 1 else ''} not known; nothing on it can be changed from here" if vms else ""
+        why = safe(after.why) or unknown
         return Event(after.since, Severity.BAD, host, None, subject, why, "")
     if after.kind is ConditionKind.UP and before.kind in (ConditionKind.SILENT, ConditionKind.DOWN):
         return Event(after.since, Severity.INFO, host, None, f"{name} answers again", "", "")

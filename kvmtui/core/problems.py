@@ -312,9 +312,12 @@ def _of_double(sign: str, value: str, holders: list[tuple[HostEntry, str]]) -> I
     if any(vm.job is not None or vm.reason in (Reason.MIGRATING, Reason.POSTCOPY) for vm in active):
         return  # the same, when another program moves it
     hosts = " and ".join(safe(entry.name, limit=40) for entry, _ in holders)
+    old = " and ".join(safe(entry.name, limit=40) for entry, _ in holders if not entry.condition.is_answering)
     kind, severity = ProblemKind.DOUBLE, Severity.WARN
     if sign == _UUID and len(active) > 1:
         kind, severity, text = ProblemKind.TWO_COPIES, Severity.BAD, f"on on {hosts} at once"
+        if old:
+            text = f"on on {hosts}, of which {old} was last seen so"
     elif sign == _UUID:
         text = f"defined on {hosts}"
     else:
