@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tests.real.lab import Host, LabError, Terminal
+from tests.real.lab import Guest, Host, LabError, Terminal
 from tests.real.lab.process import until
 
 if TYPE_CHECKING:
@@ -119,16 +119,12 @@ class Program(Terminal):
         rows = [line for line in self.highlighted() if line.startswith(">")]
         return rows[-1] if rows else ""
 
-    def figure(self, host: str) -> str:
-        """The CPU column of a host's row, as it is now."""
-        found = re.search(rf"^.{{3}}{re.escape(host)} +(\d+) ", self.text(), re.MULTILINE)
-        return found[1] if found else ""
-
-    def keeps_refreshing(self, host: str, times: int = 3) -> None:
-        """See the figures of a host change, again and again."""
-        for _ in range(times):
-            before = self.figure(host)
-            until(lambda before=before: self.figure(host) not in ("", before), f"{host} has other figures", timeout=20)  # type: ignore[misc]
+    def sees_live(self, guest: Guest) -> None:
+        """See a running VM be paused and go on by another's hand, and its figures, which need two readings."""
+        guest.host.virsh("suspend", guest.name)
+        self.wait_vm(guest.name, "paused")
+        guest.host.virsh("resume", guest.name)
+        self.wait_vm(guest.name, rf"on +{guest.host.name} +\d\.\d/")
 
     def told(self) -> str:
         """What the screen and the log say, for the report of a failed test."""
