@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvmtui.core.inventory import Fleet, HostEntry, Moving, Vm, VmRef, VmState
+from kvmtui.core.inventory import Fleet, HostEntry, Moving, Reason, Vm, VmRef, VmState
 
 if TYPE_CHECKING:
     from kvmtui.core.metrics import VmRates
 
 OUT, IN = "migration out", "migration in"  # kinds of jobs
-_ENDS = {OUT: IN, IN: OUT}
 _MEASURED = (VmState.RUNNING, VmState.STOPPING)
 
 
@@ -80,7 +79,9 @@ def vm_rows(fleet: Fleet, now: float) -> list[VmRow]:
                     rates.get(uuid),
                     asked.get(uuid),
                     now,
-                    moved.get(uuid) if vm.job is None else moved.get(uuid) or _seen_move(fleet, entry, vm),
+                    moved.get(uuid)
+                    if vm.job is None and vm.reason is not Reason.MIGRATING
+                    else moved.get(uuid) or _seen_move(fleet, entry, vm),
                 )
                 for uuid, vm in state.vms.items()
             ]
@@ -105,15 +106,26 @@ def _seen_move(fleet: Fleet, entry: HostEntry, vm: Vm) -> Moving | None:
 
     A host does not say where a VM goes to; that another one awaits it does.
     """
-    job = vm.job
-    if job is None or job.kind not in _ENDS:
+    leaving, coming = _leaves(vm), _awaited(vm)
+    if not leaving and not coming:
         return None
     for other in fleet.hosts:
         twin = other.state.vms.get(vm.uuid) if other.state is not None and other is not entry else None
-        if twin is not None and twin.job is not None and twin.job.kind == _ENDS[job.kind]:
-            leaving = job.kind == OUT
-            return Moving(other.name, leaving, job.percent if leaving else twin.job.percent)
+        if twin is not None and (_awaited(twin) if leaving else _leaves(twin)):
+            job = vm.job if leaving else twin.job
+            return Moving(other.name, leaving, None if job is None else job.percent)
     return None
+
+
+def _leaves(vm: Vm) -> bool:
+    return vm.job is not None and vm.job.kind == OUT
+
+
+def _awaited(vm: Vm) -> bool:
+    """Whether it is what waits on a target for its memory; libvirt tells no job of it while it is busy."""
+    if vm.job is not None:
+        return vm.job.kind == IN
+    return vm.state is VmState.PAUSED and vm.reason is Reason.MIGRATING
 
 
 def host_rows(fleet: Fleet, now: float) -> list[HostRow]:

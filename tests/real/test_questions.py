@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import struct
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -226,3 +227,28 @@ def test_who_is_logged_in_and_who_holds_the_console(guest: Guest) -> None:
             program.wait("console +somebody else holds it", timeout=WAY)
     guest.execute("/bin/rm", "/var/run/utmp")
     assert re.search("running", guest.state())
+
+
+# -- where does it go
+
+
+def test_where_a_vm_goes_that_somebody_else_moves(
+    hv1: Host, hv2: Host, make_guest: Callable[[Host, GuestSpec], Guest]
+) -> None:
+    """The source does not say it; that the target awaits it does."""
+    guest = make_guest(hv1, GuestSpec("goer", agent=False)).start()
+    guest.moved(hv2).moved(hv1)
+    slowly = ["migrate", guest.name, hv2.uri, "--live", "--p2p", "--bandwidth", "1"]
+    moving = subprocess.Popen(["virsh", "-q", "-c", hv1.uri, *slowly], stdout=subprocess.DEVNULL)
+    try:
+        with Program.on(hv1, hv2) as program:
+            program.wait(rf"^.{{3}}{guest.name} +to hv2(, \d+ %)? +hv1", timeout=WAY)
+            program.wait(rf"^.{{3}}{guest.name} +from hv1(, \d+ %)? +hv2", timeout=WAY)
+            hv1.virsh("domjobabort", guest.name)
+            program.wait_vm(guest.name, r"on +hv1", timeout=WAY)
+            assert "to hv2" not in program.vm(guest.name)
+        guest.moved(hv2).wait_state("gone")
+        guest.moved(hv1)
+    finally:
+        moving.kill()
+        moving.wait()
