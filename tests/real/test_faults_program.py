@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.real.lab import Guest, GuestSpec, Host, Lab, until
+from tests.real.lab.gate import Gate
 from tests.real.program import Home, Program, kvmtui
 
 if TYPE_CHECKING:
@@ -28,36 +29,6 @@ def die(*_arguments, **_more):
 from kvmtui.__main__ import main
 sys.exit(main())
 """
-HOOK = """#!/bin/sh
-if [ "$2 $3" = "{when}" ]; then
-    touch {marker}
-    while [ ! -e {go_on} ]; do sleep 0.05; done
-fi
-"""
-
-
-class Gate:
-    """A libvirt hook that holds up what a host does until it is opened."""
-
-    def __init__(self, host: Host, when: str) -> None:
-        self.reached, self._go_on = host.folder / "reached", host.folder / "go-on"
-        hook = host.folder / "etc/hooks/qemu"
-        hook.parent.mkdir(exist_ok=True)
-        self.open()
-        hook.write_text(HOOK.format(when=when, marker=self.reached, go_on=self._go_on))
-        hook.chmod(0o755)
-        host.restart()
-
-    def open(self) -> None:
-        self._go_on.touch()
-
-    def shut(self) -> None:
-        """Hold up what comes from now on."""
-        self.reached.unlink(missing_ok=True)
-        self._go_on.unlink(missing_ok=True)
-
-    def wait_reached(self) -> None:
-        until(self.reached.exists, "the hook has been reached")
 
 
 def dying(home: Home, patch: str) -> Program:
