@@ -2,7 +2,7 @@
 # `make run ARGS="-c qemu+ssh://root@hv2/system"` passes arguments on; quotes inside ARGS group words.
 export ARGS
 
-.PHONY: run demo setup test check bench screenshots lock clean
+.PHONY: run demo setup test check bench soak screenshots lock clean
 
 run:          ## install what is missing of the client side, open kvmtui
 	@scripts/run
@@ -23,6 +23,9 @@ check:        ## ruff, mypy, import contracts, the tests that take seconds
 bench:        ## measure, and print the figures
 	@scripts/setup dev
 	@.venv/bin/python -m benchmarks
+
+soak:         ## random keys, races, an hour on real hosts: 2 hours and more; ARGS="keys --keys 5000" is a part of it
+	@scripts/soak
 
 screenshots:  ## draw assets/ anew from the demo fleet
 	@scripts/setup dev

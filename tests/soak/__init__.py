@@ -1,0 +1,1 @@
+"""Random keys, races and an hour of real hosts: what only volume finds."""

@@ -1,0 +1,236 @@
+"""What must hold whatever is pressed: it runs, it is painted whole, and it did only what was shown and confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from rich.cells import cell_len
+
+from kvmtui.backend.demo.world import Call
+from kvmtui.commands.base import Level, Noun
+from kvmtui.core.inventory import Guard
+from kvmtui.core.text import safe
+from kvmtui.screens.page import Page
+from kvmtui.screens.palette import PaletteScreen
+from kvmtui.widgets.confirm import ConfirmScreen
+from kvmtui.widgets.form import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvmtui.backend.demo import World
+    from kvmtui.commands.base import Answers, Command, Target
+    from kvmtui.core.inventory import VmState
+    from tests.screens.harness import Desk
+
+SENT_BY = {
+    "vm.start": "start",
+    "vm.shutdown": "shutdown",
+    "vm.reboot": "reboot",
+    "vm.pause": "pause",
+    "vm.resume": "resume",
+    "vm.wake": "wake",
+    "vm.hibernate": "save",
+    "vm.force-off": "force_off",
+    "vm.reset": "reset",
+    "vm.nmi": "nmi",
+    "vm.drop-saved": "drop_saved",
+    "vm.autostart-on": "set_autostart",
+    "vm.autostart-off": "set_autostart",
+}
+STRICT = frozenset(SENT_BY.values())
+LOOKED = 5  # screens back that a person who confirms may have read the target on
+SOON = 5.0  # seconds in which a screen is painted whole
+SHORT = 24  # characters of a name that a screen shows when it shortens it at all
+
+
+class Broken(AssertionError):
+    """Something that must hold does not."""
+
+
+class Met(NamedTuple):
+    """A change, and what it met when it was sent; `name` is None where there is no such VM yet."""
+
+    call: Call
+    name: str | None
+    state: VmState | None
+    identity: str
+
+
+class Calls(list[Call]):
+    """Notes what each change meets at the instant that it is sent."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self.met: list[Met] = []
+
+    def append(self, call: Call) -> None:
+        """Note a change."""
+        super().append(call)
+        host = self._world.host(call.host)
+        guest = host.guests.get(call.uuid)
+        name, state = (guest.vm.name, guest.vm.state) if guest is not None else (None, None)
+        self.met.append(Met(call, name, state, self._world.faults.identities.get(call.host, host.facts.uuid)))
+
+
+class Painted(NamedTuple):
+    """What a person saw."""
+
+    kind: str
+    text: str
+
+
+class Log(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep an error with its traceback, and a warning of Python's own."""
+        if record.levelno < logging.ERROR and record.name != "py.warnings":
+            return
+        self.said.append(logging.Formatter("%(name)s: %(message)s").format(record))
+
+
+class Oracles:
+    """Looks on while somebody plays on a desk; raises Broken."""
+
+    def __init__(self, it: Desk) -> None:
+        self._it = it
+        self.calls = Calls(it.world)
+        it.world.calls = self.calls
+        self._checked = 0
+        self._painted: deque[Painted] = deque(maxlen=LOOKED)
+        self._submitted: dict[tuple[str, str], set[tuple[str, VmState | None, str]]] = {}
+        self._made_on: set[str] = set()  # hosts that a VM was made on: nobody saw its UUID
+        self._several: set[str] = set()  # UUIDs of VMs that something with several steps was asked for
+        self._unshown: list[str] = []
+        self._text = ""
+        self._log = Log()
+        self._loop: list[str] = []
+        self.burst = False  # whether what is sent now holds more than one key: nobody saw what lies between them
+        self._submit = it.engine.submit
+        it.engine.submit = self._submitting  # type: ignore[method-assign] # to see each request as the engine gets it
+
+    def __enter__(self) -> Self:
+        """Hear of errors."""
+        logging.getLogger().addHandler(self._log)
+        logging.captureWarnings(True)
+        asyncio.get_running_loop().set_exception_handler(self._failed)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Hear no more."""
+        logging.getLogger().removeHandler(self._log)
+        logging.captureWarnings(False)
+        asyncio.get_running_loop().set_exception_handler(None)
+
+    def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._loop.append(f"{context.get('message')} {context.get('exception')!r}")
+
+    # -- after each step
+
+    async def look(self) -> None:
+        """Check all that must hold at any instant, and that the screen is whole soon."""
+        it = self._it
+        if it.app._exception is not None:
+            raise it.app._exception
+        for found in (self._log.said, self._loop, self._unshown):
+            if found:
+                raise Broken(found[0])
+        if not it.app.is_running:
+            raise Broken("the program has ended")
+        self._meant()
+        until = time.monotonic() + SOON
+        while fault := self._unwhole():  # a new size is painted a moment later
+            if time.monotonic() > until:
+                raise Broken(fault)
+            await asyncio.sleep(0.01)
+            await it.settle()
+        self._painted.append(Painted(self.kind(), self._text))
+
+    def kind(self) -> str:
+        """What is on top."""
+        it, screen = self._it, self._it.app.screen
+        if isinstance(screen, Page):
+            return "menu" if screen.menu.is_open else "bar" if screen.text_bar() is not None else "page"
+        for known in (ConfirmScreen, Form, PaletteScreen):
+            if isinstance(screen, known):
+                return known.__name__
+        return type(it.app.screen).__name__
+
+    def _unwhole(self) -> str:
+        """Return why the screen is not painted whole: a line for each row, each exactly as wide as it is."""
+        it = self._it
+        width, height = it.app.size
+        lines = it.strips()
+        self._text = "\n".join("".join(segment.text for segment in line) for line in lines)
+        if len(lines) != height:
+            return f"{len(lines)} lines on a screen of {height}:\n{it.text}"
+        for number, line in enumerate(lines):
+            text = "".join(segment.text for segment in line if not segment.control)
+            if (len(text) if text.isascii() else cell_len(text)) != width:
+                return f"line {number} is {cell_len(text)} wide on a screen of {width}: {text!r}"
+            raw = [character for character in text if not character.isprintable()]
+            if raw:
+                return f"line {number} has {raw[0]!r}: {text!r}"
+        return ""
+
+    def _meant(self) -> None:
+        """Each change met what was chosen, as it was chosen."""
+        guards = {host.name: host.guard for host in self._it.engine.settings.hosts}
+        for met in self.calls.met[self._checked :]:
+            call = met.call
+            if guards[call.host] is Guard.READ_ONLY:
+                raise Broken(f"{call} on a host that is read-only")
+            if call.uuid in self._several or self._is_made(call):
+                continue
+            seen = self._submitted.get((call.host, call.uuid), set())
+            if call.verb in STRICT and (met.name, met.state, met.identity) not in seen:
+                raise Broken(f"{met} is none of {seen}")
+            if not seen:
+                raise Broken(f"{call} was not asked for")
+        self._checked = len(self.calls.met)
+
+    def _is_made(self, call: Call) -> bool:
+        return call.host in self._made_on and (call.host, call.uuid) not in self._submitted
+
+    # -- when something is asked for
+
+    def _submitting(
+        self, command: Command, targets: Sequence[Target], answers: Answers, *, agreed: Level | None = None
+    ) -> tuple[str, ...]:
+        for target in targets:
+            if command.noun is Noun.VM:
+                seen = (target.name, target.state, target.host_uuid)
+                self._submitted.setdefault((target.host, target.uuid), set()).add(seen)
+            if command.id in ("vm.migrate", "vm.delete"):
+                self._several.add(target.uuid)
+            if command.id == "vm.create":
+                self._made_on |= {target.host, *map(str, answers.values())}
+        if not self.burst:
+            self._shown(command, targets, agreed)
+        return self._submit(command, targets, answers, agreed=agreed)
+
+    def _shown(self, command: Command, targets: Sequence[Target], agreed: Level | None) -> None:
+        """What is asked for stood on the screen just before, and was confirmed where it has to be."""
+        kinds = {painted.kind for painted in self._painted}
+        names = [safe(target.name)[:SHORT] for target in targets]
+        many = f"{len(targets)} "
+        joined = ["".join(painted.text.split()) for painted in self._painted]
+        if not any(
+            all("".join(name.split()) in text for name in names) or (len(names) > 1 and many.strip() in text)
+            for text in joined
+        ):
+            self._unshown.append(f"{command.id} on {names} was not on the screen:\n{self._painted[-1].text}")
+        if agreed is not None and agreed >= Level.FORCED and "ConfirmScreen" not in kinds:
+            self._unshown.append(f"{command.id} on {names} was not confirmed: {kinds}")
+        if agreed is Level.ORDINARY and not kinds & {"ConfirmScreen", "Form"}:
+            self._unshown.append(f"{command.id} on {names} was not asked: {kinds}")

@@ -1,0 +1,145 @@
+"""What goes wrong with a simulated fleet, at random."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvmtui.backend.demo import roles
+from kvmtui.backend.demo.plan import VmPlan
+from kvmtui.core.errors import BackendError, Busy, Denied, NotFound, TimedOut, Unreachable
+from kvmtui.core.inventory import Reason, VmState
+
+if TYPE_CHECKING:
+    import random
+
+    from kvmtui.backend.demo import World
+    from kvmtui.backend.demo.guest import Guest
+    from kvmtui.backend.demo.host import SimHost
+
+ANOTHER = "00000000-0000-0000-0000-0000000000ff"
+MOST_VMS = 60  # of all hosts together
+STATES = (
+    (VmState.RUNNING, Reason.BOOTED),
+    (VmState.PAUSED, Reason.USER),
+    (VmState.PAUSED, Reason.IO_ERROR),
+    (VmState.SUSPENDED, Reason.NONE),
+    (VmState.OFF, Reason.SHUTDOWN),
+    (VmState.OFF, Reason.DESTROYED),
+    (VmState.OFF, Reason.CRASHED),
+)
+VERBS = ("start", "shutdown", "pause", "sample", "inventory", "detail", "xml", "define", "migrate", "force_off", None)
+ERRORS: tuple[BackendError, ...] = (
+    BackendError("internal error: [bold]no[/] such thing \x1b[31mhere\x07"),
+    Busy("another job holds it"),
+    Denied("access denied by policy"),
+    NotFound("Domain not found: no domain with matching uuid"),
+    TimedOut("it did not answer in 5 s"),
+    Unreachable("the connection broke: \u202eend of file"),
+)
+NAMES = ("", "x", " y", "-\x1b[2J", "\u202e", "[red]", "\U0001f469\u200d\U0001f4bb", "z" * 250, "\udcff", "漢字")
+
+
+class Weather:
+    """Meddles with the hosts and VMs of a world, or lets all be calm again."""
+
+    def __init__(self, world: World, chance: random.Random) -> None:
+        """Choose by `chance`."""
+        self._world = world
+        self._chance = chance
+        self._made = 0
+
+    def turn(self) -> str:
+        """Let something happen; returns what."""
+        chance, hosts = self._chance, [host for host in self._world.hosts.values() if host.guests]
+        if not hosts:
+            return "nothing"
+        host = chance.choice(hosts)
+        kind = chance.choices(
+            (self._state, self._vm, self._host, self._call, self._name, self._appear), (30, 18, 26, 14, 5, 7)
+        )[0]
+        guest = chance.choice(list(host.guests.values()))
+        return f"{host.name} {guest.vm.name!a} {kind(host, guest)}"
+
+    def calm(self) -> None:
+        """End every fault."""
+        self._world.faults.calm()
+        for host in self._world.hosts.values():
+            for guest in host.guests.values():
+                guest.hung = False
+
+    def _state(self, host: SimHost, guest: Guest) -> str:
+        state, reason = self._chance.choice(STATES)
+        self._world.faults.enter(host.name, guest.vm.uuid, state, reason)
+        return f"{state.value} {reason.value}"
+
+    def _vm(self, host: SimHost, guest: Guest) -> str:
+        faults, chance, uuid = self._world.faults, self._chance, guest.vm.uuid
+        other = chance.choice([one for one in self._world.hosts.values() if one is not host])
+        match chance.randrange(6):
+            case 0 if len(host.guests) > 4:
+                faults.vanish(host.name, uuid)
+                return "vanished"
+            case 1 if uuid not in other.guests:
+                faults.move(uuid, host.name, other.name)
+                return f"moved to {other.name}"
+            case 2 if uuid not in other.guests:
+                faults.double(uuid, host.name, other.name, running=chance.random() < 0.5)
+                return f"doubled on {other.name}"
+            case 3 if uuid not in other.guests and guest.vm.is_active:
+                faults.migrate(uuid, host.name, other.name, chance.choice((0.1, 1.0, 5.0)))
+                return f"migrates to {other.name}"
+            case 4 if guest.vm.is_active:
+                faults.starve(host.name, uuid)
+                return "starved"
+            case _:
+                faults.hang(host.name, uuid, hung=not guest.hung)
+                return "hung" if guest.hung else "hangs no more"
+
+    def _host(self, host: SimHost, _guest: Guest) -> str:
+        faults, name = self._world.faults, host.name
+        match self._chance.randrange(6):
+            case 0:
+                faults.cut(name, "End of file \x1b[0m while reading data.")
+                what = "is cut"
+            case 1:
+                faults.swap_identity(name, None if name in faults.identities else ANOTHER)
+                what = "has another identity" if name in faults.identities else "is itself again"
+            case 2 if name in faults.silent:
+                faults.answer(name)
+                what = "answers"
+            case 2:
+                faults.silence(name)
+                what = "is silent"
+            case 3:
+                faults.slow(name, 0.0 if name in faults.delays else self._chance.choice((0.01, 0.1, 2.0)))
+                what = "is slow" if name in faults.delays else "is slow no more"
+            case 4 if name in faults.shut:
+                faults.open_door(name)
+                what = "takes connections"
+            case 4:
+                faults.close_door(name, Denied("no") if self._chance.random() < 0.3 else None)
+                what = "takes no connection"
+            case _:
+                faults.lose_reply(name, done=self._chance.random() < 0.5)
+                what = "loses a reply"
+        return what
+
+    def _call(self, host: SimHost, guest: Guest) -> str:
+        verb, error = self._chance.choice(VERBS), self._chance.choice(ERRORS)
+        uuid = guest.vm.uuid if self._chance.random() < 0.3 else None
+        self._world.faults.refuse(error, verb=verb, host=host.name, uuid=uuid, times=self._chance.randrange(1, 4))
+        return f"refuses {verb or 'anything'}"
+
+    def _name(self, _host: SimHost, guest: Guest) -> str:
+        guest.vm = replace(guest.vm, name=f"{guest.vm.name[:40]}{self._chance.choice(NAMES)}")
+        return f"is called {guest.vm.name!a}"
+
+    def _appear(self, host: SimHost, _guest: Guest) -> str:
+        if sum(len(one.guests) for one in self._world.hosts.values()) >= MOST_VMS:
+            return "is full"
+        self._made += 1
+        off = self._chance.random() < 0.3
+        state, reason = (VmState.OFF, Reason.SHUTDOWN) if off else (VmState.RUNNING, Reason.BOOTED)
+        self._world.faults.appear(host.name, VmPlan(f"new-{self._made}", roles.WEB, 1, 1, state=state, reason=reason))
+        return f"has new-{self._made}"
