@@ -591,3 +591,10 @@ def test_without_libvirts_client_library_one_sentence_says_what_to_install() -> 
     (line,) = done.stderr.splitlines()
     assert "libvirt's client library cannot be loaded" in line
     assert "Install libvirt0" in line
+
+
+def test_a_mistyped_vm_is_answered_with_the_nearest(kvmtui: Shell) -> None:
+    done = kvmtui("vm", "start", "prometeus-1")
+    assert done.code == Exit.FAILED
+    assert "There is no VM prometeus-1. Did you mean prometheus-1?" in done.err
+    assert kvmtui.world.calls == []

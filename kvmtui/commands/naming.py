@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core.errors import NotFound, Refused
@@ -36,7 +37,9 @@ def find(fleet: Fleet, word: str) -> Found:
     meant = _with_uuid(fleet, word) or [*named, *(one for one in there if one not in named)]
     if not meant:
         deaf = [safe(entry.name) for entry in fleet.hosts if entry.state is None]
-        hint = f"Not heard: {', '.join(deaf)}." if deaf else "`kvmtui vms` lists them."
+        near = get_close_matches(word, {one.vm.name for one in _all(fleet)}, n=1, cutoff=0.7)
+        hints = (f"Did you mean {safe(near[0])}?" if near else "", f"Not heard: {', '.join(deaf)}." if deaf else "")
+        hint = " ".join(filter(None, hints)) or "`kvmtui vms` lists them."
         raise NotFound(f"There is no VM {safe(word)}.", hint=hint)
     if len(meant) > 1:
         raise Refused(f"{safe(word)} is on several hosts: {_written_out(meant)}.", hint="Say which one.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kvmtui.commands import registry
@@ -120,7 +121,9 @@ class Runner:
             command = registry.by_name(noun, word)
             if command is not None:
                 return command
-        raise NotFound(f"There is no command {safe(word)}.", hint="? and ctrl-p list them.")
+        near = get_close_matches(word, {name for row in registry.ALL for name in (row.verb, *row.aliases)}, n=1)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        raise NotFound(f"There is no command {safe(word)}.", hint=f"{meant}? and ctrl-p list them.")
 
     def _parted(self, command: Command, words: list[str]) -> tuple[list[str], dict[str, Answer] | None]:
         """Part the names of targets from `--option value` and from a lone answer, as in `:unlock hv1 15m`."""

@@ -103,7 +103,8 @@ class VmListPage(Page):
     def key_hints(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that work on the selection now."""
         if self.noun() is Noun.VM and self.pane.table.cursor is None:
-            yield "n n", "new VM"
+            if not self.pane.shown.total:
+                yield "n n", "new VM"
             yield "/", "find"
             yield "f", "faults"
             yield from super().key_hints()

@@ -392,6 +392,7 @@ async def test_numbers_go_and_the_line_goes_too() -> None:
     ("line", "says"),
     [
         ("nonsense", "There is no command nonsense."),
+        ("strat web-1", "There is no command strat. Did you mean start?"),
         ("start nobody", "There is no VM nobody."),
         ("start 'x", "A quotation mark is not closed."),
         ("pause --hard web-1", "pause has no option --hard."),
