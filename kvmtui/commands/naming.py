@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from kvmtui.core.inventory import Fleet, HostEntry, Vm
 
+MOST_COMPARED = 500  # names that a mistyped one is compared with, which takes up to 25 ms and holds the screen
+
 
 class Found(NamedTuple):
     """A VM and its host."""
@@ -37,7 +39,8 @@ def find(fleet: Fleet, word: str) -> Found:
     meant = _with_uuid(fleet, word) or [*named, *(one for one in there if one not in named)]
     if not meant:
         deaf = [safe(entry.name) for entry in fleet.hosts if entry.state is None]
-        near = get_close_matches(word, {one.vm.name for one in _all(fleet)}, n=1, cutoff=0.7)
+        names = {one.vm.name for one in _all(fleet)}
+        near = get_close_matches(word, names, n=1, cutoff=0.7) if len(names) <= MOST_COMPARED else []
         hints = (f"Did you mean {safe(near[0])}?" if near else "", f"Not heard: {', '.join(deaf)}." if deaf else "")
         hint = " ".join(filter(None, hints)) or "`kvmtui vms` lists them."
         raise NotFound(f"There is no VM {safe(word)}.", hint=hint)
