@@ -15,7 +15,9 @@ import pytest
 
 from kvmtui.backend.base import Backend, Wake, WakeKind, Want
 from kvmtui.core.errors import BackendError, Conflict, NotFound, NotSupported, Unreachable
+from kvmtui.core.host_log import MOST_LINES
 from kvmtui.core.inventory import Host, Vm, VmState
+from kvmtui.core.next_boot import differences
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -334,6 +336,33 @@ class Contract:
             assert root.findtext("name") == vm.name
             assert root.findtext("uuid") == vm.uuid
             assert ("id" in root.attrib) is not inactive
+
+    async def test_the_stored_definition_is_that_of_the_next_start(self, bench: Bench) -> None:
+        vm = await bench.backend.vm(bench.running)
+        stored = await bench.backend.definition.stored(bench.running)
+        assert (stored.uuid, stored.name) == (vm.uuid, vm.name)
+        if not vm.pending:
+            assert differences(vm, stored) == ()
+        with pytest.raises(NotFound):
+            await bench.backend.definition.stored(NOWHERE)
+
+    # --- what its host and its guest tell beside libvirt ---
+
+    async def test_logs_are_read_to_their_bound_where_they_can_be(self, bench: Bench) -> None:
+        for uuid in (bench.running, bench.stopped):
+            with contextlib.suppress(NotSupported):  # libvirt alone leads there
+                logs = await bench.backend.logs.of_vm(uuid, None)
+                assert logs.qemu.lines or logs.qemu.trouble
+                assert len(logs.qemu.lines) <= MOST_LINES
+        with pytest.raises(NotFound):
+            await bench.backend.logs.of_vm(NOWHERE, None)
+
+    async def test_who_is_logged_in_is_told_or_refused(self, bench: Bench) -> None:
+        with contextlib.suppress(BackendError):
+            for user in await bench.backend.guest.users(bench.running):
+                assert isinstance(user.name, str)
+        with pytest.raises(BackendError):
+            await bench.backend.guest.users(bench.stopped)
 
     # --- figures ---
 

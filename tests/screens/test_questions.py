@@ -350,3 +350,17 @@ async def test_who_is_logged_in_is_unknown_where_nobody_says(name: str, said: st
         await ready(it)
         await asked(it, "/", f"~name:{name}", "enter", "l")
         await it.until_text("WHO IS THERE", said)
+
+
+# -- where does it go
+
+
+async def test_where_a_vm_goes_that_somebody_else_moves() -> None:
+    async with desk() as it:
+        await ready(it)
+        ref = it.world.ref("app-3")
+        await asked(it, "/", "~name:app-3", "enter")
+        it.world.faults.migrate(ref.uuid, "hv1", "hv2", 3600.0)
+        await it.until_text("to hv2, 0 %", "from hv1, 0 %")
+        it.world.faults.enter("hv1", ref.uuid, VmState.OFF, Reason.SHUTDOWN)
+        await it.until_gone("to hv2")
