@@ -144,7 +144,9 @@ def _read(path: Path, *, required: bool) -> dict[str, object]:
         raise ConfigError(f"The configuration file {path} cannot be read: {os.strerror(error.errno or 0)}.") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"The configuration file {path} is not UTF-8 at byte {error.start}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError(f"The configuration file {path} is no TOML: it is nested too deeply.") from None
+    except ValueError as error:  # TOMLDecodeError is one; a number of too many digits is another
         raise ConfigError(f"The configuration file {path} is no TOML: {error}.") from None
 
 

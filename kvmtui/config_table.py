@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
 
+_MOST_BYTES = 1 << 64
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean `refresh`?" for a word close to a known one, else a full stop."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
@@ -82,7 +85,7 @@ class Table:
     def size(self, key: str, default: int) -> int:
         """Return bytes: a whole number, or a text like "4G"."""
         value = self._take(key, default)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_BYTES:
             return value
         if isinstance(value, str):
             try:

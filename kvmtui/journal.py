@@ -20,7 +20,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from kvmtui import paths
 from kvmtui.core.inventory import TaskPhase, TaskView
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 2_000_000
 _TAIL = 64_000  # bytes at the end of the file that `recent` reads
+_END_OF_TIME = 253_000_000_000  # seconds after 1970: the year 9987
 _KEPT = 4  # older files: journal.jsonl.1 is the newest of them
 _ALIVE = 2.0  # seconds for which a process that had a task under way counts as alive
 _OWED = 1000  # lines that wait for room on the disk
@@ -301,7 +302,7 @@ def _view(record: Mapping[str, object]) -> TaskView | None:
         return value if isinstance(value, str) else ""
 
     started, ended = record.get("started"), record.get("ended")
-    if not text("id") or not isinstance(started, int | float) or record.get("kind") not in ("begin", "end"):
+    if not text("id") or not _is_time(started) or record.get("kind") not in ("begin", "end"):
         return None
     try:
         phase = TaskPhase(text("result") or "unknown")
@@ -318,7 +319,7 @@ def _view(record: Mapping[str, object]) -> TaskView | None:
         user=text("user"),
         phase=phase,
         started=float(started),
-        ended=float(ended) if isinstance(ended, int | float) else None,
+        ended=float(ended) if _is_time(ended) else None,
         message=text("message"),
         virsh=text("virsh"),
         ours=False,
@@ -330,6 +331,11 @@ def _view(record: Mapping[str, object]) -> TaskView | None:
 
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    """Whether it is a time that a clock can show: before the year 9999, and not "not a number"."""
+    return isinstance(value, int | float) and 0 <= value < _END_OF_TIME
 
 
 def _process(value: object) -> Process | None:

@@ -11,6 +11,7 @@ _UNITS = "BKMGTPE"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([kmgtpe]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
 _DAY = 86_400.0
+_MOST_BYTES = 1 << 64
 
 
 def _scale(amount: float) -> int:
@@ -133,4 +134,8 @@ def parse_size(text: str) -> int:
     number, unit = found.groups()
     whole_part, _, fraction = number.partition(".")
     factor: int = 1024 ** _UNITS.index(unit.upper() or "B")
-    return int(whole_part or 0) * factor + int(float(f"0.{fraction or 0}") * factor)
+    amount = int(whole_part or 0) * factor + int(float(f"0.{fraction or 0}") * factor)
+    if amount > _MOST_BYTES:
+        problem = f"{text!r} is more than there can be"
+        raise ValueError(problem)
+    return amount

@@ -6,6 +6,8 @@ import re
 from xml.etree import ElementTree as ET
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_PROLOG = re.compile(r"\ufeff?(?:\s+|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_MOST = 1 << 63
 _UNITS = {
     "b": 1,
     "bytes": 1,
@@ -27,8 +29,11 @@ _UNITS = {
 def parse(text: str) -> ET.Element | None:
     """Return the document's root; characters that XML forbids are replaced first, None when it still cannot be read.
 
-    libvirt takes such characters in titles and descriptions, and then writes them out as they are.
+    libvirt takes such characters in titles and descriptions, and then writes them out as they are. It never writes a
+    document type: what has one is not from libvirt, and its entities could grow without end.
     """
+    if "<!DOCTYPE" in text and text.startswith("<!DOCTYPE", _prolog_of(text)):
+        return None
     try:
         return ET.fromstring(text)
     except (ET.ParseError, ValueError):
@@ -37,6 +42,12 @@ def parse(text: str) -> ET.Element | None:
         return ET.fromstring(legal(text))
     except (ET.ParseError, ValueError):
         return None
+
+
+def _prolog_of(text: str) -> int:
+    """Return where what may stand before a document type ends."""
+    found = _PROLOG.match(text)
+    return 0 if found is None else found.end()
 
 
 def legal(text: str) -> str:
@@ -57,11 +68,12 @@ def attribute(element: ET.Element | None, path: str, name: str) -> str:
 
 
 def number(text: str | None) -> int:
-    """Return a whole number, 0 for anything else."""
+    """Return a whole number, 0 for anything else, also for one that no host could mean."""
     try:
-        return int(text or "0")
+        found = int(text or "0")
     except ValueError:
         return 0
+    return found if abs(found) < _MOST else 0
 
 
 def size(element: ET.Element | None, default_unit: str = "KiB") -> int:
