@@ -416,6 +416,19 @@ async def test_a_full_reading_that_never_comes_is_tried_more_and_more_seldom(tmp
 
 
 @virtual
+async def test_a_host_that_answers_and_does_not_list_its_vms_is_not_called_silent(tmp_path: Path) -> None:
+    def locked(world: World) -> None:
+        world.faults.refuse(TimedOut("hv1 did not answer within 15 s."), verb="inventory", host="hv1")
+
+    async with running(tmp_path, prepare=locked, up=False) as lab:
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.DOWN)
+        assert lab.entry("hv1").condition.why == "hv1 answers, but its list of VMs does not come."
+        assert "hook" in lab.entry("hv1").condition.hint
+        lab.faults.calm()
+        await lab.until(lambda: lab.kind("hv1") is ConditionKind.UP)
+
+
+@virtual
 async def test_another_machine_at_the_address_is_said(tmp_path: Path) -> None:
     async with running(tmp_path) as lab:
         lab.faults.swap_identity("hv1", "5a7a9e3c-0000-4000-8000-00000000beef")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import Wake, WakeKind
 from kvmtui.changes import host_event, pool_events, vm_event
-from kvmtui.core.errors import BackendError, ConfigError, Denied, NotFound, TimedOut
+from kvmtui.core.errors import BackendError, Busy, ConfigError, Denied, NotFound, TimedOut
 from kvmtui.core.inventory import (
     Condition,
     ConditionKind,
@@ -26,7 +26,7 @@ from kvmtui.monitor.connection import Connection
 from kvmtui.picture import Change, Picture
 
 if TYPE_CHECKING:
-    from kvmtui.backend.base import Backend
+    from kvmtui.backend.base import Backend, Inventory
     from kvmtui.host_choice import HostConfig
     from kvmtui.monitor.means import Means
 
@@ -302,7 +302,7 @@ class Monitor:
             await backend.close()
             self.stands(ConditionKind.DISCONNECTED, doubled)
             return
-        inventory = await backend.inventory()
+        inventory = await self._listed(backend)
         before = self.picture.state
         if before is not None and before.host.uuid != host.uuid:
             self._is_another(before.host.uuid, host.uuid)
@@ -313,6 +313,14 @@ class Monitor:
         self.stands(ConditionKind.UP)
         self.tell(changes, before)
         await connection.watch()
+
+    async def _listed(self, backend: Backend) -> Inventory:
+        """Read all; a host that answers and does not list its VMs is not one that does not answer."""
+        try:
+            return await backend.inventory()
+        except TimedOut:
+            text = f"{safe(self.name)} answers, but its list of VMs does not come."
+            raise Busy(text, hint="One of them is locked there, as while a hook keeps its start waiting?") from None
 
     def _is_another(self, before: str, after: str) -> None:
         """Say that another machine answers at the address: nothing that was known holds for it."""
