@@ -58,10 +58,13 @@ class _Case(NamedTuple):
 
 
 async def look_up(scene: Scene, reach: Reach, task: TaskView) -> Found | None:
-    """Return what came of a task; None while a host of it has not answered since. Raises BackendError."""
+    """Return what came of a task; None while a host of it does not answer. Raises BackendError."""
     hosts = (task.host, task.to) if task.to else (task.host,)
-    if not all(_has_answered(scene, host, task) for host in hosts):
+    if not all(_answers(scene, host) for host in hosts):
         return None
+    ended = task.started if task.ended is None else task.ended
+    if task.to and any(scene.listed.get(host, 0.0) <= ended for host in hosts):
+        return None  # once its outcome is known the VM may be started: what both hosts list must be of then
     entry = scene.fleet.host(task.host)
     if entry is None or entry.state is None or (task.host_uuid and entry.state.host.uuid != task.host_uuid):
         return None  # another machine has the name now
@@ -77,11 +80,9 @@ async def _read(reach: Reach, host: str, uuid: str) -> Vm | None:
         return None
 
 
-def _has_answered(scene: Scene, host: str, task: TaskView) -> bool:
-    """Tell whether all VMs of a host were read after the task ended."""
+def _answers(scene: Scene, host: str) -> bool:
     entry = scene.fleet.host(host)
-    ended = task.started if task.ended is None else task.ended
-    return entry is not None and entry.condition.is_answering and scene.listed.get(host, 0.0) > ended
+    return entry is not None and entry.state is not None and entry.condition.is_answering
 
 
 async def _proved(case: _Case) -> Found:

@@ -211,6 +211,14 @@ class Program(Terminal):
         """Wait until the last task that ended is this one, and ended so."""
         self.wait(rf"last: {words} {outcome} \d\d:\d\d", timeout)
 
+    def wait_said(self, sentence: str, timeout: float = 60) -> None:
+        """Wait until the screen says this (a regular expression), on however many lines, in whatever case."""
+        self._until(
+            lambda: re.search(sentence, re.sub(r"[\s▌]+", " ", self.text()), re.IGNORECASE),
+            f"{sentence!r} said",
+            timeout,
+        )
+
     def leave(self) -> None:
         """Leave by Q and see that the terminal is as it was."""
         self.keys("Q")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -47,19 +46,10 @@ def tasks(home: Home) -> str:
     return done.stdout
 
 
-def wait_said(program: Program, sentence: str, timeout: float = 60) -> None:
-    """Wait until the screen says this, on however many lines."""
-    until(
-        lambda: re.search(sentence, re.sub(r"[\s▌]+", " ", program.text()), re.IGNORECASE),
-        f"{sentence!r} on the screen:\n{program.text()}",
-        timeout=timeout,
-    )
-
-
 def said(home: Home, sentence: str) -> None:
     """See the next start say it, and the list of tasks keep it."""
     with Program(home) as program:
-        wait_said(program, sentence)
+        program.wait_said(sentence)
         until(lambda: " unknown " not in tasks(home), "the list of tasks has an outcome")
         program.leave()
         assert "Traceback" not in home.log()
@@ -83,9 +73,9 @@ def test_killed_while_a_guest_is_asked_to_shut_down(own_host: Host, halted: Gues
         wait_killed(program)
     assert "kvmtui ended before the outcome was known." in tasks(home)
     with Program(home) as program:
-        wait_said(program, rf"shut down {halted.name}: {halted.name} is running on {own_host.name}")
+        program.wait_said(rf"shut down {halted.name}: {halted.name} is running on {own_host.name}")
         own_host.virsh("destroy", halted.name)  # as the guest would go at last
-        wait_said(program, rf"{halted.name} is off on {own_host.name}, as was asked")
+        program.wait_said(rf"{halted.name} is off on {own_host.name}, as was asked")
         assert "done" in tasks(home)
         program.leave()
 
@@ -169,7 +159,7 @@ def test_killed_while_a_file_is_sent(own_host: Host, tmp_path: Path) -> None:
         wait_killed(program)
     assert "default/sent.img" in tasks(home)
     with Program(home) as program:
-        wait_said(program, rf"upload {own_host.name}: /var/lib/libvirt/images/sent.img \(")
+        program.wait_said(rf"upload {own_host.name}: /var/lib/libvirt/images/sent.img \(")
         until(lambda: "only half of it came" in tasks(home), "the list of tasks says so")
         program.leave()
 
@@ -217,9 +207,9 @@ def test_killed_while_a_guest_moves(hv1: Host, hv2: Host, moving: Guest) -> None
         wait_killed(program)
     assert hv1.virsh("domjobinfo", "wanderer").split()[2] != "None", "it is still being moved"
     with Program(home) as program:
-        wait_said(program, "move wanderer: wanderer is still being moved from hv1 to hv2")
+        program.wait_said("move wanderer: wanderer is still being moved from hv1 to hv2")
         moving.moved(hv2)
-        wait_said(program, "wanderer is running on hv2, as was asked", timeout=90)
+        program.wait_said("wanderer is running on hv2, as was asked", timeout=90)
         assert "done" in tasks(home)
         program.leave()
     moving.wait_state("running")
