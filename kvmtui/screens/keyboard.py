@@ -147,9 +147,14 @@ class Keyboard:
             page.close_menu()
 
     async def _bound(self, event: events.Key) -> bool:
-        """Do what a page's key does at once: what it moves may be the target of the next key."""
-        takes_keys = hasattr(type(self._app.focused), "on_key")
-        return self._page is not None and not takes_keys and await self._app._check_bindings(event.key)  # noqa: SLF001 - Textual would do it a message later
+        """Do what a key is bound to at once: what it moves or leaves may be what the next key is for.
+
+        Textual would give it to each widget first, and come back to it when the next key has been looked at.
+        """
+        taker = self._app.focused or self._app.screen
+        if hasattr(type(taker), "on_key"):
+            return False
+        return await self._app._check_bindings(event.key)  # noqa: SLF001 - there is no other way to do it now
 
     def _took(self, event: events.Key) -> bool:
         """Handle a key that is not Textual's; return whether it was one."""

@@ -87,7 +87,7 @@ class Form(Dialog[Answers | None]):
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("enter", "enter", show=False, priority=True),
-        Binding("escape", "back", show=False),
+        Binding("escape", "back", show=False, priority=True),
     ]
 
     def __init__(

@@ -223,10 +223,9 @@ class Oracles:
         """What is asked for stood on the screen just before, and was confirmed where it has to be."""
         kinds = {painted.kind for painted in self._painted}
         names = [safe(target.name)[:SHORT] for target in targets]
-        many = f"{len(targets)} "
         joined = ["".join(painted.text.split()) for painted in self._painted]
         if not any(
-            all("".join(name.split()) in text for name in names) or (len(names) > 1 and many.strip() in text)
+            all("".join(name.split()) in text for name in names) or (len(names) > 1 and "markedVMs" in text)
             for text in joined
         ):
             self._unshown.append(f"{command.id} on {names} was not on the screen:\n{self._painted[-1].text}")
