@@ -48,6 +48,7 @@ class PaletteScreen(Dialog[Entry | None]):
     DEFAULT_CSS = """
     PaletteScreen { align: center top; background: transparent; }
     PaletteScreen > #line { width: 100%; height: 1; background: $panel; padding: 0 1; }
+    PaletteScreen > #hints { width: 100%; height: 1; background: $panel; color: $text-muted; padding: 0 1; }
     PaletteScreen > ResourceTable { width: 100%; height: 60%; background: $surface; }
     """
     AUTO_FOCUS: ClassVar[str | None] = ""
@@ -69,6 +70,7 @@ class PaletteScreen(Dialog[Entry | None]):
         """Compose the line and the list."""
         yield Static(id="line", markup=False)
         yield ResourceTable(COLUMNS, glyphs=self._page.face.glyphs, header=False, driven=True)
+        yield Static("enter does it   up down move   esc goes back", id="hints", markup=False)
 
     def on_mount(self) -> None:
         """List everything."""
@@ -115,7 +117,7 @@ class PaletteScreen(Dialog[Entry | None]):
     def _say(self) -> None:
         line = Text.assemble(("> ", "bold"), self._editor.shown, (" ", "reverse"), no_wrap=True)
         if not self._editor.text:
-            line.append("  a command, a key or a virsh word; enter does it, esc goes back", "dim")
+            line.append("  a command, a key or a virsh word", "dim")
         self.query_one("#line", Static).update(line)
 
     def _line(self, key: Hashable) -> Row:

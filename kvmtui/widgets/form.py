@@ -411,6 +411,7 @@ class Form(Dialog[Answers | None]):
             text = f"It cannot be chosen: {focused.obstacle.rstrip('.')}."
         said = self.query_one("#help", Static)
         said.update(Text(safe(text, limit=1000)))
+        said.display = bool(text) or self._reviewed is None  # no line comes and goes while fields are filled in
         self._fit()
 
     def _fit(self) -> None:
@@ -420,10 +421,15 @@ class Form(Dialog[Answers | None]):
         """Give the fields the lines that all else leaves."""
         if not self._is_here:
             return
-        parts = map(self.query_one, ("#title", "#help", "#said", "#knobs", "#keys"))
-        others = sum(part.size.height for part in parts if part.display)
-        fields = self.query_one("#fields")
-        room = max(LEAST_FIELDS, self.size.height - others)
+        form, fields, said, keys = map(self.query_one, ("#form", "#fields", "#said", "#keys"))
+        height = self.size.height - form.gutter.height
+        fixed = sum(part.size.height for part in map(self.query_one, ("#title", "#help", "#knobs")) if part.display)
+        # What would be done is read before it is done: for that the fields shrink, and the keys go.
+        long = said.display and height - fixed - said.virtual_size.height - 1 < LEAST_FIELDS
+        keys.display = not long
+        said.styles.max_height = max(LEAST_FIELDS, height - fixed - 1)
+        told = min(said.size.height, height - fixed - 1) if said.display else 0
+        room = max(1 if long else LEAST_FIELDS, height - fixed - told - int(not long))
         limit = fields.styles.max_height
         if limit is None or limit.value != room:
             fields.styles.max_height = room
@@ -431,7 +437,7 @@ class Form(Dialog[Answers | None]):
         self._tallest = min(room, max(self._tallest, fields.size.height))
         if fields.styles.min_height is None or fields.styles.min_height.value != self._tallest:
             fields.styles.min_height = self._tallest
-        keep_clear(self.query_one("#form"))
+        keep_clear(form)
         # Once more after the layout: the field may have unfolded.
         self.call_after_refresh(self._see)
 

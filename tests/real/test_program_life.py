@@ -150,7 +150,7 @@ def test_autostart(program: Program, life: Guest) -> None:
 
 def test_tags(program: Program, life: Guest) -> None:
     program.keys("#")
-    program.wait(r"^ *tags life on hv1")
+    program.wait(r"^ *Tags life on hv1")
     program.type_text("web prod")
     program.fill_in("metadata|desc|tags")
     program.wait_task("tags life")

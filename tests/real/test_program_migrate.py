@@ -85,7 +85,7 @@ def open_form(program: Program, name: str) -> None:
     """Press m on a VM, and wait until all hosts have said what they have for it."""
     program.select(name)
     program.keys("m")
-    program.wait(rf"move {name} on hv1")
+    program.wait(rf"Move {name} on hv1")
     program.wait(r"\[Review\]")
 
 
@@ -281,13 +281,13 @@ def test_a_host_that_cannot_take_a_vm_says_why(hv1: Host, hv2: Host) -> None:
             program.keys("enter")
             program.wait(rf"^>..{name} ")
             program.keys("m")
-            program.wait(rf"move {name} on hv1")
+            program.wait(rf"Move {name} on hv1")
             program.wait(why)
             assert re.search(r"to host \* +>?\( \) hv2", program.text()), f"{name}: hv2 can be chosen"
             program.keys("space")
             program.keys("tab", "tab", "tab", "enter")  # there is nothing to review
             program.keys("escape")
-            program.wait_gone(rf"move {name} on hv1")
+            program.wait_gone(rf"Move {name} on hv1")
         open_form(program, "r-cpu")
         review(program, 2, r"It cannot start on hv2 with the CPU that it asks for: .*amx-tile")
         program.keys("escape", "escape")
@@ -364,7 +364,7 @@ def test_when_its_host_dies_on_the_way_the_outcome_is_unknown_until_it_answers_a
         program.wait_vm("castaway", rf"on +{name}", timeout=60)
         program.select("castaway")
         program.keys("m")
-        program.wait(rf"move castaway on {name}", timeout=30)
+        program.wait(rf"Move castaway on {name}", timeout=30)
         program.keys("escape")
         assert guest.state() == "running"
         program.leave()

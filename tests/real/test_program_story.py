@@ -143,7 +143,7 @@ def leave_console(program: Program) -> None:
 def move(program: Program) -> None:
     """Move it to the other host, having read what libvirt calls unsafe."""
     program.keys("m")
-    program.wait(r"move web-1 on hv1")
+    program.wait(r"Move web-1 on hv1")
     program.wait(r"\[Review\]")
     program.keys("tab", "tab", "space")
     program.wait(r"agree +\[x\]")

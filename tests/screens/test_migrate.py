@@ -53,7 +53,7 @@ def sent(it: Desk) -> list[str]:
 async def test_m_asks_the_hosts_says_what_would_be_done_and_moves() -> None:
     async with desk(SLOW) as it:
         await opened(it, "app-3")
-        assert "move app-3 on hv1" in it.text
+        assert "Move app-3 on hv1" in it.text
         assert "(x) hv2  108G free, copies vda (13G)" in it.text
         assert "( ) hv3  hv3 does not know its machine type pc-q35-8.2" in it.text
         await reviewed(it, "Would run:")
@@ -125,7 +125,7 @@ async def test_several_marked_go_to_one_host_once_their_number_is_typed() -> Non
             await it.go_to(name)
             await it.press("space")
         await it.press("m")
-        await it.until_text("move 3 VMs")
+        await it.until_text("Move 3 VMs")
         assert "2 of 3 can go there" in it.line_of(") hv2")
         while ">(" not in it.line_of(") hv2"):
             await it.press("down")
