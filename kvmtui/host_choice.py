@@ -23,6 +23,7 @@ _DAEMONS = ("libvirtd", "virtqemud")
 _DAEMON_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INSTALL = "Install libvirt-daemon-system and qemu-system (Fedora: the group virtualization), or name a host with -c."
 _DEMO_SIZE = re.compile(r"(\d{1,4})x(\d{1,6})")
+_PLAIN_HOST = re.compile(r"(?:[a-z_][a-z0-9_-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*")
 _USUAL_DEMO = "demo:///"
 
 
@@ -124,11 +125,21 @@ def _asked(choice: Choice, machine: Machine) -> list[HostConfig]:
         elif ":" in word:
             uris.append(word)
         else:
-            hint = "Write an address like qemu+ssh://root@hv1/system, or configure it."
-            text = f"no host or group `{word}` in {choice.file}{nearest(word, (*configured, *choice.groups))}"
-            raise ConfigError(text, hint=hint)
+            raise _unknown(word, choice)
     known = {host.uri for host in found.values()}
     return [*found.values(), *_addresses([uri for uri in dict.fromkeys(uris) if uri not in known], machine, found)]
+
+
+def _unknown(word: str, choice: Choice) -> ConfigError:
+    """Return what to say of a name that nothing is called, with the address that may be meant."""
+    host = word if _PLAIN_HOST.fullmatch(word) else "hv1"
+    meant = f"qemu+ssh://{host if '@' in host else f'root@{host}'}/system"
+    if not choice.hosts:
+        text = f"`{word}` is no address, and no host of that name is configured in {choice.file}."
+        return ConfigError(text, hint=f"Write an address like {meant}.")
+    names = (*(one.name for one in choice.hosts), *choice.groups)
+    text = f"no host or group `{word}` in {choice.file}{nearest(word, names)}"
+    return ConfigError(text, hint=f"Write an address like {meant}, or configure it.")
 
 
 def _addresses(uris: Iterable[str], machine: Machine, taken: Iterable[str] = ()) -> list[HostConfig]:

@@ -207,6 +207,21 @@ def test_hosts_and_groups_may_be_named_on_the_command_line(tmp_path: Path) -> No
         told(tmp_path, FULL, connect=("hv3",))
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("hv3", "qemu+ssh://root@hv3/system"),
+        ("ann@hv3.example.org", "qemu+ssh://ann@hv3.example.org/system"),
+        ("hv3; reboot", "qemu+ssh://root@hv1/system"),
+    ],
+)
+def test_a_name_where_no_host_is_configured_is_answered_with_an_address(tmp_path: Path, word: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        told(tmp_path, connect=(word,))
+    assert "is no address, and no host of that name is configured" in raised.value.text
+    assert raised.value.hint == f"Write an address like {meant}."
+
+
 def test_a_given_address_of_a_configured_host_is_not_opened_twice(tmp_path: Path) -> None:
     settings = told(tmp_path, FULL, connect=("hv2", "qemu+tls://hv2/system"))
     assert names(settings) == ["hv2"]

@@ -84,10 +84,9 @@ class Page(Screen[None]):
         """Ask for more room where there is too little."""
         width, height = self.app.size
         self.small.display = is_small(width, height)
-        self.small.update(
-            f"kvmtui needs {LEAST[0]} columns and {LEAST[1]} lines, and this terminal has {width} and {height}:"
-            " give it more room, or press Q to quit."
-        )
+        needs = f"kvmtui needs {LEAST[0]} columns and {LEAST[1]} lines"
+        full = f"{needs}, and this terminal has {width} and {height}: give it more room, or press Q to quit."
+        self.small.update(full if width >= 30 and height >= 6 else f"{needs}; Q quits.")
 
     def body(self) -> Iterator[Widget]:
         """Yield the widgets between the status line and the foot."""

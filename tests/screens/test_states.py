@@ -211,3 +211,9 @@ async def test_a_terminal_that_is_too_small_says_how_much_it_lacks(size: tuple[i
         await says(it, "kvmtui needs 60 columns and 15 lines", f"has {size[0]} and {size[1]}", "press Q to quit.")
         await it.resize(80, 24)
         await says(it, "hosts 3/3")
+
+
+async def test_a_tiny_terminal_says_it_shortly_and_scrolls_nothing() -> None:
+    async with desk(size=(20, 5)) as it:
+        await says(it, "kvmtui needs 60 columns and 15 lines; Q quits.")
+        assert it.lines[0].startswith("kvmtui needs")
