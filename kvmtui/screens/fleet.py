@@ -242,7 +242,9 @@ class FleetPage(VmListPage):
             super().action_look()
 
     def sort_by(self, name: str) -> None:
-        """Order the focused list."""
+        """Order the focused list; a name of the other one is of a menu that was opened before the focus went there."""
+        if name not in self.sort_fields().values():
+            return
         if not self.on_hosts:
             super().sort_by(name)
             return

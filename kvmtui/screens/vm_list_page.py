@@ -331,4 +331,4 @@ class VmListPage(Page):
     def _vm_header(self, event: ResourceTable.HeaderClicked) -> None:
         if event.column in {one.name for one in VM_FIELDS}:
             self.pane.table.focus()
-            self.sort_by(event.column)
+            VmListPage.sort_by(self, event.column)  # whatever list has the focus until then

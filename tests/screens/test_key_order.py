@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmtui.core.fields import HOST_FIELDS
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.form import Form
@@ -89,3 +90,24 @@ async def test_a_click_beside_a_menu_closes_it() -> None:
         await it.press("s")  # the letter asks for nothing any more
         assert it.calls == []
         assert it.tasks == ()
+
+
+async def test_a_letter_of_the_hosts_sort_menu_does_not_sort_the_vms() -> None:
+    async with desk() as it:
+        await it.go_to_host("hv1")
+        before = it.vms.pane.listing.view.sort
+        await it.press("o")
+        it.vms.pane.table.focus()  # as by a click
+        await it.settle()
+        await it.press(next(one.letter for one in HOST_FIELDS if one.name == "sold"))
+        assert it.app._exception is None
+        assert it.vms.pane.listing.view.sort == before
+
+
+async def test_a_click_on_a_header_of_the_vms_sorts_them_while_the_hosts_have_the_focus() -> None:
+    async with desk() as it:
+        await it.go_to_host("hv1")
+        await it.click_on("STATE")
+        assert it.vms.pane.listing.view.sort == "state"
+        await it.press("1")
+        assert it.app._exception is None
