@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from kvmtui.core.capacity import fullest_pool
+from kvmtui.core.capacity import fullest_pool, host_sold
 from kvmtui.core.fields import Tone, state_text
 from kvmtui.core.fields.field import rising
 from kvmtui.core.fields.vm import LATENCY_BAD, LATENCY_WARN, STEAL_BAD, STEAL_WARN
@@ -166,6 +166,10 @@ def remedy(row: VmRow, problem: Problem) -> str:
         return f"Make room{where} or mend its storage, then x{GLUE}u resumes it."
     if vm.state is VmState.CRASHED:
         return f"!{GLUE}f ends what is left of it, then x{GLUE}s starts it anew."
+    if vm.state is VmState.OFF and vm.reason in (Reason.CRASHED, Reason.PANICKED):
+        sold = host_sold(row.entry.state)
+        lack = f" {safe(row.entry.name, limit=40)} has sold more memory than it has." if (sold or 0.0) > 100.0 else ""
+        return f"x{GLUE}s starts it anew.{lack}"
     if vm.state is VmState.OFF and "should be on" in problem.text:
         return f"x{GLUE}s starts it; x{GLUE}n takes its autostart away."
     if row.stopping is not None:

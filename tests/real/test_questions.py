@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 import struct
@@ -15,7 +16,7 @@ import pytest
 
 from kvmtui.backend.libvirt.backend import LibvirtBackend
 from kvmtui.core.host_log import Kind
-from tests.real.lab import GuestSpec
+from tests.real.lab import GuestSpec, until
 from tests.real.lab.guest import crowd
 from tests.real.lab.process import output
 from tests.real.program import KVMTUI, Home, Program
@@ -97,6 +98,38 @@ def test_why_a_vm_stops_while_it_is_looked_at_and_what_tcp_cannot_tell(own_host:
         program.wait(rf"^ *Run there: sudo tail -n 50 /var/log/libvirt/qemu/{guest.name}\.log")
         os.kill(own_host.qemu_pid(guest.name), 9)
         program.wait(r"state +off: crashed", timeout=WAY)
+
+
+def test_logs_that_never_come_hold_nothing_up_and_end_with_the_program(own_host: Host) -> None:
+    (guest,) = crowd(own_host, 1, prefix="slow")
+    script = own_host.folder / "dmesg"
+    script.write_text("#!/bin/sh\nexec sleep 987\n")
+    script.chmod(0o755)
+    own_host.output("mount", "--bind", str(script), "/usr/bin/dmesg")
+    with Program(Home({own_host.name: own_host.ssh_uri})) as program:
+        program.wait_vm(guest.name, "on", timeout=WAY)
+        program.select(guest.name)
+        program.keys("l")
+        program.wait(rf"Reading the logs of {own_host.name}", timeout=WAY)
+        program.keys("<", "q")
+        program.wait_vm(guest.name, "on")
+        program.keys("l")
+        program.wait(rf"Reading the logs of {own_host.name}", timeout=WAY)
+        program.leave()
+        assert "Traceback" not in program.text()
+        assert "Exception ignored" not in program.text() + program.home.log()
+    until(lambda: not shells_of(own_host), "no ssh of the program is left", timeout=WAY)
+
+
+def shells_of(host: Host) -> list[str]:
+    """The processes here that read logs of a host."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = process.read_bytes().split(b"\0")
+            if b"exec /bin/sh -s" in words and host.address.encode() in words:
+                found.append(str(process))
+    return found
 
 
 HOSTILE = (

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SECONDS = 15.0  # for all of it
 MOST_BYTES = 65_536  # of QEMU's log, and of the kernel's lines
 MOST_ANSWER = 2 * MOST_BYTES + 8192
+END_SECONDS = 1.0  # what a process that was killed may take to be gone
 _NAME_SECONDS = 10.0
 _SSH_FAILED = 255
 _LONGEST_SAID = 400  # characters of what ssh or the shell says
@@ -156,6 +157,9 @@ async def _printed(way: _Way, script: str, host: str) -> str:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            # Its end must be heard: a loop that is closed before would complain on the terminal.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), END_SECONDS)
         # What it started may keep its standard error open.
         done, _ = await asyncio.wait({said}, timeout=0.2)
         said.cancel()
