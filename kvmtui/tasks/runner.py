@@ -13,7 +13,7 @@ from kvmtui.commands.base import Answers, Command, Level, Noun, Target
 from kvmtui.core.errors import Aborted, BackendError, KvmtuiError, NotFound, Refused, TimedOut
 from kvmtui.core.inventory import Moving, TaskPhase, TaskView, Vm, VmRef
 from kvmtui.core.text import safe
-from kvmtui.journal import Journal, user
+from kvmtui.journal import Journal, broken_off, user
 from kvmtui.tasks.check import check_again
 from kvmtui.tasks.context import Running
 from kvmtui.tasks.ledger import Ledger
@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _SHOWN = 200  # tasks in the fleet
 _KEPT = 10_000  # tasks that can still be waited for
 EXPLAINS = 10.0  # seconds after its end during which a task explains what happened to its VM
+_EXPLAINS_LATE = 3600.0
 MOVES_AT_ONCE = 2
 """How many moves a host takes part in at once, as their source or their target."""
 _PROOF = 20.0  # seconds within which a change whose answer did not come must show
@@ -105,7 +106,7 @@ class TaskRunner:
     def _drop_old(self) -> None:
         """Forget the tasks that explain nothing any more."""
         now = self._clock.now()
-        self._acting = [task for task in self._acting if abs(now - (task.view.ended or now)) < EXPLAINS]
+        self._acting = [task for task in self._acting if _explains(task.view, now)]
 
     # --- what others ask for -----------------------------------------------------------------
 
@@ -318,7 +319,7 @@ class TaskRunner:
         elif task.cancelled:
             self._end(task, TaskPhase.CANCELLED, f"No longer waited for; what {name} was asked to do may still happen.")
         else:
-            self._end(task, TaskPhase.UNKNOWN, "kvmtui ended before the outcome was known.")
+            self._end(task, TaskPhase.UNKNOWN, broken_off(task.view))
 
     def _end(self, task: Task, phase: TaskPhase, message: str) -> None:
         if phase in _COUNTED:
@@ -355,6 +356,12 @@ class TaskRunner:
         spare = len(self._tasks) - _KEPT
         for id_ in [id_ for id_, task in self._tasks.items() if task.view.phase.is_final][: max(0, spare)]:
             del self._tasks[id_]
+
+
+def _explains(view: TaskView, now: float) -> bool:
+    """Tell whether a task explains what happens now; one without an outcome may long after, when its host is back."""
+    is_open = view.phase is TaskPhase.UNKNOWN and not view.looked_up
+    return abs(now - (view.ended or now)) < (_EXPLAINS_LATE if is_open else EXPLAINS)  # the clock may be set back
 
 
 def _refs(task: Task) -> tuple[VmRef, ...]:
