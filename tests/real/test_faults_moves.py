@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     MakeGuest = Callable[[Host, GuestSpec], Guest]
 
-USUAL = "[ui]\nrefresh = 1.0\n"
+USUAL = "[ui]\nrefresh = 1.0\n[monitor]\nbackoff_most = 10.0\n"
 SIZE = (200, 50)
-SAYS_SO = 10.0  # seconds within which the row of a host says that it does not answer
+SAYS_SO = 30.0  # seconds within which the row of a host says that it does not answer: 10, and a busy machine
 SETTLED = 90.0  # seconds within which a move that a host's loss broke off has ended
 
 
