@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmtui.backend.demo import facets
 from kvmtui.backend.demo.tty import Tty
 from kvmtui.core.errors import NotSupported
 from kvmtui.core.inventory import Reason, VmState
@@ -364,3 +365,19 @@ async def test_where_a_vm_goes_that_somebody_else_moves() -> None:
         await it.until_text("to hv2, 0 %", "from hv1, 0 %")
         it.world.faults.enter("hv1", ref.uuid, VmState.OFF, Reason.SHUTDOWN)
         await it.until_gone("to hv2")
+
+
+# -- what logs and agents say is text
+
+
+async def test_what_logs_and_agents_say_reaches_the_screen_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "\x1b]52;c;ZXZpbA==\x07\x9b31m[red]\u202egnp\x00"
+    monkeypatch.setitem(facets._VISITED, "web-2", evil)
+    async with desk(size=(140, 50)) as it:
+        await ready(it)
+        ref = it.world.ref("web-2")
+        it.world.books._qemu[ref.uuid] = [f"2027-01-15 08:00:00.000+0000: {evil}", evil * 400]
+        it.world.books._kernel[ref.host] = [f"{it.engine.clock.now():.6f} hv1 kernel: I/O error {evil}"]
+        await asked(it, "/", "~name:web-2", "enter", "l")
+        await it.until_text("I/O error \\x1b]52", "[red]", "logged in")
+        assert it.text.replace("\n", "").isprintable()
