@@ -58,7 +58,9 @@ class WhyTab(TextTab):
     def __init__(self, page: VmOfPage) -> None:
         super().__init__()
         self._page = page
+        self._is_open = False
         self._asked: tuple[object, ...] | None = None
+        """How the VM stood when its host was asked; None: it has yet to be."""
         # What was asked of the host: None while it is awaited, a sentence where there is no answer.
         self._logs: HostLogs | str | None = None
         self._users: tuple[GuestUser, ...] | str | None = None
@@ -68,11 +70,12 @@ class WhyTab(TextTab):
 
     def opened(self) -> None:
         """Ask what only this page shows."""
+        self._is_open = True
         self._ask()
 
     def closed(self) -> None:
         """Ask no more."""
-        self._asked = None
+        self._is_open, self._asked = False, None
         self.workers.cancel_group(self, "why")
 
     def read_again(self) -> None:
@@ -82,6 +85,7 @@ class WhyTab(TextTab):
     def _ask(self) -> None:
         row = self._page.row
         if row is None or self._page.gone or not row.live:
+            self._asked = None  # once it answers
             return
         self._asked = _stands(row.vm)
         self.run_worker(work(self._inquire, row.vm), group="why", exclusive=True)
@@ -133,8 +137,8 @@ class WhyTab(TextTab):
         if page.row is None or width < 1:
             return
         row = page.row
-        if self._asked is not None and row.live and not page.gone and self._asked != _stands(row.vm):
-            self._ask()  # it has stopped, or was started: the logs say something else now
+        if self._is_open and self._asked != (_stands(row.vm) if row.live and not page.gone else None):
+            self._ask()  # it has stopped or was started, so the logs say something else; or its host is back
         sheet = Sheet(face.tones, width, face.glyphs)
         self._why(row, sheet)
         self._next_start(row, sheet)

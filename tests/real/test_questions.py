@@ -175,12 +175,15 @@ async def test_a_log_without_end_is_read_to_its_bound(own_host: Host) -> None:
     await backend.connect()
     try:
         (vm,) = (await backend.inventory()).vms.values()
+        sessions = dict((await backend.details()).facts)["ssh"]
         before = time.monotonic()
         logs = await backend.logs.of_vm(vm.uuid, None)
         assert time.monotonic() - before < WAY
         assert sum(map(len, logs.qemu.lines)) <= 65_536
         assert "the last" in logs.qemu.lines[-1]
         assert all(line.kind in Kind for line in logs.kernel)
+        assert dict((await backend.details()).facts)["ssh"] == sessions, "its session is given back"
+        assert sessions.endswith("over 1 login")
     finally:
         await backend.close()
 

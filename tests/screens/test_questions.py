@@ -139,6 +139,20 @@ async def test_a_vm_that_stops_while_its_why_is_looked_at_is_asked_about_anew() 
         await it.until_text("its host ran out of memory at")
 
 
+async def test_logs_are_asked_for_when_a_host_that_was_silent_is_back() -> None:
+    async with desk(size=(120, 40), ping_interval=0.05) as it:
+        await ready(it)
+        await it.go_to("web-4")
+        it.world.faults.cut("hv3", "the network has gone")
+        it.world.faults.close_door("hv3")
+        await it.until(lambda: not it.entry("hv3").condition.is_answering, "it is away")
+        await it.press("enter", "l")
+        await it.until_text("Not known: its host does not answer.")
+        it.world.faults.open_door("hv3")
+        it.app.run_worker(it.engine.reconnect("hv3"))
+        await it.until_text("QEMU'S LOG", "starting up")
+
+
 # -- 4: who is slow, and who makes it slow
 
 
