@@ -1,7 +1,7 @@
 """The filter language: `cpu>80 state:running host:hv1 tag:web mem>=4G -name:test "two words"`.
 
 Parts stand apart by spaces, and all must hold. A bare word is looked for in every field that people search in
-(name, host, IP, disk path, tag, OS, and from four characters on MAC and UUID). `field:text` contains,
+(name, host, IP, disk path, tag, OS, and from four characters on MAC, UUID and vnet). `field:text` contains,
 `field=text` is the same, `!=` is its negation, `> >= < <=` compare; `=""` finds what has no value. `-` in front
 negates a part. Upper and lower case are one. What is not known is never greater, less or equal.
 """
