@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LINE = 1_180 * MIB  # bytes a second between two hosts
 STEP = 0.5  # seconds
+MOST_STEPS = 50  # of a move in a world without time
 _DOWNTIME = 84.0  # milliseconds
 _DIRTY = 11 * MIB  # bytes a second that a busy core writes to its memory
 
@@ -170,7 +171,9 @@ class Moves:
         else:
             self._world.put(move.source, guest, replace(guest.vm, job=Job("migration out", percent, ours=False)))
             pace = self._world.address.pace
-            move.left = max(0.0, move.left - max(1.0, move.rate - move.dirty) * STEP)
+            sent = max(1.0, move.rate - move.dirty) * STEP
+            # Where nothing takes time, a guest that writes faster than it is sent must arrive nevertheless.
+            move.left = max(0.0, move.left - (sent if pace else max(sent, move.total / MOST_STEPS)))
             if pace:
                 self._world.later(STEP * pace, lambda: self._step(move))
             else:
