@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 REMEMBERED = 50  # inputs that are told when something breaks
 SIZES = ((120, 36), (80, 24), (60, 15), (200, 60), (30, 8), (100, 30))
+# Neither q nor Q, which may leave: then any end of the program is a fault.
 KEYS = (
-    *"jkgGhl1279 0+*u.=OzwWZprfiyl?cvmnxx!!sdnoaqed<>-[]/:#t",
+    *"jkgGhl1279 0+*u.=OzwWZprfiyl?cvmnxx!!sdnoaed<>-[]/:#t",
     *("up", "down", "left", "right", "pageup", "pagedown", "home", "end", "enter", "enter", "tab", "shift+tab"),
     *("escape", "escape", "escape", "backspace", "space", "ctrl+p", "ctrl+l", "ctrl+d", "ctrl+u", "ctrl+c", "ctrl+s"),
 )
@@ -53,7 +54,7 @@ TEXTS = (
     ":autostart-on crowd-02\r",
     ":rename crowd-02 --name other\r",
     ":hosts\r",
-    "!d" + "crowd-03",
+    "!dcrowd-03",
 )
 SEQUENCES = (
     "\x1b[<0;20;10M\x1b[<0;20;10m",
@@ -116,19 +117,14 @@ def press_at_random(hosts: Sequence[Host], count: int, seed: int) -> Figure:
     home = Home({host.name: host.uri for host in hosts}, SETTINGS)
     before = state_of(hosts)
     sent: deque[str] = deque(maxlen=REMEMBERED)
-    done = restarts = 0
+    done = 0
     program = Program(home, "--read-only", size=(120, 36))
     try:
         program.wait(r"hosts \d+/\d+", 60)
         while done < count:
             done += _press(program, chance, sent)
             if program.process.poll() is not None:
-                if program.process.returncode != 0:
-                    raise Broken(f"the program ended with {program.process.returncode}:\n{program.told()}")
-                restarts += 1
-                program.close()
-                program = Program(home, "--read-only", size=(120, 36))
-                program.wait(r"hosts \d+/\d+", 60)
+                raise Broken(f"the program ended with {program.process.returncode}:\n{program.told()}")
         if faults := errors_of(program):
             raise Broken(faults[0])
         after = state_of(hosts)
@@ -142,7 +138,7 @@ def press_at_random(hosts: Sequence[Host], count: int, seed: int) -> Figure:
         raise
     finally:
         program.close()
-    return Figure(f"{done} keys on real hosts, read-only, seed {seed}", f"0 changes, {restarts} restarts", True)
+    return Figure(f"{done} keys on real hosts, read-only, seed {seed}", "0 changes", True)
 
 
 def _press(program: Program, chance: random.Random, sent: deque[str]) -> int:
