@@ -18,7 +18,7 @@ from kvmtui.backend.libvirt.power import LibvirtPower
 from kvmtui.backend.libvirt.read import Reader
 from kvmtui.backend.libvirt.sampling import Sampler
 from kvmtui.backend.libvirt.storage import LibvirtStorage
-from kvmtui.core.errors import BackendError, Unreachable
+from kvmtui.core.errors import BackendError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +54,8 @@ class LibvirtBackend:
         self._master: ssh.Master | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._reader = Reader(self._lanes, self._pools_came)
+        if self._server is not None:  # somebody looks on, who is better served with some of it than with a long wait
+            self._reader.on_outline = self._outlined
         self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active)
         self._power = LibvirtPower(self._lanes, self._reader.touch)
         self._definition = LibvirtDefinition(self._lanes, self._reader.touch)
@@ -129,14 +131,16 @@ class LibvirtBackend:
         try:
             await lanes.connect(PATIENCE)
             await lanes.event(lambda session: events.hear_first(session, bell), READ_SECONDS)
+            if not lanes.is_single:
+                self._reader.look_ahead()
             self._host = await lanes.event(lambda session: read_host(session, self._address), READ_SECONDS)
-        except BaseException:
+        except BaseException as error:
             if self._current is lanes:
                 self._let_go()
             else:
                 lanes.drop()
-            if self._master is not None:
-                # A master whose network has gone would hold up the next attempt as well.
+            if self._master is not None and isinstance(error, TimedOut):
+                # A master whose network has gone would hold up the next attempt as well; any other is a login saved.
                 self._master.end_if_idle()
             raise
         task = asyncio.create_task(self._hear_rest(lanes, bell))
@@ -195,10 +199,16 @@ class LibvirtBackend:
 
     def _let_go(self) -> None:
         lanes, self._current = self._current, None
+        self._reader.forget_ahead()
         for task in self._background:
             task.cancel()
         if lanes is not None:
             lanes.drop()
+
+    def _outlined(self) -> None:
+        """Have the whole read right after the outline."""
+        if self._wake is not None:
+            self._wake(Wake(WakeKind.POOL))
 
     async def _hear_rest(self, lanes: Lanes, bell: Bell) -> None:
         """Register the lesser events after the first picture: each costs a round trip."""

@@ -202,6 +202,8 @@ def of_ssh(said: str, host: str, *, command: str = "") -> BackendError:
     for sign in (*_LOGIN_SIGNS, *(sign for sign in _SIGNS if sign.part not in _OF_LIBVIRT), last):
         if sign.part in low:
             return sign.kind(sign.text.format(host=host), hint=sign.hint)
+    if last is _NO_WAY and not said.strip():
+        return Unreachable(last.text.format(host=host), hint=last.hint)
     why = " ".join(said.split()) or "ssh gave no reason"
     return Unreachable(f"The login to {host} failed: {why}.")
 

@@ -47,10 +47,16 @@ class Bell:
 
 
 def hear_first(session: Session, bell: Bell) -> None:
-    """Register what no reading may miss: VMs' life, and the connection's end."""
+    """Register what no reading may miss: VMs' life."""
+    _add_vm_event(session, LIFECYCLE, _on_lifecycle, bell)
+
+
+def _hear_end(session: Session, bell: Bell) -> None:
     conn = session.conn
     _add(session, lambda: conn.registerCloseCallback(_on_close, bell), lambda _: conn.unregisterCloseCallback())
-    _add_vm_event(session, LIFECYCLE, _on_lifecycle, bell)
+
+
+def _hear_io_errors(session: Session, bell: Bell) -> None:
     _add_vm_event(session, IO_ERROR_REASON, _on_io_error, bell)
 
 
@@ -137,5 +143,11 @@ def _on_close(_conn: object, reason: int, bell: Bell) -> None:
         bell.ring(Wake(WakeKind.CLOSED, detail=_CLOSED[reason]))
 
 
-REST: tuple[Callable[[Session, Bell], None], ...] = (*(_hint(event) for event in HINTS), _hear_networks, _hear_pools)
+REST: tuple[Callable[[Session, Bell], None], ...] = (
+    _hear_end,
+    _hear_io_errors,
+    *(_hint(event) for event in HINTS),
+    _hear_networks,
+    _hear_pools,
+)
 """What can be registered after the first picture, each for itself: an older daemon refuses some."""

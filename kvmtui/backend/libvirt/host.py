@@ -34,13 +34,13 @@ _SYSTEM = (
 
 
 def read_host(session: Session, address: Address) -> Host:
-    """Return what does not change while the connection lasts."""
+    """Return what does not change while the connection lasts, in as few round trips as that takes."""
     conn = session.conn
-    known = capabilities.read(conn.getCapabilities())
+    known = capabilities.read(session.capabilities)
     info = conn.getInfo()
     cpus, mhz, cells, sockets, cores, threads = (int(value) for value in info[2:8])
     lib_version = conn.getLibVersion()
-    driver = conn.getType()
+    driver = "QEMU" if address.driver == "qemu" else conn.getType()
     lacks = set()
     if driver == "TEST" or lib_version < _NOWAIT_SINCE:
         lacks.add("stats")  # without NOWAIT one hung VM would hold up every reading

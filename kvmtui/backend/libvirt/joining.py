@@ -236,7 +236,9 @@ def _settings(place: Place, label: str) -> dict[str, str]:
         why = " ".join(said.stderr.decode("utf-8", "replace").split())
         raise Denied(f"ssh cannot read its configuration for {label}: {why}.", hint="Mend it; x r tries again.")
     lines = (line.partition(" ") for line in said.stdout.decode("utf-8", "replace").splitlines())
-    return {name: value for name, _, value in lines}
+    settings = {name: value for name, _, value in lines}
+    ssh.note(settings)
+    return settings
 
 
 def _theirs(settings: Mapping[str, str], control: Path, *, nobody_asked: bool) -> Path | None:

@@ -32,9 +32,11 @@ CLOSE_SECONDS = 2.0
 class Session:
     """What the work on a lane's thread is given; libvirt's objects never leave it."""
 
-    def __init__(self, conn: api.Connection, uuid: str) -> None:
+    def __init__(self, conn: api.Connection, capabilities: str) -> None:
+        """`capabilities`: what the host has just said of itself."""
         self.conn = conn
-        self.host_uuid = uuid
+        self.capabilities = capabilities
+        self.host_uuid = host_uuid(capabilities)
         self.domains: dict[str, api.Domain] = {}  # as a bulk reading returned them
         self.stream: api.Stream | None = None  # of a lane that carries one
         self.at_end: list[Callable[[], object]] = []
@@ -237,7 +239,7 @@ class Lane:
         self._line.opened()
         with contextlib.suppress(api.LibvirtError):  # the test driver has none
             conn.setKeepAlive(*KEEPALIVE)
-        return Session(conn, host_uuid(conn.getCapabilities()))
+        return Session(conn, conn.getCapabilities())
 
     def _carry_out(self, job: _Job[object], session: Session) -> None:
         value: object = None

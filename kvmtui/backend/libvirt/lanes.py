@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from kvmtui.backend.libvirt import errors
@@ -12,6 +13,7 @@ from kvmtui.core.errors import BackendError, Busy, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from kvmtui.backend.libvirt.asking import AskingServer
     from kvmtui.backend.libvirt.lane import Work
@@ -20,6 +22,7 @@ T = TypeVar("T")
 
 # With the event and the bulk lane these are the 10 sessions that sshd allows on one connection.
 READ_LANES = 2
+SPARES = 1  # lanes that are opened beside the first one over ssh
 CHANGE_LANES = 3
 LONG_LANES = 3
 CONSOLE_LANES = 8  # those that the connection does not take any more, ssh opens beside it
@@ -46,7 +49,12 @@ class Lanes:
         self._read_only = read_only
         self._lingering = lingering
         self._on_lost = on_lost
-        self._opening = asyncio.Lock()
+        # Of two connections that are opened at once it cannot be told whose descriptor is whose; over ssh each has
+        # its token, and a long link makes every one that waits for another cost a second or two.
+        is_proved = address.transport is Transport.SSH
+        self._opening: AbstractAsyncContextManager[object] = nullcontext() if is_proved else asyncio.Lock()
+        self._spares = SPARES if is_proved else 0
+        self._coming: set[asyncio.Task[Lane]] = set()
         # Changes that take long (a start whose hook waits) must not keep reads from coming through.
         self._reads = asyncio.Semaphore(READ_LANES)
         self._changes = asyncio.Semaphore(CHANGE_LANES)
@@ -76,8 +84,20 @@ class Lanes:
         return self._event is None or self._event.is_late
 
     async def connect(self, patience: float) -> None:
-        """Open the event lane."""
+        """Open the event lane, and at the same time what will be needed next."""
+        self._coming = {asyncio.create_task(self._new()) for _ in range(self._spares)}
+        for coming in self._coming:
+            coming.add_done_callback(self._arrived)
         self._event = await self._new(patience)
+
+    def _arrived(self, coming: asyncio.Task[Lane]) -> None:
+        """Keep a lane that was opened ahead; one that could not be is opened when it is needed."""
+        self._coming.discard(coming)
+        if coming.cancelled() or coming.exception() is not None:
+            return
+        lane = coming.result()
+        if not self._is_dropped and not lane.is_over:
+            self._idle.append(lane)
 
     async def event(self, work: Work[T], seconds: float) -> T:
         """Run cheap reads that no VM can hold up."""
@@ -159,7 +179,7 @@ class Lanes:
 
     async def _on_some_lane(self, work: Work[T], seconds: float, *, change: bool) -> T:
         while True:
-            lane = self._take_idle()
+            lane = await self._take_coming()
             is_fresh = lane is None
             if lane is None:
                 lane = await self._new()
@@ -175,10 +195,18 @@ class Lanes:
                 elif not lane.is_over:
                     self._close_when_free(lane)
 
+    async def _take_coming(self) -> Lane | None:
+        while (lane := self._take_idle()) is None and self._coming:
+            await asyncio.wait(self._coming, return_when=asyncio.FIRST_COMPLETED)
+        return lane
+
     def _take_idle(self) -> Lane | None:
         while self._idle:
             lane = self._idle.pop()
-            if not lane.is_over:
+            # One that came before the event lane could not be compared with it then.
+            if not lane.is_over and self._event is not None and lane.host_uuid != self._event.host_uuid:
+                lane.close()
+            elif not lane.is_over:
                 return lane
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 SURVEY_SECONDS = 15.0
+LONG_SURVEY = 0.4  # seconds: from there on VMs are shown before their definitions are known
 READ_SECONDS = 10.0
 CHUNK = 50  # definitions read per call, so that others get their turn
 BUILD_STEP = 200
@@ -44,6 +46,9 @@ class Reader:
         self._full: set[str] = set()  # paused because a pool is full, as an event said
         self._networks: tuple[Network, ...] = ()
         self._pools = PoolReader(lanes, pools_came)
+        self._ahead: asyncio.Task[tuple[list[Seen], float]] | None = None
+        self.on_outline: Callable[[], None] | None = None
+        """Where the link is long the first inventory is an outline, and this is told so; None: it is always whole."""
 
     def touch(self, uuid: str) -> None:
         """Note that a VM may have changed."""
@@ -69,10 +74,37 @@ class Reader:
         """Return the active VMs, as last read."""
         return [vm for vm in self._vms.values() if vm.is_active]
 
+    def look_ahead(self) -> None:
+        """Begin the survey of the next inventory, beside whatever else is read of the host."""
+        self.forget_ahead()
+        self._ahead = asyncio.create_task(self._survey(self._lanes()))
+        self._ahead.add_done_callback(_look)
+
+    def forget_ahead(self) -> None:
+        """Take that back."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+
+    async def _survey(self, lanes: Lanes) -> tuple[list[Seen], float]:
+        """Look at all VMs; returns the seconds that it took, too."""
+
+        def timed(session: Session) -> tuple[list[Seen], float]:
+            began = time.monotonic()
+            return survey(session), time.monotonic() - began
+
+        return await lanes.detail(timed, SURVEY_SECONDS)
+
     async def inventory(self) -> Inventory:
         """Read everything; a VM that holds its reading up costs only its own details."""
         lanes = self._lanes()
-        seen = await lanes.detail(survey, SURVEY_SECONDS)
+        ahead, self._ahead = self._ahead, None
+        seen, took = await (self._survey(lanes) if ahead is None else ahead)
+        tell, self.on_outline = self.on_outline, None  # the second one is whole, however long it takes
+        if seen and took > LONG_SURVEY and tell is not None:
+            tell()
+            self._vms = {one.uuid: self._build(one) for one in seen}
+            return Inventory(dict(self._vms), self._networks, ())
         gone = await self._read_details(lanes, seen)
         vms: dict[str, Vm] = {}
         for count, one in enumerate(seen, 1):
@@ -198,6 +230,12 @@ class Reader:
         if NO_SPACE in faults.values():
             self._full.add(uuid)
             self._vms[uuid] = replace(self._vms[uuid], reason=Reason.POOL_FULL)
+
+
+def _look(task: asyncio.Task[tuple[list[Seen], float]]) -> None:
+    """Take note of a failure that nobody may be waiting for any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _vm(seen: Seen, details: Details | None, reason: Reason) -> Vm:

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import signal
 import subprocess
 import threading
 import time
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,9 +22,9 @@ from kvmtui.backend.libvirt import runtime
 from kvmtui.backend.libvirt.masters import Master
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Asks", "Master", "end_process", "environment", "lane_text", "options", "write_wrapper"]
+__all__ = ["Asks", "Master", "end_process", "environment", "lane_text", "note", "options", "write_wrapper"]
 
 CONNECT_TIMEOUT = 8  # seconds; a dead host is to be known dead within 10
 
@@ -43,7 +41,9 @@ _PLAIN = (
     "ServerAliveInterval=5",
     "ServerAliveCountMax=3",
 )
-_PLAIN_SINCE_8_7 = ("ForkAfterAuthentication=no", "SessionType=default", "StdinNull=no")
+_PLAIN_OF_SESSIONS = ("ForkAfterAuthentication=no", "SessionType=default", "StdinNull=no")
+_known: set[str] = set()
+"""The options that ssh has named: an older one ends at a name that it does not know."""
 
 
 class Asks(NamedTuple):
@@ -59,15 +59,9 @@ def options(*own: str, asks: bool) -> list[str]:
     return [word for name in names for word in ("-o", name)]
 
 
-@cache
-def _version() -> tuple[int, int]:
-    """Return the version of the ssh that is installed, (0, 0) when it does not say."""
-    try:
-        said = subprocess.run(["ssh", "-V"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=5)
-    except (OSError, subprocess.SubprocessError):
-        return 0, 0
-    found = re.search(rb"OpenSSH_(\d+)\.(\d+)", said.stderr + said.stdout)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+def note(settings: Mapping[str, str]) -> None:
+    """Learn from what `ssh -G` lists which options the ssh that is installed knows."""
+    _known.update(settings)
 
 
 def environment(token: str, asks: Asks | None) -> dict[str, str]:
@@ -85,7 +79,7 @@ def environment(token: str, asks: Asks | None) -> dict[str, str]:
 
 def lane_text(token: str, control: Path, asks: Asks | None = None, way: Sequence[str] = ()) -> str:
     """Return what the wrapper reads of one lane: its environment and its options, of which `way` leads to the host."""
-    recent = _PLAIN_SINCE_8_7 if _version() >= (8, 7) else ()
+    recent = [option for option in _PLAIN_OF_SESSIONS if option.partition("=")[0].lower() in _known]
     line = shlex.join(options("ControlMaster=no", f"ControlPath={control}", *way, *recent, asks=asks is not None))
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment(token, asks).items())
     return f'{exports}set -- {line} "$@"\n'

@@ -115,9 +115,15 @@ def _look(domain: api.Domain, uuid: str) -> Seen:
     )
 
 
+CHUNK_SECONDS = 3.0
+
+
 def read_many(session: Session, chunk: list[Seen], progress: Progress) -> None:
-    """Read the definitions of a chunk into `progress`, leaving out those that hang."""
-    for seen in chunk:
+    """Read the definitions of a chunk into `progress`, leaving out those that hang; over a long link, some of them."""
+    until = time.monotonic() + CHUNK_SECONDS
+    for number, seen in enumerate(chunk):
+        if number and time.monotonic() > until:
+            return
         progress.at = seen.uuid
         try:
             domain = session.domains.get(seen.uuid) or session.domain(seen.uuid)

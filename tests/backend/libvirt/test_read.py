@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from kvmtui.backend.libvirt import read, survey
 from kvmtui.backend.libvirt.read import CHUNK, Reader
 from kvmtui.core.inventory import Reason, VmState
 from tests.backend.libvirt.fakes import FakeConn, FakeLanes, FakeVm
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Bench:
@@ -30,6 +36,28 @@ async def test_an_inventory_without_news_reads_a_few_definitions_and_keeps_its_v
     second = await bench.reader.inventory()
     assert bench.reads() <= 12
     assert all(second.vms[uuid] is vm for uuid, vm in first.vms.items())
+
+
+async def test_over_a_long_link_those_who_look_on_have_an_outline_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "LONG_SURVEY", -1.0)
+    bench = Bench(3)
+    assert len((await Reader(FakeLanes(bench.conn).lanes).inventory()).vms) == 3
+    assert bench.reads() == 6  # nobody looks on: it is whole
+    told: list[str] = []
+    bench.reader.on_outline = lambda: told.append("outline")
+    outline = await bench.reader.inventory()
+    assert outline.vms["vm-0001"].state is VmState.RUNNING
+    assert [vm.vcpus for vm in outline.vms.values()] == [0, 0, 0]
+    assert (told, bench.reads()) == (["outline"], 0)
+    assert [vm.vcpus for vm in (await bench.reader.inventory()).vms.values()] == [2, 2, 2]
+    assert told == ["outline"]
+
+
+async def test_definitions_that_take_long_are_read_over_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call for all of them would miss its deadline, although none of them hangs."""
+    monkeypatch.setattr(survey, "CHUNK_SECONDS", 0.0)
+    bench = Bench(5)
+    assert [vm.vcpus for vm in (await bench.reader.inventory()).vms.values()] == [2] * 5
 
 
 async def test_every_definition_is_read_again_within_some_twenty_inventories() -> None:
