@@ -249,10 +249,13 @@ class Journal:
         if process.may_be_alive():
             return replace(task, phase=TaskPhase.RUNNING)
         where = "" if process.machine == self._process.machine else f" on {process.machine}"
-        message = f"kvmtui{where} ended before the outcome was known."
-        if task.touches:
-            message += f" It was at work on {', '.join(map(safe, task.touches))}."
-        return replace(task, phase=TaskPhase.UNKNOWN, message=message)
+        return replace(task, phase=TaskPhase.UNKNOWN, message=broken_off(task, where))
+
+
+def broken_off(task: TaskView, where: str = "") -> str:
+    """Return what is to be said of a task whose program ended under it."""
+    left = f" It was at work on {', '.join(map(safe, task.touches))}." if task.touches else ""
+    return f"kvmtui{where} ended before the outcome was known.{left}"
 
 
 def _without_secrets(text: str) -> str:

@@ -57,7 +57,8 @@ async def do(given: Namespace, settings: Settings, output: Output) -> int:
         fault.cancel()
         work.cancel()
         await asyncio.wait((fault, work))
-        await engine.stop()
+        for text in await engine.stop():
+            output.note(text)
 
 
 def _check(given: Namespace, output: Output) -> None:

@@ -17,7 +17,7 @@ from kvmtui.commands.making_questions import Sheet
 from kvmtui.commands.making_stock import Stock, View, local_file, public_keys, stock_of, usual_user
 from kvmtui.commands.seed import seed_iso
 from kvmtui.commands.start_check import start_check
-from kvmtui.commands.upload import Pace, Stream
+from kvmtui.commands.upload import Pace, Stream, sent
 from kvmtui.core.creation import meta_data, user_data, with_devices
 from kvmtui.core.errors import Aborted, BackendError, Conflict, KvmtuiError, NotFound, Refused, Unreachable
 from kvmtui.core.inventory import HostEntry, Vm, VmState, Volume
@@ -212,7 +212,7 @@ class Work:
             self._context.progress(what, 0.0)
             pace = Pace(what, stream.size, self._context, time.monotonic)
             upload = self._backend.storage.upload(to.pool, to.name, stream, kind=kind, progress=pace)
-            await self._kept(to, upload)
+            await self._kept(to, sent(stream, upload))
 
     async def _kept(self, name: VolumeName, making: Awaitable[Volume]) -> None:
         """Await a new volume, and remember it; whose answer does not come is remembered too."""

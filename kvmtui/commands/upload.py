@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections import deque
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,11 +18,13 @@ from kvmtui.core.text import safe
 from kvmtui.core.units import bps, duration, pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from kvmtui.commands.base import Context
+    from kvmtui.core.inventory import Volume
 
 WINDOW = 5.0  # seconds over which the rate is taken
+LEAVING = 5.0  # seconds in which what was sent is deleted when the program is about to end
 EVERY = 0.5  # seconds between two sentences about it
 
 
@@ -96,6 +100,19 @@ class Stream:
     def close(self) -> None:
         """Let the file go."""
         self._file.close()
+
+
+async def sent(stream: Stream, upload: Coroutine[None, None, Volume]) -> Volume:
+    """Await an upload; when the program ends under it, wait until what was sent is deleted, and raise that."""
+    sending = asyncio.ensure_future(upload)
+    try:
+        return await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        stream.halt()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING):
+                await sending
+        raise
 
 
 class Pace:

@@ -14,7 +14,7 @@ from kvmtui.commands.making_fields import POOL
 from kvmtui.commands.making_lines import upload_lines
 from kvmtui.commands.making_questions import host_question, pool_choices
 from kvmtui.commands.making_stock import local_file, need_pools
-from kvmtui.commands.upload import LocalFile, Pace, Stream
+from kvmtui.commands.upload import LocalFile, Pace, Stream, sent
 from kvmtui.core import naming
 from kvmtui.core.errors import NotFound, Refused, Unreachable
 from kvmtui.core.sizing import said_by
@@ -110,7 +110,7 @@ async def upload(context: Context, target: Target, answers: Answers) -> str:
     context.touches(f"{pool}/{name}")
     try:
         with context.stoppable(stream.halt):
-            made = await storage.upload(pool, name, stream, kind=local.image.kind, progress=pace)
+            made = await sent(stream, storage.upload(pool, name, stream, kind=local.image.kind, progress=pace))
     finally:
         stream.close()
     return f"{safe(local.name)} is now {safe(pool)}/{safe(made.name)} on {safe(target.host)}: {size(made.capacity)}."

@@ -140,28 +140,56 @@ def test_killed_while_a_vm_is_made(own_host: Host) -> None:
     assert "virsh vol-delete" in told
 
 
+SLOWLY = """
+import os, sys, time
+from kvmtui.backend.libvirt import upload
+put, puts = upload._put, []
+def slowly(*arguments, **more):
+    puts.append(1)
+    put(*arguments, **more)
+    time.sleep(0.3)
+    {then}
+upload._put = slowly
+from kvmtui.__main__ import main
+sys.exit(main())
+"""
+
+
+def begin_to_send(host: Host, home: Home, file: Path, then: str) -> Program:
+    """A program that sends a file, a block at a time."""
+    file.write_bytes(os.urandom(64 * MIB))
+    program = Program(home, argv=[sys.executable, "-c", SLOWLY.format(then=then)])
+    program.wait_host(host.name, r"\d+ %")
+    program.ask(f"upload --file {file}")
+    program.wait("Send a file to a pool")
+    program.keys("shift+tab", "shift+tab", "enter")
+    program.wait(r"\[Do it\]")
+    program.wait_quiet(0.5)
+    program.keys("enter")
+    return program
+
+
 def test_killed_while_a_file_is_sent(own_host: Host, tmp_path: Path) -> None:
     home = Home({own_host.name: own_host.uri})
-    file = tmp_path / "sent.img"
-    file.write_bytes(os.urandom(24 * MIB))
-    patch = (
-        "from kvmtui.backend.libvirt import upload\nput, puts = upload._put, []\n"
-        "def some(*a, **k):\n    puts.append(1)\n    put(*a, **k) if len(puts) < 5 else die()\nupload._put = some"
-    )
-    with dying(home, patch) as program:
-        program.wait_host(own_host.name, r"\d+ %")
-        program.ask(f"upload --file {file}")
-        program.wait("Send a file to a pool")
-        program.keys("shift+tab", "shift+tab", "enter")
-        program.wait(r"\[Do it\]")
-        program.wait_quiet(0.5)
-        program.keys("enter")
+    with begin_to_send(own_host, home, tmp_path / "sent.img", "len(puts) < 3 or os.kill(os.getpid(), 9)") as program:
         wait_killed(program)
     assert "default/sent.img" in tasks(home)
     with Program(home) as program:
         program.wait_said(rf"upload {own_host.name}: /var/lib/libvirt/images/sent.img \(")
         until(lambda: "only half of it came" in tasks(home), "the list of tasks says so")
         program.leave()
+
+
+def test_told_to_end_while_a_file_is_sent_it_leaves_nothing(own_host: Host, tmp_path: Path) -> None:
+    home = Home({own_host.name: own_host.uri})
+    with begin_to_send(own_host, home, tmp_path / "sent.img", "pass") as program:
+        program.wait(r"sending sent.img to default")
+        until(lambda: "sent.img" in own_host.virsh("vol-list", "default"), "the volume is there")
+        program.process.terminate()
+        assert program.wait_exit(30) == 128 + signal.SIGTERM
+        assert "nothing of it is left" in program.text()
+    assert "sent.img" not in own_host.virsh("vol-list", "default")
+    assert "nothing of it is left" in tasks(home)
 
 
 def test_killed_between_a_definition_and_its_disks(own_host: Host, lab: Lab) -> None:
