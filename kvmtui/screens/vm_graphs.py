@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from textual.binding import BindingType
+    from textual.geometry import Size
     from textual.widget import Widget
 
     from kvmtui.core.fields import VmRow
@@ -144,6 +145,7 @@ class GraphsTab(TabBody, can_focus=True):
         self._several = False  # disks, or interfaces
         self._read_at: float | None = None
         self._drawn: tuple[object, ...] | None = None
+        self._laid_out_for: Size | None = None
 
     def compose(self) -> Iterator[Widget]:
         """Compose the charts."""
@@ -163,6 +165,10 @@ class GraphsTab(TabBody, can_focus=True):
 
     def on_resize(self) -> None:
         """Give the charts the room there is."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self._laid_out_for = self.size
         columns = 2 if self.size.width >= TWO_COLUMNS else 1
         height = max(LOWEST, self.size.height // (len(CHARTS) // columns))
         grid = self.query_one(Grid)
@@ -182,6 +188,9 @@ class GraphsTab(TabBody, can_focus=True):
 
     def show_fleet(self, fleet: Fleet) -> None:
         """Draw what is new."""
+        # Textual tells a widget no size that it found out while it looked for another one, as it does for the focus.
+        if self.size != self._laid_out_for:
+            self._lay_out()
         history = self.face.history(self._ref)
         past = Past(history, history.full if history is not None else None)
         row = vm_row(fleet, self._ref, self.face.now())

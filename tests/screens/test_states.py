@@ -9,6 +9,7 @@ import pytest
 
 from kvmtui.core.errors import Denied, NotSupported, Unreachable
 from kvmtui.core.inventory import ConditionKind
+from kvmtui.screens.vm_graphs import GraphsTab
 from tests.screens.harness import Desk, desk
 
 if TYPE_CHECKING:
@@ -217,3 +218,12 @@ async def test_a_tiny_terminal_says_it_shortly_and_scrolls_nothing() -> None:
     async with desk(size=(20, 5)) as it:
         await says(it, "kvmtui needs 60 columns and 15 lines; Q quits.")
         assert it.lines[0].startswith("kvmtui needs")
+
+
+async def test_graphs_are_drawn_although_nobody_told_them_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual tells a widget no size that it found out while it looked for another one."""
+    monkeypatch.setattr(GraphsTab, "on_resize", lambda _self: None)
+    async with desk() as it:
+        await it.go_to("mail")
+        await it.press("enter", ">")
+        await says(it, "it is off: there are no figures")
