@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kvmtui.backend.libvirt import errors
 from kvmtui.backend.libvirt.uri import _ALLOWED
 from kvmtui.cli.arguments import parse
 from kvmtui.cli.listing import listing
@@ -229,3 +230,13 @@ def test_sentences_are_those_of_the_program() -> None:
     for row in re.findall(r"^\| ([^|]+?) \| [^|]+ \|$", tables, re.MULTILINE):
         for piece in VARIES.split(row):
             assert piece.strip(" .:;,=?") in said, f"{piece!r} of {row!r}"
+
+
+def test_every_sentence_of_a_connection_that_failed_is_explained() -> None:
+    rows = re.findall(r"^\| ([^|]+?) \| [^|]+ \|$", GUIDE["troubleshooting.md"], re.MULTILINE)
+    found = [one for value in vars(errors).values() for one in (value if isinstance(value, tuple) else ())]
+    signs = [one for one in (*found, *vars(errors).values()) if isinstance(one, errors._Sign)]
+    assert len(signs) > 15
+    for sign in signs:
+        said = tuple(sign.text.format(host=host).rstrip(".") for host in ("hv1", "this machine"))
+        assert any(row.startswith(said) for row in rows), said
