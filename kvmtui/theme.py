@@ -23,16 +23,13 @@ PLAIN = "no-colour"
 NAMES = {"ansi": SIXTEEN, "default": DEFAULT}
 """Short names for the configuration."""
 CONSOLES = frozenset(("linux", "vt100", "vt102", "vt220", "ansi"))
-"""Terminals whose own sixteen colours are all there is, and whose dim text can hardly be read."""
+"""Terminals whose dim text can hardly be read, or is not dim."""
 
 _ANSI = {
     # What Textual's own 16-colour theme says of the parts of a line of text.
     "ansi-background": "ansi_black",
     "ansi-foreground": "ansi_white",
     "border-blurred": "ansi_default",
-    "scrollbar": "ansi_white",
-    "scrollbar-hover": "ansi_white",
-    "scrollbar-active": "ansi_white",
     "input-cursor-background": "ansi_default",
     "input-cursor-foreground": "ansi_default",
     "input-cursor-text-style": "reverse",
@@ -66,7 +63,7 @@ THEMES = (
         foreground="#1c1c1c",
         background="#f7f7f5",
         surface="#ececea",
-        panel="#dededb",
+        panel="#e6e6e6",
         dark=False,
     ),
     Theme(
@@ -85,6 +82,7 @@ THEMES = (
         variables={
             "kvmtui-muted": "#c8c8c8",
             "kvmtui-contrast": "7",
+            "kvmtui-bar": "#c8c8c8",
             "kvmtui-cursor": "#ffffff",
             "kvmtui-blurred": "#303030",
         },
@@ -224,8 +222,15 @@ def wished(configured: str, remembered: object, environ: Mapping[str, str], *, c
         return PLAIN
     name = configured or (remembered if isinstance(remembered, str) and remembered != PLAIN else "")
     if not name:
-        name = SIXTEEN if environ.get("TERM", "") in CONSOLES else DEFAULT
+        name = SIXTEEN if has_few_colours(environ) else DEFAULT
     return NAMES.get(name, name)
+
+
+def has_few_colours(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal names no more than sixteen colours: on those a theme of more would turn into mud."""
+    if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return False
+    return environ.get("TERM", "").rpartition("-")[2] not in ("256color", "direct", "kitty")
 
 
 def defaults(current: Theme, environ: Mapping[str, str]) -> dict[str, str]:
@@ -244,6 +249,7 @@ def defaults(current: Theme, environ: Mapping[str, str]) -> dict[str, str]:
         return styles | {
             "kvmtui-muted": "ansi_default",
             "kvmtui-muted-style": "none" if environ.get("TERM", "") in CONSOLES else "dim",
+            "kvmtui-bar": "ansi_white",
             "kvmtui-cursor": "ansi_default",
             "kvmtui-cursor-style": "reverse",
             "kvmtui-blurred": "ansi_default",
@@ -252,9 +258,11 @@ def defaults(current: Theme, environ: Mapping[str, str]) -> dict[str, str]:
     base, tint = Color.parse(background), Color.parse(primary)
     return styles | {
         "kvmtui-muted": "#9a9a9a" if current.dark else "#5a5a5a",
+        "kvmtui-bar": "#5a5a5a" if current.dark else "#a8a8a4",
         "kvmtui-cursor": base.blend(tint, 0.38).hex,
         "kvmtui-cursor-style": "bold",
-        "kvmtui-blurred": base.blend(tint, 0.16).hex,
+        # A grey that 256 colours have, too: of a dark blend they would make a blue.
+        "kvmtui-blurred": "#303030" if current.dark else base.blend(tint, 0.16).hex,
         "kvmtui-blurred-style": "none",
     }
 

@@ -104,9 +104,9 @@ class Listing:
             lines += band[:band_room]
             left = len(band) - band_room
             more = f"{left} more problem{'s' if left > 1 else ''}, f lists them; " if left > 0 else ""
-            lines.append(
-                Rule(f"{more}{len(rest)} more by {FIELDS[self.view.sort].title}; order held while you work, = sorts")
-            )
+            if rest or more:
+                order = f"{len(rest)} more by {FIELDS[self.view.sort].title}; order held while you work, = sorts"
+                lines.append(Rule(f"{more}{order}"))
         grouping = self.view.grouping
         groups: dict[VmRef | Fold, str] = {}
         if grouping:

@@ -130,19 +130,21 @@ class LeaderMenu(Widget):
             line = y - len(self._heading)
             parts = [
                 part
-                for entry in (self._entries[line :: self._down] if 0 <= line < self._down else ())
-                for part in self._entry_parts(entry, base)
+                for at in (range(line, len(self._entries), self._down) if 0 <= line < self._down else ())
+                for part in self._entry_parts(at, base)
             ]
         segments = [Segment(text, style) for text, style in parts if text]
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _entry_parts(self, entry: MenuEntry, base: Style) -> list[tuple[str, Style]]:
+    def _entry_parts(self, at: int, base: Style) -> list[tuple[str, Style]]:
+        entry = self._entries[at]
         label = safe(entry.label)
         label += " " * (self._label - cell_width(label))
         room = self.size.width - self._label - 5
         dim = base + self._part("dim")
         if entry.reason:
-            return [(f"  {entry.letter}  {label}{cut(safe(entry.reason), room)}", dim)]
+            said = entry.reason if not at or self._entries[at - 1].reason != entry.reason else ""  # once is enough
+            return [(f"  {entry.letter}  {label}{cut(safe(said), room)}", dim)]
         return [
             ("  ", base),
             (entry.letter, base + self._part("letter")),

@@ -182,7 +182,7 @@ def test_delete(program: Program, hv1: Host, make_guest: MakeGuest) -> None:
     program.select("doomed")
     program.wait_vm("doomed", "off")
     program.chord("!", "d", "doomed")
-    program.wait(r"^ *delete doomed on hv1")
+    program.wait(r"^ *Delete doomed on hv1")
     program.wait(r"vda /var/lib/libvirt/images/doomed.qcow2")
     program.keys("space")
     program.fill_in("undefine .*--storage vda")

@@ -164,7 +164,7 @@ def power_off(program: Program, host: Host) -> None:
 def delete(program: Program) -> None:
     """Delete it with its disk and its seed."""
     program.chord("!", "d", "web-1")
-    program.wait(r"^ *delete web-1 on hv2")
+    program.wait(r"^ *Delete web-1 on hv2")
     program.keys("space", "down", "space")
     program.fill_in("undefine ")
     program.read_dialog(r"Delete web-1 on hv2\?")

@@ -7,7 +7,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from rich.color import ColorType
+from rich.color import Color as RichColor
+from rich.color import ColorSystem, ColorType
 from textual.color import Color
 
 from kvmtui import theme
@@ -302,14 +303,33 @@ async def test_the_same_is_said_without_colours(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_themes_of_terminals_have_what_the_terminal_has() -> None:
-    assert theme.wished("", "", {"TERM": "linux"}) == theme.SIXTEEN
-    assert theme.wished("", "", {"TERM": "xterm-256color"}) == theme.DEFAULT
+    for name in ("linux", "screen", "xterm", "vt220", "rxvt", "alacritty", ""):
+        assert theme.wished("", "", {"TERM": name}) == theme.SIXTEEN, name
+        assert theme.wished("", "", {"TERM": name, "COLORTERM": "truecolor"}) == theme.DEFAULT, name
+    for name in ("xterm-256color", "screen-256color", "tmux-256color", "xterm-kitty", "xterm-direct"):
+        assert theme.wished("", "", {"TERM": name}) == theme.DEFAULT, name
     assert theme.wished("kvmtui-light", "", {"TERM": "xterm"}, colours=False) == theme.PLAIN
-    assert theme.wished("", theme.PLAIN, {"TERM": "xterm"}) == theme.DEFAULT, "NO_COLOR is not remembered"
+    assert theme.wished("", theme.PLAIN, {"TERM": "xterm-256color"}) == theme.DEFAULT, "NO_COLOR is not remembered"
     for one in theme.THEMES:
         if one.ansi:
             parts = (one.primary, one.accent, one.warning, one.error, one.success, one.foreground, one.background)
             assert all(str(part).startswith("ansi_") for part in parts)
+
+
+@pytest.mark.parametrize("name", [one.name for one in theme.THEMES if not one.ansi])
+def test_a_terminal_of_256_colours_shows_text_that_can_be_read(name: str) -> None:
+    current = next(one for one in theme.THEMES if one.name == name)
+    variables = theme.defaults(current, {}) | current.variables
+    texts = (current.foreground, current.accent, current.success, current.warning, current.error)
+    for text in (*texts, variables["kvmtui-muted"]):
+        for behind in (current.background, current.surface, current.panel):
+            assert text is not None
+            assert behind is not None
+            assert contrast(_of_256(text), _of_256(behind)) > 4.4, (text, behind)
+
+
+def _of_256(name: str) -> Color:
+    return Color(*RichColor.parse(name).downgrade(ColorSystem.EIGHT_BIT).get_truecolor())
 
 
 # -- the worst stands out
