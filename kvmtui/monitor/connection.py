@@ -109,14 +109,18 @@ class Connection:
             try:
                 await monitor.backend.ping()
             except TimedOut:
-                monitor.unanswered(sent)
+                monitor.standing.unanswered(sent)
             except (Unreachable, NotFound):
                 raise
             except BackendError as error:
                 _log.debug("%s: ping: %s", monitor.name, error)
-                monitor.pinged()  # an answer, if not a kind one
+                self._pinged()  # an answer, if not a kind one
             else:
-                monitor.pinged()
+                self._pinged()
+
+    def _pinged(self) -> None:
+        self._monitor.standing.pinged()
+        self._monitor.heard()
 
     async def _wakes(self) -> None:
         """Read at once what events were about."""
@@ -194,7 +198,7 @@ class Connection:
         while True:
             await pause(self._full_now, rest)
             rest = resync
-            await monitor.answering.wait()
+            await monitor.standing.answering.wait()
             self._full_now.clear()
             wakes, self._waiting = (self._waiting, {}) if len(self._waiting) > _STORM else ({}, self._waiting)
             began, ticket = clock.monotonic(), monitor.picture.ticket()
@@ -204,14 +208,14 @@ class Connection:
                 raise
             except BackendError as error:
                 _log.info("%s: full reading: %s", monitor.name, error)
-                monitor.slow("full", error.text)
+                monitor.standing.slow("full", error.text)
                 self._waiting = wakes | self._waiting
                 # Each that does not end keeps a worker of the daemon busy, and these are few.
                 late = min(2 * late, max(_SELDOM, resync))
                 rest = late
             else:
                 monitor.heard()
-                monitor.slow("full", "")
+                monitor.standing.slow("full", "")
                 late = resync
                 before = monitor.picture.state
                 changes = monitor.picture.full(inventory, clock.now(), ticket, wakes)
@@ -228,7 +232,7 @@ class Connection:
         refresh = monitor.means.settings.refresh
         count = 0
         while True:
-            await monitor.answering.wait()
+            await monitor.standing.answering.wait()
             began = clock.monotonic()
             late = not await self._tick(count)
             count += 1
@@ -260,14 +264,14 @@ class Connection:
             return False
         except BackendError as error:
             _log.info("%s: counters: %s", monitor.name, error)
-            monitor.slow("counters", error.text)
+            monitor.standing.slow("counters", error.text)
             age = monitor.means.clock.monotonic() - self._sampled
             if age > max(_OLD, 3 * monitor.means.settings.refresh) and monitor.picture.unsampled():
                 monitor.means.sink.changed(urgent=False)
             return False
         self._sampled = monitor.means.clock.monotonic()
         monitor.heard()
-        monitor.slow("counters", "")
+        monitor.standing.slow("counters", "")
         self._follow_jobs()
         self._notice_strays(sample.vms.keys() ^ monitor.picture.active)
         host = monitor.picture.host

@@ -62,7 +62,7 @@ class Guests:
     async def _leases(self) -> None:
         monitor = self._monitor
         while True:
-            await monitor.answering.wait()
+            await monitor.standing.answering.wait()
             try:
                 leases = await monitor.backend.guest.leases()
             except Unreachable:
@@ -119,7 +119,7 @@ class Guests:
         monitor = self._monitor
         period = monitor.means.settings.balloon_period or 0
         while True:
-            await monitor.answering.wait()
+            await monitor.standing.answering.wait()
             state = monitor.picture.state
             for uuid, vm in list(state.vms.items()) if state is not None else []:
                 if not self._wants_balloon(vm):

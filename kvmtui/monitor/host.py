@@ -23,6 +23,7 @@ from kvmtui.core.inventory import (
 )
 from kvmtui.core.text import safe
 from kvmtui.monitor.connection import Connection
+from kvmtui.monitor.standing import Standing
 from kvmtui.picture import Change, Picture
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LASTED = 10.0  # seconds after which a connection counts as good, and the next pause starts small again
-_PING = "ping"
 _JITTER = 0.25  # a share of the pause: hosts that fell together do not return together
 
 
@@ -49,11 +49,7 @@ class Monitor:
         self.picture = Picture(lambda uuid: means.sink.is_ours(VmRef(config.name, uuid)))
         self.looked_at: str | None = None
         self.looked_at_host = False
-        self.answering = asyncio.Event()
-        self._condition = Condition(ConditionKind.CONNECTING, means.clock.now())
-        self._heard = means.clock.now()
-        self._heard_at = means.clock.monotonic()
-        self._late: dict[str, str] = {}  # which readings are late, and why
+        self.standing = Standing(means, self._stands)
         self._switch = asyncio.Lock()
         self._unlocked_until: float | None = None
         self._entry: HostEntry | None = None
@@ -79,7 +75,7 @@ class Monitor:
     @property
     def condition(self) -> Condition:
         """How it stands with the host."""
-        return self._condition
+        return self.standing.condition
 
     @property
     def backend(self) -> Backend:
@@ -95,13 +91,13 @@ class Monitor:
         if (
             known is None
             or known.state is not self.picture.state
-            or known.condition is not self._condition
+            or known.condition is not self.standing.condition
             or known.unlocked_until != self._unlocked_until
         ):
             known = HostEntry(
                 name=self.config.name,
                 uri=self.config.uri,
-                condition=self._condition,
+                condition=self.standing.condition,
                 state=self.picture.state,
                 guard=self.config.guard,
                 groups=self.config.groups,
@@ -135,14 +131,14 @@ class Monitor:
         """Close the connection and open it anew."""
         async with self._switch:
             await self._stop()
-            self.stands(ConditionKind.CONNECTING)
+            self.standing.becomes(ConditionKind.CONNECTING)
             return self.start()
 
     async def disconnect(self) -> None:
         """Let the host go until it is reconnected; what was known stays."""
         async with self._switch:
             await self._stop()
-            self.stands(ConditionKind.DISCONNECTED, hint="x r connects it again.")
+            self.standing.becomes(ConditionKind.DISCONNECTED, hint="x r connects it again.")
 
     def unlock(self, until: float | None) -> None:
         """Allow changes on a read-only host until then."""
@@ -194,38 +190,10 @@ class Monitor:
 
     def heard(self) -> None:
         """Note that the host answered."""
-        self._heard, self._heard_at = self.means.clock.now(), self.means.clock.monotonic()
-        if self._condition.kind is ConditionKind.SILENT and self._connection is not None:
-            self.stands(ConditionKind.UP)
+        self.standing.heard()
+        if self.standing.is_silent and self._connection is not None:
+            self.standing.becomes(ConditionKind.UP)
             self._connection.refresh()
-
-    def pinged(self) -> None:
-        """Note that the ping was answered."""
-        self.slow(_PING, "")
-        self.heard()
-
-    def unanswered(self, sent: float) -> None:
-        """Note that a ping sent at `sent` (monotonic) was not answered in time; it is silent since its last answer.
-
-        After a loss of packets each connection comes back in its own time: a host that another one has just heard
-        of is slow, and that is not taken back at the next ping.
-        """
-        late = self._condition.is_answering and _PING in self._late
-        heard_since = sent + 1.0 if not late else sent + 4.0 - max(9.0, 2 * self.means.settings.refresh)
-        if self._condition.is_answering and self._heard_at > heard_since:
-            self.slow(_PING, "What happens there is heard late.")
-        elif self._condition.kind is not ConditionKind.SILENT:
-            hint = "Changes wait until it answers; x r connects anew."
-            self.stands(ConditionKind.SILENT, hint=hint, since=self._heard)
-
-    def slow(self, reading: str, why: str) -> None:
-        """Note that a kind of reading is late ("" when it came), beside answers to the ping."""
-        if why:
-            self._late[reading] = why
-        else:
-            self._late.pop(reading, None)
-        if self._condition.is_answering:
-            self.stands(ConditionKind.SLOW if self._late else ConditionKind.UP, "".join(list(self._late.values())[:1]))
 
     def tell(self, changes: list[Change] | tuple[Change, ...], before: HostState | None = None) -> None:
         """Pass on what a reading changed."""
@@ -241,19 +209,9 @@ class Monitor:
         if changes or before is not self.picture.state:
             self._news(urgent=bool(changes))
 
-    def stands(self, kind: ConditionKind, why: str = "", hint: str = "", since: float | None = None) -> None:
-        """Replace the condition, if it is another."""
-        known = self._condition
-        if known.kind is kind and known.why == why and known.hint == hint:
-            return
-        if since is None:
-            since = known.since if known.kind is kind else self.means.clock.now()
-        self._condition = Condition(kind, since, why, hint)
-        if self._condition.is_answering:
-            self.answering.set()
-        else:
-            self.answering.clear()
-        event = host_event(self.name, known, self._condition, len(self.state.vms) if self.state else 0)
+    def _stands(self, before: Condition, after: Condition) -> None:
+        """Tell how it stands with the host now."""
+        event = host_event(self.name, before, after, len(self.state.vms) if self.state else 0)
         if event is not None:
             self.means.sink.happened(event)
         self._news(urgent=True)
@@ -276,13 +234,13 @@ class Monitor:
                 await self._connected()
             except (Denied, ConfigError) as error:
                 await self._let_go()
-                self.stands(ConditionKind.DENIED, error.text, error.hint)
+                self.standing.becomes(ConditionKind.DENIED, error.text, error.hint)
                 return
             except BackendError as error:
                 _log.info("%s: %s", self.name, error)
                 watched = self._connection is not None
                 await self._let_go()
-                self._lost(error, watched=watched)
+                self.standing.lost(error, watched=watched)
             else:
                 return
             if watched and self.means.clock.monotonic() - began >= _LASTED:
@@ -300,17 +258,15 @@ class Monitor:
         doubled = self.means.sink.same_as(self.name, self.config.uri, host)
         if doubled:
             await backend.close()
-            self.stands(ConditionKind.DISCONNECTED, doubled)
+            self.standing.becomes(ConditionKind.DISCONNECTED, doubled)
             return
         inventory = await self._listed(backend)
         before = self.picture.state
         if before is not None and before.host.uuid != host.uuid:
             self._is_another(before.host.uuid, host.uuid)
         changes = self.picture.connected(host, inventory, self.means.clock.now())
-        self._heard, self._heard_at = self.means.clock.now(), self.means.clock.monotonic()
         self._connection = connection
-        self._late.clear()
-        self.stands(ConditionKind.UP)
+        self.standing.connected()
         self.tell(changes, before)
         await connection.watch()
 
@@ -332,14 +288,3 @@ class Monitor:
         self._connection = None
         if self._backend is not None:
             await self._backend.close()
-
-    def _lost(self, error: BackendError, *, watched: bool) -> None:
-        """Say why there is no connection; a host that was silent stays so until it is known to refuse."""
-        known = self._condition
-        silent = known.kind is ConditionKind.SILENT
-        if silent and watched:
-            return
-        if isinstance(error, TimedOut):
-            self.stands(ConditionKind.SILENT, error.text, error.hint, known.since if silent else self._heard)
-        else:
-            self.stands(ConditionKind.DOWN, error.text, error.hint, known.since if silent else None)
