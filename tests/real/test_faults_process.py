@@ -70,11 +70,11 @@ def test_a_disk_that_fills_up_keeps_nobody_from_acting_and_loses_nothing(hv1: Ho
             program.wait_vm(one.name, "on")
             disk.fill()
             pause(program, one.name)
-            program.wait(r"the journal cannot be written +No space left on device")
+            program.wait_said("the journal cannot be written:? No space left on device")
             program.wait_vm(one.name, "paused")
             assert one.state() == "paused"
             disk.make_room()
-            program.wait(r"the journal is written again", timeout=30)
+            program.wait_said("the journal is written again")
             pause(program, other.name)
             program.wait_task(f"pause {other.name}")
             told = [(line["kind"], line["vm"]) for line in home.journal()]
@@ -95,7 +95,7 @@ def test_a_disk_without_room_for_one_more_file_lets_the_screen_open(hv1: Host, p
         with Program(home) as program:
             program.wait_vm(one.name, "on")
             pause(program, one.name)
-            program.wait("the journal cannot be written")
+            program.wait_said("the journal cannot be written")
             program.ask(f"resume {one.name}")
             program.wait_task(f"resume {one.name}")
             program.keys("Q")
