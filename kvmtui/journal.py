@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import pwd
-import re
 import socket
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from kvmtui import paths
 from kvmtui.core.inventory import TaskPhase, TaskView
+from kvmtui.core.secrets import without_secrets
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ _END_OF_TIME = 253_000_000_000  # seconds after 1970: the year 9987
 _KEPT = 4  # older files: journal.jsonl.1 is the newest of them
 _ALIVE = 2.0  # seconds for which a process that had a task under way counts as alive
 _OWED = 1000  # lines that wait for room on the disk
-_SECRET = re.compile(
-    r"(://[^/@\s:]*:)[^/@\s]*(@)|((?:passwd|password|secret|token)\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE
-)
 
 
 def user() -> str:
@@ -258,11 +255,6 @@ def broken_off(task: TaskView, where: str = "") -> str:
     return f"kvmtui{where} ended before the outcome was known.{left}"
 
 
-def _without_secrets(text: str) -> str:
-    """Return the text with the values of what looks like a password left out."""
-    return _SECRET.sub(lambda found: f"{found[1] or found[3]}***{found[2] or ''}", text)
-
-
 def _record(task: TaskView) -> dict[str, object]:
     return {
         "id": task.id,
@@ -274,7 +266,7 @@ def _record(task: TaskView) -> dict[str, object]:
         "vm_uuid": task.vm_uuid,
         "user": task.user,
         "started": round(task.started, 3),
-        "virsh": _without_secrets(task.virsh),
+        "virsh": without_secrets(task.virsh),
         **({"to": task.to} if task.to else {}),
         **({"touches": list(task.touches)} if task.touches else {}),
     }
@@ -286,7 +278,7 @@ def _outcome(task: TaskView) -> dict[str, object]:
         "ended": round(ended, 3),
         "seconds": round(max(0.0, ended - task.started), 3),  # the clock may have been set back
         "result": task.phase.value,
-        "message": _without_secrets(task.message),
+        "message": without_secrets(task.message),
         **({"looked_up": True} if task.looked_up else {}),
     }
 

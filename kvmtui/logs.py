@@ -9,6 +9,7 @@ from io import FileIO, TextIOWrapper
 from typing import TYPE_CHECKING
 
 from kvmtui import paths
+from kvmtui.core.secrets import without_secrets
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ _LONGEST = 20_000  # characters of one entry, tracebacks included
 
 
 class _SafeFormatter(logging.Formatter):
-    """Formats an entry so that no text of a host or guest reaches a terminal unescaped."""
+    """Formats an entry so that no text of a host or guest reaches a terminal unescaped, and no password a file."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return safe(super().format(record), limit=_LONGEST, newlines=True)
+        return safe(without_secrets(super().format(record)), limit=_LONGEST, newlines=True)
 
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):

@@ -22,7 +22,9 @@ def state_dir() -> Path:
     """Return the folder of what is remembered, made if missing, 0700."""
     path = platformdirs.user_state_path(_APP)
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (*reversed(path.parents), path):  # mkdir's own `parents` would leave those to the umask
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         text = f"The folder {path} cannot be made: {os.strerror(error.errno or 0)}."
         raise ConfigError(text, hint="Set XDG_STATE_HOME to a folder of yours.") from None

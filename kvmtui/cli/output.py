@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from kvmtui.core.errors import BackendError, ConfigError, FilterError, KvmtuiError, Unreachable
+from kvmtui.core.secrets import without_secrets
 from kvmtui.core.text import cell_width, safe
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class Output:
     def error(self, error: KvmtuiError) -> None:
         """Say what went wrong, as the document when that was asked for."""
         if self.json:
-            content: dict[str, Json] = {"error": error.text}
+            content: dict[str, Json] = {"error": without_secrets(error.text)}
             if error.hint:
-                content["hint"] = error.hint
+                content["hint"] = without_secrets(error.hint)
             if isinstance(error, FilterError):
                 content["column"] = error.column
             self.document(content)
@@ -78,7 +79,7 @@ class Output:
     def note(self, text: str) -> None:
         """Write a line to the standard error."""
         sys.stdout.flush()
-        sys.stderr.write(f"kvmtui: {safe(text, limit=2000)}\n")
+        sys.stderr.write(f"kvmtui: {safe(without_secrets(text), limit=2000)}\n")
         sys.stderr.flush()
 
     def line(self, text: str) -> None:

@@ -24,6 +24,7 @@ from kvmtui.core.errors import (
     TimedOut,
     Unreachable,
 )
+from kvmtui.core.secrets import without_secrets
 
 
 class Fault(NamedTuple):
@@ -215,7 +216,7 @@ def is_lost(fault: Fault) -> bool:
 
 def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = False) -> BackendError:
     """Return the error to raise; `change` says that a request was sent which may still be carried out."""
-    said = " ".join(fault.message.split())
+    said = " ".join(without_secrets(fault.message).split())
     if opening and _asks_who_we_are(fault, said):
         return _of_login(fault.code, said, host)
     if is_lost(fault) or (opening and (fault.code in _LOST or _NOISE in said)):

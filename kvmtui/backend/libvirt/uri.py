@@ -97,6 +97,11 @@ class Address:
         return f"{scheme}://{where}{quote(self.path)}" + (f"?{query}" if query else "")
 
 
+def _shown(uri: str) -> str:
+    """Return the address as an error may tell it: what looks like a login is left out, whatever it holds."""
+    return repr(re.sub(r"(://)[^?#]*:[^?#]*@", r"\1***@", uri))
+
+
 def check(uri: str) -> None:
     """Raise ConfigError when `uri` is not one that kvmtui opens."""
     parse(uri)
@@ -105,16 +110,16 @@ def check(uri: str) -> None:
 def parse(uri: str) -> Address:
     """Take a URI apart; raises ConfigError for anything that is not known to be harmless."""
     if any(ord(character) <= 0x20 or ord(character) >= 0x7F for character in uri):
-        raise ConfigError(f"The address {uri!r} holds a blank, a control or a non-ASCII character.")
+        raise ConfigError(f"The address {_shown(uri)} holds a blank, a control or a non-ASCII character.")
     try:
         parts = urlsplit(uri)
         port = parts.port
-    except ValueError as error:
-        raise ConfigError(f"The address {uri!r} cannot be read: {error}.") from None
+    except ValueError:  # what it says may hold a password that was taken for a port
+        raise ConfigError(f"The address {_shown(uri)} cannot be read.", hint="Look at its host and port.") from None
     driver, _, carrier = parts.scheme.partition("+")
     if driver not in DRIVERS:
         raise ConfigError(
-            f"The address {uri!r} does not name a driver that kvmtui knows.",
+            f"The address {_shown(uri)} does not name a driver that kvmtui knows.",
             hint="Write for example qemu:///system or qemu+ssh://root@hv1/system.",
         )
     if parts.password is not None:
@@ -130,7 +135,7 @@ def parse(uri: str) -> Address:
         parameters=tuple(parse_qsl(parts.query, keep_blank_values=True)),
     )
     if parts.fragment:
-        raise ConfigError(f"The address {uri!r} ends in a fragment (#...), which libvirt does not know.")
+        raise ConfigError(f"The address {_shown(uri)} ends in a fragment (#...), which libvirt does not know.")
     _check_place(uri, address)
     _check_parameters(uri, address)
     return address
@@ -143,7 +148,7 @@ def _transport(uri: str, driver: str, carrier: str, host: str) -> Transport:
         return Transport.INSIDE if driver == "test" else Transport.UNIX
     if carrier not in {"unix", "ssh", "tcp", "tls"}:
         raise ConfigError(
-            f"The address {uri!r} uses the transport {carrier!r}, which kvmtui does not open.",
+            f"The address {_shown(uri)} uses the transport {carrier!r}, which kvmtui does not open.",
             hint="Use ssh, tls, tcp or unix.",
         )
     return Transport(carrier)
@@ -152,36 +157,36 @@ def _transport(uri: str, driver: str, carrier: str, host: str) -> Transport:
 def _check_place(uri: str, address: Address) -> None:
     remote = address.transport in PORTS
     if remote and not address.host:
-        raise ConfigError(f"The address {uri!r} names no host.")
+        raise ConfigError(f"The address {_shown(uri)} names no host.")
     if not remote and (address.host or address.user):
-        raise ConfigError(f"The address {uri!r} names a host, but its transport stays on this machine.")
+        raise ConfigError(f"The address {_shown(uri)} names a host, but its transport stays on this machine.")
     if address.host and (address.host.startswith("-") or not _HOST.fullmatch(address.host)):
-        raise ConfigError(f"The address {uri!r} has a host name with characters that are not allowed.")
+        raise ConfigError(f"The address {_shown(uri)} has a host name with characters that are not allowed.")
     if address.user and (address.transport is not Transport.SSH or not _USER.fullmatch(address.user)):
-        raise ConfigError(f"The address {uri!r} has a user name that is not allowed there.")
+        raise ConfigError(f"The address {_shown(uri)} has a user name that is not allowed there.")
     if address.driver == "qemu" and address.path not in {"/system", "/session"}:
         raise ConfigError(
-            f"The address {uri!r} leads neither to /system nor to /session.",
+            f"The address {_shown(uri)} leads neither to /system nor to /session.",
             hint="Write for example qemu:///system.",
         )
     if address.driver == "test" and not _FILE.fullmatch(address.path):
-        raise ConfigError(f"The address {uri!r} has a path with characters that are not allowed.")
+        raise ConfigError(f"The address {_shown(uri)} has a path with characters that are not allowed.")
 
 
 def _check_parameters(uri: str, address: Address) -> None:
     seen: set[str] = set()
     for name, value in address.parameters:
         if name in seen:
-            raise ConfigError(f"The address {uri!r} gives {name}= twice.")
+            raise ConfigError(f"The address {_shown(uri)} gives {name}= twice.")
         seen.add(name)
         if name not in _ALLOWED[address.transport]:
             why = _DANGEROUS.get(name, "kvmtui does not know it for this transport")
             raise ConfigError(
-                f"The address {uri!r} may not hold {name}=: {why}.",
+                f"The address {_shown(uri)} may not hold {name}=: {why}.",
                 hint="Put what ssh needs into ~/.ssh/config." if address.transport is Transport.SSH else "",
             )
         choices = _CHOICES.get(name)
         if choices is not None and value not in choices:
-            raise ConfigError(f"The address {uri!r} has {name}={value!r}; it can be {', '.join(choices)}.")
+            raise ConfigError(f"The address {_shown(uri)} has {name}={value!r}; it can be {', '.join(choices)}.")
         if choices is None and not _FILE.fullmatch(value):
-            raise ConfigError(f"The address {uri!r} has {name}={value!r}, which is not a plain absolute path.")
+            raise ConfigError(f"The address {_shown(uri)} has {name}={value!r}, which is not a plain absolute path.")
