@@ -82,7 +82,8 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
     more = since_words(row)
     if vm.state is VmState.RUNNING and vm.reason is not Reason.NONE and vm.reason.value not in state_text(row):
         more += f", {vm.reason.value}"
-    sheet.fact("state", Span(f"{state_text(row)} ", state_tone(row)), Span(more, Tone.MUTED))
+    gap = "" if more.startswith(",") else " "
+    sheet.fact("state", Span(f"{state_text(row)}{gap}", state_tone(row)), Span(more, Tone.MUTED))
     if picture.problem is not None:
         tone = Tone.BAD if picture.problem.severity is Severity.BAD else Tone.WARN
         if picture.problem.text != state_text(row):
@@ -133,7 +134,7 @@ def trends(picture: VmPicture, sheet: Sheet) -> None:
     history, vm = picture.history, picture.row.vm
     if history is None or len(history) < 2 or not vm.is_active:
         return
-    points = min(TREND_POINTS, len(history), sheet.width - NAME - 14)
+    points = min(TREND_POINTS, len(history), sheet.width - NAME - 18)  # and "at most 999M/s"
     sheet.head("TRENDS", f"the last {duration(SPACING * points)}, a sign each {SPACING:.0f} s")
     memory = float(max(vm.memory, vm.memory_max))
     courses: tuple[tuple[str, tuple[str, ...], float | None, Callable[[float | None], str]], ...] = (
