@@ -367,3 +367,35 @@ async def test_the_worst_stands_out_on_the_first_screen(size: tuple[int, int]) -
         await it.until_text("no answer since")
         assert it.lines[2].startswith(" x hv3"), "a host that does not answer stands above all"
         assert any(text.startswith("no answer since") for text in _red(it))
+
+
+# -- what is said in passing
+
+
+LONG = "{} web-frontend-prod-01 on hv1 was not shut down: its guest did not answer within 3 min. Force it off."
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+async def test_what_is_said_in_passing_never_covers_a_dialog(size: tuple[int, int]) -> None:
+    async with desk(size=size) as it:
+        await it.until(lambda: len(it.names) > 30)
+        for name, keys, kind, title in (
+            ("mail", "!d", Form, "Delete mail on hv1"),
+            ("web-2", "!f", ConfirmScreen, "Force off web-2 on hv1?"),
+            ("web-2", "nn", Form, "New VM"),
+        ):
+            await it.go_to(name)
+            await it.press(*keys)
+            await it.until(lambda: isinstance(it.app.screen, kind), title)  # noqa: B023 - awaited here
+            await tour.quiet(it)
+            place = it.lines.index(f" {title}")
+            before = it.lines[place:]
+            for number in range(3):
+                it.app.tell(LONG.format(number))
+            await tour.quiet(it)
+            assert it.lines[place:] == before
+            if place > 2:
+                assert "Force it off." in "\n".join(it.lines[:place]), "the newest is seen"
+            it.app.clear_notifications()
+            await it.press("escape")
+            await it.until(lambda: it.app.page is not None)
