@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CATCH_UP = 0.5  # seconds that a key or click waits at most for what came before it
 SLICE = 0.01  # seconds between two looks whether what was waited for has gone
-COME_UP = 5.0  # seconds that a key typed ahead waits at most for the first screen
+COME_UP = 5.0  # seconds that a key typed ahead waits at most for its screen
 QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
 """Keys that Textual or a terminal would act upon, and that do nothing here."""
 
@@ -56,7 +56,6 @@ class Keyboard:
         self._surface = surface
         self._asking = asking
         self._chords = chords
-        self._is_up = False  # whether the first screen is there to take a key
         self._given: Screen[object] | None = None  # what the last events were given to, and may not be done with
         self._path: dict[DOMNode, None] = {}  # the widgets that they reach there, in that order
 
@@ -67,7 +66,7 @@ class Keyboard:
 
     async def takes(self, event: events.InputEvent | events.Paste) -> bool:
         """Do what an event is for; return False for one that Textual is to give to a widget."""
-        if not self._is_up and isinstance(event, events.InputEvent):
+        if self._app.screen_stack and not self._app.screen.is_mounted:
             await self._come_up()
         if self._given is not None and isinstance(event, events.Key | events.MouseDown | events.Paste):
             await self._catch_up()
@@ -91,8 +90,7 @@ class Keyboard:
     # -- the order
 
     async def _come_up(self) -> None:
-        """Let the first screen be made before a key that was typed ahead of it, which may even leave it."""
-        self._is_up = True
+        """Let a screen be made before a key that was typed ahead of it, which may even leave it."""
         made = asyncio.Event()
         if self._app.screen.call_later(made.set):
             with suppress(TimeoutError):

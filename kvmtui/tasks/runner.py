@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kvmtui.backend.meant import MEANT_FOR
 from kvmtui.commands.base import Answers, Command, Level, Noun, Target
 from kvmtui.core.errors import Aborted, BackendError, KvmtuiError, NotFound, Refused, TimedOut
 from kvmtui.core.inventory import Moving, TaskPhase, TaskView, Vm, VmRef
@@ -220,6 +221,8 @@ class TaskRunner:
     async def _run(self, task: Task) -> str:
         """Run the command; a guest that is asked to shut down counts as stopping from here on."""
         running = Running(task, self._hosts, self._clock, self._settings, self)
+        if task.command.noun is Noun.VM and not task.view.to:
+            MEANT_FOR.set(task.target.host_uuid)
         if task.command.id != SHUTDOWN:
             return await task.command.run(running, task.target, task.answers)
         ref = task.target.ref

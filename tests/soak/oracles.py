@@ -224,10 +224,7 @@ class Oracles:
         kinds = {painted.kind for painted in self._painted}
         names = [safe(target.name)[:SHORT] for target in targets]
         joined = ["".join(painted.text.split()) for painted in self._painted]
-        if not any(
-            all("".join(name.split()) in text for name in names) or (len(names) > 1 and "markedVMs" in text)
-            for text in joined
-        ):
+        if not any(all("".join(name.split()) in text for name in names) or "markedVMs" in text for text in joined):
             self._unshown.append(f"{command.id} on {names} was not on the screen:\n{self._painted[-1].text}")
         if agreed is not None and agreed >= Level.FORCED and "ConfirmScreen" not in kinds:
             self._unshown.append(f"{command.id} on {names} was not confirmed: {kinds}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kvmtui.backend.base import Wake, WakeKind
 from kvmtui.backend.demo.world import Call
+from kvmtui.backend.meant import need_meant
 from kvmtui.core.errors import BackendError, Denied, TimedOut, Unreachable
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Connection:
         world, host = self.world, self.host
         if self._read_only:
             raise Denied(f"The connection to {host.name} is read-only.", hint="Start without --read-only.")
+        need_meant(world.faults.identities.get(host.name, host.facts.uuid), host.name)
         world.calls.append(Call(host.name, verb, uuid, args))
         await self._answer(CHANGE, change=True, late=work)
         self._refuse(verb, uuid)

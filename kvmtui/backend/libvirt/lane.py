@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from kvmtui.backend.libvirt import api, errors
 from kvmtui.backend.libvirt.transport import Line, is_taken, line_for
 from kvmtui.backend.libvirt.xml.capabilities import host_uuid
+from kvmtui.backend.meant import need_meant
 from kvmtui.core.errors import BackendError, KvmtuiError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ class Lane:
 
         Raises TimedOut after `seconds`, with `unknown` when it is a change that had been sent.
         """
+        if change:
+            need_meant(self.host_uuid, self._label)
         await self._take_turn(seconds)
         if self._is_over:
             self._turn.release()
