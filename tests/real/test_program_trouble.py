@@ -135,16 +135,18 @@ def test_leaving_before_there_is_a_screen(hv1: Host) -> None:
 
 
 FOREIGN = """
-import ctypes, sys, threading, time
+import ctypes, os, sys, threading, time
 libc = ctypes.CDLL(None)
 
 def noise():
+    while not os.path.exists(os.environ["NOISE"]):
+        time.sleep(0.05)
     for number in range(40):
         text = b"FOREIGN %d\\n" % number
         libc.write(2, text, len(text))
         time.sleep(0.05)
 
-threading.Timer(1.0, noise).start()
+threading.Thread(target=noise, daemon=True).start()
 from kvmtui.__main__ import main
 sys.exit(main())
 """
@@ -153,8 +155,10 @@ sys.exit(main())
 def test_what_a_library_writes_never_reaches_the_screen(hv1: Host) -> None:
     """As glib, libvirt and ssh do: straight to descriptor 2, from C."""
     home = Home({"hv1": hv1.uri})
-    with Program(home, argv=[sys.executable, "-c", FOREIGN]) as program:
+    begins = home.folder / "noise"
+    with Program(home, argv=[sys.executable, "-c", FOREIGN], env={"NOISE": str(begins)}) as program:
         program.wait_host("hv1", r"\d+ %")
+        begins.touch()
 
         def all_is_in_the_log() -> bool:
             assert "FOREIGN" not in program.text()
