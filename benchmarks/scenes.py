@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import calls, outside
+from benchmarks import calls, links, outside
 from benchmarks.consoles import console
 from benchmarks.cost import cpu_seconds, memory
 from benchmarks.figures import Figure, percentile, spread
@@ -176,6 +176,9 @@ SCENES: Mapping[str, Callable[[], list[Figure]]] = {
     "verbs": verbs,
     "console": console,
     "trouble": trouble,
+    "far-end": links.far_end,
+    "fleet": links.fleet,
+    "listed": links.listed,
     "migrate": migrate,
     "create": create,
 }
@@ -183,7 +186,7 @@ SCENES: Mapping[str, Callable[[], list[Figure]]] = {
 
 WITHOUT_LAB = frozenset({"large"})
 """The scenes that need no libvirt host."""
-OWN_HOSTS = frozenset({"console", "trouble", "migrate", "create"})
+OWN_HOSTS = frozenset({"console", "trouble", "far-end", "fleet", "listed", "migrate", "create"})
 """The scenes that build hosts for themselves."""
 
 SIZE = f"{COLS}x{ROWS}, true colour"
