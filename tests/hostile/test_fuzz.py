@@ -212,7 +212,8 @@ def test_a_configuration_is_settings_or_one_sentence(data: bytes) -> None:
 
 # --- XML
 
-DOMAIN = """<domain type='kvm' id='7'><name>win-1</name><uuid>11111111-1111-4111-8111-111111111111</uuid><title>t</title>
+DOMAIN = """<domain type='kvm' id='7'><name>win-1</name><uuid>11111111-1111-4111-8111-111111111111</uuid>
+<title>t</title>
 <metadata><k:vm xmlns:k="https://kvmtui.dev/xmlns/1"><k:tag>prod</k:tag></k:vm></metadata>
 <memory unit='GiB'>16</memory><currentMemory unit='KiB'>8388608</currentMemory><vcpu current='2'>8</vcpu>
 <os firmware='efi'><type arch='x86_64' machine='q35'>hvm</type><loader type='pflash'>/l</loader>
@@ -304,7 +305,7 @@ def test_each_error_of_libvirt_becomes_a_sentence(message: str, host: str, code:
 
 
 records = st.dictionaries(
-    st.sampled_from(["kind", "id", "command", "label", "host", "vm", "started", "ended", "result", "process", "message", "virsh"]),
+    st.sampled_from(["kind", "id", "command", "label", "host", "started", "ended", "result", "process", "message"]),
     st.one_of(hostile, st.sampled_from(["begin", "end", "done", "unknown"]), st.floats(), st.integers(), st.none(),
               st.just({"pid": 10**30, "began": 5, "boot": [], "space": {}}), st.just([1]), st.booleans()),
 )  # fmt: skip

@@ -61,7 +61,7 @@ async def test_a_command_reaches_the_vm_that_its_dialog_names(part: int) -> None
     async with desk(NAMED, prepare=named, size=(100, 30)) as it:
         await it.press("2")
         vms = [(VmRef(entry.name, vm.uuid), vm.name) for entry, vm in it.engine.fleet.vms()]
-        for ref, name in vms[part * 17 :: 43]:
+        for ref, name in vms[part * 17 :: 71]:
             await ask_to_force_off(it, ref)
             assert_painted_well(it)
             if name.strip() and len(safe(name)) < 60 and not unicodedata.combining(name[0]):
