@@ -236,6 +236,7 @@ def test_what_changes_at_the_next_start_and_who_changed_it(
         program.wait(r"state +paused", timeout=WAY)
         program.keys("0")
         program.wait(rf"not by kvmtui +seen +{guest.name} ", timeout=WAY)
+    own_host.virsh("resume", guest.name)
 
 
 # -- who is logged in

@@ -188,12 +188,18 @@ class Guest:
         """
         for host in self._hosts:
             self.host = host
-            if self.state() in {"running", "paused", "in shutdown"}:
-                host.virsh("destroy", self.name)
-            if self.state() != "gone":
-                host.virsh("undefine", self.name, "--managed-save", "--snapshots-metadata")
+            until(self._is_removed, f"{self.name} is removed from {host.name}", timeout=60)
             host.output("rm", "-f", str(self.disk))
         self.console_log.unlink(missing_ok=True)
+
+    def _is_removed(self) -> bool:
+        # It may end by itself, or its host be busy with it, between the question and the command: it is tried again.
+        with contextlib.suppress(LabError):
+            if self.state() in {"running", "paused", "in shutdown"}:
+                self.host.virsh("destroy", self.name)
+            if self.state() != "gone":
+                self.host.virsh("undefine", self.name, "--managed-save", "--snapshots-metadata")
+        return self.state() == "gone"
 
 
 def crowd(host: Host, count: int, prefix: str = "crowd") -> list[Guest]:
