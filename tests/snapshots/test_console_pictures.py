@@ -61,7 +61,7 @@ async def write(it: Desk, screen: ConsoleScreen, text: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_consoles(size: str, picture: SnapshotAssertion) -> None:
     async with desk(size=SIZES[size], clock=FrozenClock(BEGAN)) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         first = await opened(it, "web-1")
         await it.until_text("web-1 login:")
         assert drawn(it) == picture(name=f"login {size}")
@@ -85,7 +85,7 @@ async def test_consoles(size: str, picture: SnapshotAssertion) -> None:
 
 async def test_what_is_not_live(picture: SnapshotAssertion) -> None:
     async with desk(clock=FrozenClock(BEGAN)) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await opened(it, "old-crm", Phase.WAITING)
         assert drawn(it) == picture(name="waiting for a VM")
         await it.press(PREFIX, "x")

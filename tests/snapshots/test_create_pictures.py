@@ -62,7 +62,7 @@ async def focus(it: Desk, form: Form, field: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_making_a_vm(size: str, picture: SnapshotAssertion) -> None:
     async with desk(size=SIZES[size], clock=FrozenClock(BEGAN)) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await it.go_to("db-1")
         await it.press("n")
         await it.settle()

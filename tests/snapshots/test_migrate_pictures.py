@@ -50,7 +50,7 @@ async def test_a_move(size: str, picture: SnapshotAssertion, monkeypatch: pytest
     monkeypatch.setattr("kvmtui.commands.migrate._TELL", 0.0)
     clock = FrozenClock(BEGAN)
     async with desk("demo:///?faults=none&pace=1", size=SIZES[size], clock=clock) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await aged(it, clock)
         await it.go_to("app-3")
         await it.press("m")

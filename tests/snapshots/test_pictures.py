@@ -61,7 +61,7 @@ def drawn(it: Desk) -> str:
 async def test_lists(size: str, picture: SnapshotAssertion) -> None:
     clock = FrozenClock(BEGAN)
     async with desk(size=SIZES[size], clock=clock) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await aged(it, clock)
         await it.go_to("web-2")
         assert drawn(it) == picture(name=f"fleet {size}")
@@ -84,7 +84,7 @@ async def test_lists(size: str, picture: SnapshotAssertion) -> None:
 async def test_dialogs(size: str, picture: SnapshotAssertion) -> None:
     clock = FrozenClock(BEGAN)
     async with desk(size=SIZES[size], clock=clock) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await aged(it, clock, 2)
         for name, keys, level in (
             ("web-2", "x", "menu"),
@@ -120,7 +120,7 @@ async def test_tasks_and_log(size: str, picture: SnapshotAssertion, monkeypatch:
     monkeypatch.setattr("kvmtui.tasks.runner.user", lambda: "ann")
     clock = FrozenClock(BEGAN)
     async with desk(size=SIZES[size], clock=clock) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await it.go_to("old-crm")
         await it.press("x", "s")
         await it.until_done()
@@ -145,7 +145,7 @@ async def test_tasks_and_log(size: str, picture: SnapshotAssertion, monkeypatch:
 async def test_states(picture: SnapshotAssertion) -> None:
     clock = FrozenClock(BEGAN)
     async with desk(clock=clock, ping_interval=0.02) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await aged(it, clock, 2)
         it.faults.patience = 0.01
         it.faults.silence("hv3")
@@ -159,6 +159,8 @@ async def test_states(picture: SnapshotAssertion) -> None:
         await it.press("/", *"zzz", "enter")
         assert drawn(it) == picture(name="filtered to nothing")
         await it.resize(50, 12)
+        await it.until_text("kvmtui needs 60")
+        await it.settle()
         assert drawn(it) == picture(name="too small")
 
 
@@ -166,7 +168,7 @@ async def test_states(picture: SnapshotAssertion) -> None:
 async def test_pages_of_a_vm_and_a_host(size: str, picture: SnapshotAssertion) -> None:
     clock = FrozenClock(BEGAN)
     async with desk(size=SIZES[size], clock=clock) as it:
-        await it.until(lambda: len(it.names) > 30)
+        await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await aged(it, clock, 3)
         await it.go_to("web-2")
         await it.press("enter")
