@@ -16,9 +16,9 @@ EVENTS = 500
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_random_keys_and_mouse_events_break_nothing(seed: int) -> None:
-    played = await play(seed, EVENTS)
+    played = await play(seed, EVENTS, reads=False)
     assert played.events >= EVENTS
-    assert len(played.kinds) >= 5, played  # it got somewhere
+    assert len(played.kinds) >= 4, played  # it got somewhere
 
 
 async def test_an_action_that_nobody_asked_for_is_noticed() -> None:
