@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
+    from textual.timer import Timer
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Command, Judgement
@@ -59,6 +60,7 @@ _log = logging.getLogger(__name__)
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
 BASES = ("fleet", "vms", "hosts")
 SENTENCES = 3  # that stand on the screen at once
+SETTLED = 0.25  # seconds without another size after which a terminal has taken its last one
 
 
 class KvmtuiApp(App[int], inherit_bindings=False):
@@ -105,6 +107,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._places = Places(Place(last if isinstance(last, str) and last in BASES else "fleet"))
         self._consoles: Consoles | None = None
         self._typists: Typists | None = None
+        self._was_sized = False
+        self._settling: Timer | None = None  # until the whole screen is painted in a size that stays
         self._judged_at = 0.0
         self._last_input = time.monotonic()
         self._told: set[str] = set()  # ids of the tasks whose end was said
@@ -500,9 +504,25 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def action_repaint(self) -> None:
         """Paint the whole screen anew."""
-        self.refresh(repaint=True, layout=True)
         if self._driver is not None:
             self._driver.write("\x1b[2J")
+        self._paint_all()
+
+    def on_resize(self) -> None:
+        """Paint the whole screen once more when the size has settled.
+
+        What was on its way to the terminal for another size lands on this one, and a size that comes back is no
+        change to the toolkit.
+        """
+        if self._settling is not None:
+            self._settling.stop()
+            self._settling = None
+        if self._was_sized:
+            self._settling = self.set_timer(SETTLED, self._paint_all)
+        self._was_sized = True
+
+    def _paint_all(self) -> None:
+        self.refresh(repaint=True, layout=True)
         self.screen.refresh(repaint=True, layout=True)
 
     def _resumed(self) -> None:

@@ -152,7 +152,7 @@ def test_stopped_by_others_it_goes_on_with_one_reader_of_keys(program: Program) 
 def come_home(program: Program, *keys: str) -> None:
     """Leave what is open, by these keys and escape, as often as it takes on a slow machine."""
     for _ in range(10):
-        program.keys(*keys, "escape", "ctrl+l")
+        program.keys(*keys, "escape")
         with suppress(AssertionError):
             program.wait(r"^   HOST [^$]*enter look", timeout=2)
             return

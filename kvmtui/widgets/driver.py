@@ -15,6 +15,7 @@ from textual import constants, events
 from textual._keyboard_protocol import MODIFIER_FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 from textual.keys import _character_to_key
 
 from kvmtui.widgets.chords import MOUSE, OPEN, PASTE, REPLY, TAIL, Read
@@ -172,6 +173,13 @@ class ReadDriver(LinuxDriver):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTSTP, self._sigtstp_application)
         loop.add_signal_handler(signal.SIGCONT, self._sigcont_application)
+        # By the loop, too: handlers of many sizes in a row interrupt each other, and the last size came before others.
+        loop.add_signal_handler(signal.SIGWINCH, self._resized)
+
+    def _resized(self) -> None:
+        """Tell the app the size that the terminal has now."""
+        size = Size(*self._get_terminal_size())
+        self._app.post_message(events.Resize(size, size))
 
     def _sigcont_application(self, *_: object) -> None:
         """Go on: with the terminal taken anew, if it was given back; else somebody may have written on it."""
