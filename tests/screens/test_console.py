@@ -221,7 +221,7 @@ async def test_the_help_names_every_key() -> None:
         await it.until_text("Every key goes to the guest")
         for action in CONSOLE:
             assert f"ctrl-] {action.shown}" in it.text
-            assert action.help in it.text
+            assert action.help.replace("`", "") in " ".join(it.text.split())
         await it.press("q")
         assert isinstance(it.app.screen, ConsoleScreen)
 
