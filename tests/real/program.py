@@ -83,6 +83,7 @@ class Program(Terminal):
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
+        self._logged = len(home.log())  # by those that were there before
         self._last = ""
         super().__init__([*argv, *arguments], *size, env={**home.environment, **(env or {})})
         self.of_this_test.append(self)
@@ -212,12 +213,17 @@ class Program(Terminal):
         self.wait(rf"last: {words} {outcome} \d\d:\d\d", timeout)
 
     def wait_said(self, sentence: str, timeout: float = 60) -> None:
-        """Wait until the screen says this (a regular expression), on however many lines, in whatever case."""
-        self._until(
-            lambda: re.search(sentence, re.sub(r"[\s▌]+", " ", self.text()), re.IGNORECASE),
-            f"{sentence!r} said",
-            timeout,
-        )
+        """Wait until the screen says this (a regular expression), on however many lines, in whatever case.
+
+        A notice that is broken over lines stands beside other text: what it says is also in the log.
+        """
+
+        def said() -> object:
+            shown = re.sub(r"[\s▌]+", " ", self.text())
+            told = "\n".join(re.findall(r" said: (.*)", self.home.log()[self._logged :]))
+            return re.search(sentence, f"{shown}\n{told}", re.IGNORECASE)
+
+        until(said, f"{sentence!r} said", timeout=timeout)
 
     def leave(self) -> None:
         """Leave by Q and see that the terminal is as it was."""

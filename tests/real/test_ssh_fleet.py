@@ -302,22 +302,22 @@ HIDDEN = (
 
 BROKEN = {
     # name: (line of sshd's configuration or what listens there, what the row says)
-    "unplugged": ("", "10.77.0.11 did not answer the connection"),
+    "unplugged": ("", "{address} did not answer the connection"),
     "mute": (MUTE, "takes connections where its sshd should be, but none answers"),
-    "deaf": (DEAF, "sshd on 10.77.0.11 closes connections before the login"),
-    "refusing": ("", "10.77.0.11 refused the connection"),
-    "bare": (f"ForceCommand {HIDDEN.format(then='')}", "libvirt is not running on 10.77.0.11"),
+    "deaf": (DEAF, "sshd on {address} closes connections before the login"),
+    "refusing": ("", "{address} refused the connection"),
+    "bare": (f"ForceCommand {HIDDEN.format(then='')}", "libvirt is not running on {address}"),
     "strange": (
         f"ForceCommand {HIDDEN.format(then='setpriv --reuid=other --clear-groups')}",
-        "denied: This user may not open libvirt's socket on 10.77.0.11",
+        "denied: This user may not open libvirt's socket on {address}",
     ),
     "noisy": (
         'ForceCommand echo Welcome to this host; sh -c "$SSH_ORIGINAL_COMMAND"',
-        "The login shell on 10.77.0.11 prints something",
+        "The login shell on {address} prints something",
     ),
     "helpless": (
         'ForceCommand PATH={folder}; export PATH; sh -c "$SSH_ORIGINAL_COMMAND"',
-        "10.77.0.11 has neither virt-ssh-helper nor nc",
+        "{address} has neither virt-ssh-helper nor nc",
     ),
 }
 
@@ -344,7 +344,7 @@ def test_every_broken_way_says_what_is_wrong_within_ten_seconds(hv1: Host, lab: 
         began = time.monotonic()
         program = stack.enter_context(Program(home, size=(160, 36)))
         for name, (_, said) in BROKEN.items():
-            program.wait_host(name, re.escape(said), timeout=60)
+            program.wait_host(name, re.escape(said.format(address=hv1.address)), timeout=60)
         assert time.monotonic() - began < 20
         assert not re.search(NOISE, program.text())
         program.leave()
