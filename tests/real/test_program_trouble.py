@@ -128,9 +128,14 @@ def test_leaving_before_a_host_has_answered(own_host: Host) -> None:
 
 
 def test_leaving_before_there_is_a_screen(hv1: Host) -> None:
-    """What is typed ahead of the first screen waits for it."""
+    """What is typed ahead of the first screen waits for it; beside a reply of the terminal it is dropped, and said."""
     with Program(Home({"hv1": hv1.uri})) as program:
-        program.leave()
+        program.keys("Q")
+        until(lambda: program.process.poll() is not None or "1 key ignored" in program.text(), "the key has been taken")
+        if program.process.poll() is None:
+            program.keys("Q")
+        assert program.wait_exit() == 0, program.text()
+        until(program.is_restored, "the terminal is as it was before", timeout=5)
         assert "Traceback" not in program.text()
 
 
