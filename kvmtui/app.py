@@ -522,8 +522,9 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._was_sized = True
 
     def _paint_all(self) -> None:
-        self.refresh(repaint=True, layout=True)
-        self.screen.refresh(repaint=True, layout=True)
+        if self.screen_stack:  # there is none while the program ends
+            self.refresh(repaint=True, layout=True)
+            self.screen.refresh(repaint=True, layout=True)
 
     def _resumed(self) -> None:
         """Be whole and new again after a suspension, however long it was."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.css.query import NoMatches
 
 from kvmtui.consoles.session import Phase
 from kvmtui.core.errors import KvmtuiError
@@ -99,7 +101,8 @@ class WhyTab(TextTab):
 
     async def _shown_after(self, asking: Awaitable[None]) -> None:
         await asking
-        self.show_fleet(self.face.fleet)
+        with suppress(NoMatches):  # the page is being taken away, and what it shows with it
+            self.show_fleet(self.face.fleet)
 
     async def _ask_logs(self, vm: Vm) -> None:
         stopped = vm.since is not None and vm.since.exact and vm.state is not VmState.RUNNING
