@@ -18,6 +18,7 @@ from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.driver import Decoder, name_of, read_of
 from kvmtui.widgets.form import Form
 from tests.screens.harness import Desk, desk
+from tests.soak.oracles import SENT_BY
 from tests.test_no_wrong_target import STATES, Calls
 from tests.widgets.test_chords import GAPS, SEQUENCES
 
@@ -28,21 +29,6 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import HostEntry, Vm
 
 LETTERS = {leader: [letter for letter, _ in registry.DEFAULT.menu(Noun.VM, leader)] for leader in registry.LEADERS}
-SENT_BY = {
-    "vm.start": "start",
-    "vm.shutdown": "shutdown",
-    "vm.reboot": "reboot",
-    "vm.pause": "pause",
-    "vm.resume": "resume",
-    "vm.wake": "wake",
-    "vm.hibernate": "save",
-    "vm.force-off": "force_off",
-    "vm.reset": "reset",
-    "vm.nmi": "nmi",
-    "vm.drop-saved": "drop_saved",
-    "vm.autostart-on": "set_autostart",
-    "vm.autostart-off": "set_autostart",
-}
 ANOTHER = "00000000-0000-0000-0000-0000000000ff"
 RACED = [command for command in registry.of_noun(Noun.VM) if command.id in SENT_BY and command.chord]
 
