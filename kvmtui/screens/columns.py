@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters
 from textual.widgets import Static
 
 from kvmtui.core.fields import VM_FIELDS, Shown, Tone
@@ -35,7 +35,7 @@ class ColumnsScreen(Dialog[list[str] | None]):
     ColumnsScreen > ResourceTable { width: 100%; height: 70%; background: $surface; }
     """
     AUTO_FOCUS: ClassVar[str | None] = ""
-    table = getters.query_one(ResourceTable)
+    hints = cached_property(lambda _: Static(id="hints", markup=False))
 
     def __init__(self, chosen: object, *, glyphs: Glyphs = UNICODE) -> None:
         super().__init__()
@@ -44,10 +44,15 @@ class ColumnsScreen(Dialog[list[str] | None]):
         self._names = [*self._chosen, *(name for name in HELP if name not in self._chosen)]
         self._glyphs = glyphs
 
+    @cached_property
+    def table(self) -> ResourceTable:
+        """The columns."""
+        return ResourceTable(COLUMNS, glyphs=self._glyphs, header=False, driven=True)
+
     def compose(self) -> ComposeResult:
         """Compose the list and its keys."""
-        yield Static(id="hints", markup=False)
-        yield ResourceTable(COLUMNS, glyphs=self._glyphs, header=False, driven=True)
+        yield self.hints
+        yield self.table
 
     def on_mount(self) -> None:
         """List the columns."""
@@ -55,7 +60,7 @@ class ColumnsScreen(Dialog[list[str] | None]):
 
     def on_resize(self) -> None:
         """Say the keys in as few lines as they fit."""
-        self.query_one("#hints", Static).update("\n".join(packed(HINTS, self.app.size.width - 2)))
+        self.hints.update("\n".join(packed(HINTS, self.app.size.width - 2)))
 
     def _begin(self) -> None:
         if self.is_current:  # and was not left before it was painted

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
-from textual import getters
 from textual.widgets import Static
 
 from kvmtui.consoles import Phase
@@ -51,10 +50,10 @@ class ConsoleFrame(KeyTaker):
         }
     }
     """
-    view = getters.query_one(TerminalView)
-    bar = getters.query_one(TabBar)
-    line = getters.query_one("#status", Line)
-    said = getters.query_one("#said", Static)
+    view = cached_property(lambda frame: TerminalView(glyphs=frame.face.glyphs))
+    bar = cached_property(lambda _: TabBar())
+    line = cached_property(lambda _: Line(id="status"))
+    said = cached_property(lambda _: Static(id="said", markup=False))
 
     def __init__(self, session: ConsoleSession) -> None:
         super().__init__()
@@ -83,10 +82,10 @@ class ConsoleFrame(KeyTaker):
 
     def compose(self) -> ComposeResult:
         """Compose the tabs, the guest's screen and the status line."""
-        yield TabBar()
-        yield TerminalView(glyphs=self.face.glyphs)
-        yield Static(id="said", markup=False)
-        yield Line(id="status")
+        yield self.bar
+        yield self.view
+        yield self.said
+        yield self.line
 
     # -- life
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 from rich.text import Text
-from textual import getters
 
 from kvmtui.commands.base import Target
 from kvmtui.commands.virsh import vm_line, vm_word
@@ -68,8 +68,8 @@ class CopyScreen(Dialog[None]):
     CopyScreen > Lines { height: auto; background: $panel; padding: 0 1; }
     """
     AUTO_FOCUS: ClassVar[str | None] = ""
-    view = getters.query_one(TextView)
-    menu = getters.query_one("#copy", Lines)
+    view = cached_property(lambda _: TextView())
+    menu = cached_property(lambda _: Lines(id="copy"))
 
     def __init__(self, row: VmRow) -> None:
         super().__init__()
@@ -86,8 +86,8 @@ class CopyScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Compose the text that was copied and the menu."""
-        yield TextView()
-        yield Lines(id="copy")
+        yield self.view
+        yield self.menu
 
     def on_mount(self) -> None:
         """Show the menu."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import getters
 
 from kvmtui.commands.ways import way_to
 from kvmtui.core.errors import KvmtuiError
@@ -38,8 +38,8 @@ class DisplayScreen(Dialog[None]):
     DisplayScreen > Lines { height: auto; background: $panel; padding: 0 1; }
     """
     AUTO_FOCUS: ClassVar[str | None] = ""
-    view = getters.query_one(TextView)
-    foot = getters.query_one(Lines)
+    view = cached_property(lambda _: TextView())
+    foot = cached_property(lambda _: Lines())
 
     def __init__(self, target: Target) -> None:
         super().__init__()
@@ -56,8 +56,8 @@ class DisplayScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Compose the text and the line of keys."""
-        yield TextView()
-        yield Lines()
+        yield self.view
+        yield self.foot
 
     def on_mount(self) -> None:
         """Ask the host."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import getters
 from textual.binding import Binding, BindingType
 
 from kvmtui.commands.base import Noun
@@ -40,7 +40,9 @@ class FactsScreen(Dialog[None]):
     FactsScreen > TextView { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,i", "leave", show=False)]
-    view = getters.query_one(TextView)
+    view = cached_property(lambda _: TextView())
+    title_line = cached_property(lambda _: Line(id="title"))
+    foot = cached_property(lambda _: Line(id="foot"))
 
     def __init__(self, noun: Noun, target: Target) -> None:
         super().__init__()
@@ -54,9 +56,9 @@ class FactsScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Compose the title, the text and the keys."""
-        yield Line(id="title")
-        yield TextView()
-        yield Line(id="foot")
+        yield self.title_line
+        yield self.view
+        yield self.foot
 
     def on_mount(self) -> None:
         """Show the text."""
@@ -65,9 +67,9 @@ class FactsScreen(Dialog[None]):
         title = Text("Facts of ", tones[Tone.MUTED], no_wrap=True)
         title.append(safe(self._target.name), tones[Tone.ACCENT])
         title.append(where, tones[Tone.MUTED])
-        self.query_one("#title", Line).say(title)
+        self.title_line.say(title)
         foot = "esc goes back   j k move   nothing here changes anything"
-        self.query_one("#foot", Line).say(Text(foot, tones[Tone.MUTED], no_wrap=True))
+        self.foot.say(Text(foot, tones[Tone.MUTED], no_wrap=True))
         self.view.focus()
         self.call_after_refresh(self._show)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual import getters, on
+from textual import on
 from textual.containers import Horizontal
 from textual.reactive import reactive
 
@@ -18,8 +19,6 @@ from kvmtui.screens.places import Place
 from kvmtui.screens.rows import bar_room, host_columns, host_line
 from kvmtui.screens.status import grave
 from kvmtui.screens.vm_list_page import VmListPage
-from kvmtui.screens.vm_pane import VmPane
-from kvmtui.widgets.filterbar import FilterBar
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.table import ResourceTable, Row, Rule
 
@@ -62,9 +61,9 @@ class FleetPage(VmListPage):
     )
     view: reactive[str] = reactive("fleet", init=False)
 
-    hosts = getters.query_one("#hosts", ResourceTable)
-    events = getters.query_one("#events", Lines)
-    side = getters.query_one("#side", Lines)
+    hosts = cached_property(lambda page: ResourceTable(glyphs=page.face.glyphs, id="hosts"))
+    events = cached_property(lambda _: Lines(id="events"))
+    side = cached_property(lambda _: Lines(id="side"))
 
     def __init__(self, view: str = "fleet") -> None:
         super().__init__()
@@ -83,12 +82,12 @@ class FleetPage(VmListPage):
 
     def body(self) -> Iterator[Widget]:
         """Yield hosts, VMs, events and the filter."""
-        yield ResourceTable(glyphs=self.face.glyphs, id="hosts")
+        yield self.hosts
         with Horizontal(id="middle"):
-            yield VmPane(id="pane")
-            yield Lines(id="side")
-        yield Lines(id="events")
-        yield FilterBar()
+            yield self.pane
+            yield self.side
+        yield self.events
+        yield self.filter_bar
 
     def on_mount(self) -> None:
         """Begin with the VMs."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from rich.text import Text
-from textual import getters
 
 from kvmtui.commands.base import Noun, Target
 from kvmtui.core.errors import KvmtuiError
@@ -72,7 +72,8 @@ class HostPage(TabbedPage, VmListPage):
         "Each CPU is read only while this page is open.",
         "Machine is what this computer itself tells, and is there only for the host that kvmtui runs on.",
     )
-    filter_bar = getters.query_one("#filter", FilterBar)
+    pane = cached_property(lambda page: VmPane(host=page.host, id="pane"))
+    filter_bar = cached_property(lambda _: FilterBar(id="filter"))
 
     def __init__(self, host: str) -> None:
         super().__init__("")
@@ -90,7 +91,7 @@ class HostPage(TabbedPage, VmListPage):
     def body(self) -> Iterator[Widget]:
         """Yield the tabs and the filter of the VMs."""
         yield from super().body()
-        yield FilterBar(id="filter")
+        yield self.filter_bar
 
     def tabs(self) -> Sequence[tuple[str, str]]:
         """Return the tabs; the machine's own only where kvmtui runs on it."""
@@ -100,7 +101,7 @@ class HostPage(TabbedPage, VmListPage):
 
     def early_tabs(self) -> dict[str, TabBody]:
         """Return the list of VMs, which the page's keys expect."""
-        body = VmsTab(self.host)
+        body = VmsTab(self.pane)
         body.display = False
         return {"vms": body}
 
@@ -332,25 +333,25 @@ class HostPage(TabbedPage, VmListPage):
 class VmsTab(TabBody):
     """The host's VMs."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, pane: VmPane) -> None:
         super().__init__()
-        self._host = host
+        self._pane = pane
 
     def compose(self) -> ComposeResult:
         """Compose the list."""
-        yield VmPane(host=self._host, id="pane")
+        yield self._pane
 
     def opened(self) -> None:
         """Follow the fleet."""
-        self.query_one(VmPane).display = True
+        self._pane.display = True
 
     def closed(self) -> None:
         """Cost nothing."""
-        self.query_one(VmPane).display = False
+        self._pane.display = False
 
     def take_focus(self) -> None:
         """Give the keys to the list."""
-        self.query_one(VmPane).table.focus()
+        self._pane.table.focus()
 
 
 class HostText(TextTab):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual import getters, on
+from textual import on
 
 from kvmtui.core.fields import Tone
 from kvmtui.core.inventory import TaskView
@@ -40,7 +41,7 @@ class LogPage(Page):
         "What each task did, as the virsh command that does the same. Nothing here runs anything.",
         "Between these stands what others did and what befell the hosts, as far as it was seen since kvmtui started.",
     )
-    table = getters.query_one(ResourceTable)
+    table = cached_property(lambda page: ResourceTable(COLUMNS, glyphs=page.face.glyphs))
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class LogPage(Page):
 
     def body(self) -> Iterator[Widget]:
         """Yield the table."""
-        yield ResourceTable(COLUMNS, glyphs=self.face.glyphs)
+        yield self.table
 
     def on_mount(self) -> None:
         """Show the newest line."""

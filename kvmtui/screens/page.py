@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import getters, on
+from textual import on
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -51,14 +52,16 @@ class Page(Screen[None]):
     help_text: ClassVar[tuple[str, ...]] = ()
     """What `?` says of the screen, in its own words."""
 
-    head = getters.query_one("#head", Line)
-    doing = getters.query_one("#task", Line)
-    about = getters.query_one("#about", Line)
-    marked = getters.query_one("#marked", Line)
-    keys = getters.query_one("#keys", Line)
-    small = getters.query_one("#small", Static)
-    menu = getters.query_one(LeaderMenu)
-    command_line = getters.query_one(CommandLine)
+    # The parts are held, not looked up: while a screen is being taken away they go first, and what a host still says
+    # then would find none.
+    head = cached_property(lambda _: Line(id="head"))
+    doing = cached_property(lambda _: Line(id="task"))
+    about = cached_property(lambda _: Line(id="about"))
+    marked = cached_property(lambda _: Line(id="marked"))
+    keys = cached_property(lambda _: Line(id="keys"))
+    small = cached_property(lambda _: Static(id="small", markup=False))
+    menu = cached_property(lambda _: LeaderMenu())
+    command_line = cached_property(lambda page: CommandLine(page.face.complete))
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,15 +73,15 @@ class Page(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Compose the frame around the body."""
-        yield Line(id="head")
+        yield self.head
         yield from self.body()
-        yield Line(id="task")
-        yield Line(id="about")
-        yield Line(id="marked")
-        yield LeaderMenu()
-        yield CommandLine(self.face.complete)
-        yield Line(id="keys")
-        yield Static(id="small", markup=False)
+        yield self.doing
+        yield self.about
+        yield self.marked
+        yield self.menu
+        yield self.command_line
+        yield self.keys
+        yield self.small
 
     def on_resize(self) -> None:
         """Ask for more room where there is too little."""

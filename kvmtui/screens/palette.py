@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.text import Text
-from textual import getters
 from textual.widgets import Static
 
 from kvmtui.commands.base import Level, Noun
@@ -52,7 +52,7 @@ class PaletteScreen(Dialog[Entry | None]):
     PaletteScreen > ResourceTable { width: 100%; height: 60%; background: $surface; }
     """
     AUTO_FOCUS: ClassVar[str | None] = ""
-    table = getters.query_one(ResourceTable)
+    line = cached_property(lambda _: Static(id="line", markup=False))
 
     def __init__(self, page: Page) -> None:
         super().__init__()
@@ -66,10 +66,15 @@ class PaletteScreen(Dialog[Entry | None]):
         """What a command of it acts on: fixed when it was opened."""
         return self._targets
 
+    @cached_property
+    def table(self) -> ResourceTable:
+        """What can be done."""
+        return ResourceTable(COLUMNS, glyphs=self._page.face.glyphs, header=False, driven=True)
+
     def compose(self) -> ComposeResult:
         """Compose the line and the list."""
-        yield Static(id="line", markup=False)
-        yield ResourceTable(COLUMNS, glyphs=self._page.face.glyphs, header=False, driven=True)
+        yield self.line
+        yield self.table
         yield Static("enter does it   up down move   esc goes back", id="hints", markup=False)
 
     def on_mount(self) -> None:
@@ -118,7 +123,7 @@ class PaletteScreen(Dialog[Entry | None]):
         line = Text.assemble(("> ", "bold"), self._editor.shown, (" ", "reverse"), no_wrap=True)
         if not self._editor.text:
             line.append("  a command, a key or a virsh word", "dim")
-        self.query_one("#line", Static).update(line)
+        self.line.update(line)
 
     def _line(self, key: Hashable) -> Row:
         entry = self._entries[str(key)]

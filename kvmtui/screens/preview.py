@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -36,6 +37,7 @@ class PreviewScreen(Dialog[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", show=False)]
     AUTO_FOCUS: ClassVar[str | None] = "TextView"
+    view = cached_property(lambda _: TextView(wide=True))
 
     def __init__(self, title: str, preview: Preview) -> None:
         super().__init__()
@@ -45,7 +47,7 @@ class PreviewScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Compose the text."""
         yield Static(Text(safe(self._heading, limit=1000)), id="title")
-        yield TextView(wide=True)
+        yield self.view
         yield Static("arrows scroll   left right move   esc back", id="keys", markup=False)
 
     def on_resize(self) -> None:
@@ -60,7 +62,7 @@ class PreviewScreen(Dialog[None]):
         if xml:
             lines += _headed(tones[Tone.MUTED] + BOLD, "THE DEFINITION", list(xml))
         widest = max((line.cell_len for line in lines), default=0)
-        self.query_one(TextView).show(lines, width=widest)
+        self.view.show(lines, width=widest)
 
     def _commands(self) -> list[Text]:
         """Return the shell lines; one that holds a text keeps its line ends."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
 from rich.text import Text
-from textual import getters, on
+from textual import on
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.reactive import reactive
@@ -116,11 +116,11 @@ class TabBody(Vertical):
 class TextTab(TabBody):
     """A tab that is one text."""
 
-    view = getters.query_one(TextView)
+    view = cached_property(lambda _: TextView())
 
     def compose(self) -> Iterator[Widget]:
         """Compose the text."""
-        yield TextView()
+        yield self.view
 
     def say(self, lines: Sequence[Text]) -> None:
         """Show these lines."""
@@ -150,10 +150,10 @@ class TabbedPage(Page):
     """
     tab: reactive[str] = reactive("", init=False)
 
-    title_line = getters.query_one("#subject", Line)
-    bar = getters.query_one(TabBar)
-    bodies = getters.query_one("#bodies", Container)
-    search = getters.query_one("#search", FilterBar)
+    title_line = cached_property(lambda _: Line(id="subject"))
+    bar = cached_property(lambda _: TabBar())
+    bodies = cached_property(lambda _: Container(id="bodies"))
+    search = cached_property(lambda _: FilterBar(id="search"))
     LOW: ClassVar[int] = 30  # lines below which no line is left free
 
     def __init__(self, tab: str) -> None:
@@ -165,12 +165,13 @@ class TabbedPage(Page):
 
     def body(self) -> Iterator[Widget]:
         """Yield the subject, the tabs and the place for their bodies."""
-        yield Line(id="subject")
-        yield TabBar()
+        yield self.title_line
+        yield self.bar
         early = self.early_tabs()
         self._made.update(early)
-        yield Container(*early.values(), id="bodies")
-        yield FilterBar(id="search")
+        with self.bodies:
+            yield from early.values()
+        yield self.search
 
     # -- what a page says of itself
 

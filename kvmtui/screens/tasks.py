@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual import getters, on
+from textual import on
 
 from kvmtui.commands.base import Noun, Target
 from kvmtui.core.errors import FilterError
@@ -52,8 +53,8 @@ class TasksPage(Page):
         "! c cancels a task that waits, a move and an upload; what else a host has begun is not stopped by it.",
     )
 
-    table = getters.query_one(ResourceTable)
-    filter_bar = getters.query_one(FilterBar)
+    table = cached_property(lambda page: ResourceTable(glyphs=page.face.glyphs))
+    filter_bar = cached_property(lambda _: FilterBar(lambda text: parse(text, TASK_FIELDS)))
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,8 +72,8 @@ class TasksPage(Page):
 
     def body(self) -> Iterator[Widget]:
         """Yield the table and the filter."""
-        yield ResourceTable(glyphs=self.face.glyphs)
-        yield FilterBar(lambda text: parse(text, TASK_FIELDS))
+        yield self.table
+        yield self.filter_bar
 
     def on_mount(self) -> None:
         """Begin with what the journal holds."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import getters
 from textual.binding import Binding, BindingType
 
 from kvmtui.core.fields import Tone
@@ -35,7 +35,8 @@ class TextPage(Dialog[None]):
         Binding("escape,q,question_mark,enter", "leave", show=False),
         Binding("space", "page", show=False),
     ]
-    view = getters.query_one(TextView)
+    view = cached_property(lambda _: TextView())
+    foot = cached_property(lambda _: Line(id="foot"))
 
     @property
     def face(self) -> Face:
@@ -48,13 +49,13 @@ class TextPage(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Compose the text and its keys."""
-        yield TextView()
-        yield Line(id="foot")
+        yield self.view
+        yield self.foot
 
     def on_mount(self) -> None:
         """Let the keys move the text."""
         foot = Text("esc goes back   j k move   g G the ends", self.face.tones[Tone.MUTED], no_wrap=True)
-        self.query_one("#foot", Line).say(foot)
+        self.foot.say(foot)
         self.view.focus()
 
     def on_resize(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import isnan, log, nan
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from textual import getters, on
+from textual import on
 from textual.binding import Binding
 from textual.containers import Grid, VerticalScroll
 
@@ -135,7 +136,8 @@ class GraphsTab(TabBody, can_focus=True):
         Binding("pagedown,ctrl+d,G,end", "by(100)", "down", show=False),
         Binding("pageup,ctrl+u,g,home", "by(-100)", "up", show=False),
     ]
-    scroller = getters.query_one(VerticalScroll)
+    scroller = cached_property(lambda _: VerticalScroll(can_focus=False))
+    grid = cached_property(lambda _: Grid())
 
     def __init__(self, ref: VmRef) -> None:
         super().__init__()
@@ -149,7 +151,7 @@ class GraphsTab(TabBody, can_focus=True):
 
     def compose(self) -> Iterator[Widget]:
         """Compose the charts."""
-        with VerticalScroll(can_focus=False), Grid():
+        with self.scroller, self.grid:
             for name in CHARTS:
                 chart = Chart(glyphs=self.face.glyphs, id=f"chart-{name}")
                 chart.can_focus = False  # the keys are for all charts at once
@@ -171,7 +173,7 @@ class GraphsTab(TabBody, can_focus=True):
         self._laid_out_for = self.size
         columns = 2 if self.size.width >= TWO_COLUMNS else 1
         height = max(LOWEST, self.size.height // (len(CHARTS) // columns))
-        grid = self.query_one(Grid)
+        grid = self.grid
         grid.styles.grid_size_columns = columns
         grid.styles.grid_rows = str(height)
         grid.styles.height = height * (len(CHARTS) // columns)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual import getters, on
+from textual import on
 
 from kvmtui.commands import registry
 from kvmtui.commands.base import Noun
@@ -38,8 +39,8 @@ class VmListPage(Page):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(LIST, MARK)]
 
-    pane = getters.query_one(VmPane)
-    filter_bar = getters.query_one(FilterBar)
+    pane = cached_property(lambda _: VmPane(id="pane"))
+    filter_bar = cached_property(lambda _: FilterBar())
     _resting: Timer | None = None
     _filtered_by = ""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from textwrap import wrap
 from typing import TYPE_CHECKING, cast
 
-from textual import getters
 from textual.containers import Vertical
 
 from kvmtui.commands.base import Target
@@ -52,7 +52,7 @@ def unseen_texts(unseen: Sequence[HostEntry], now: float) -> Iterator[str]:
 class VmPane(Vertical):
     """The table of VMs and what a person chose to see in it."""
 
-    table = getters.query_one(ResourceTable)
+    table = cached_property(lambda pane: ResourceTable(glyphs=pane.face.glyphs))
 
     def __init__(self, *, host: str = "", id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -76,7 +76,7 @@ class VmPane(Vertical):
 
     def compose(self) -> ComposeResult:
         """Compose the table."""
-        yield ResourceTable(glyphs=self.face.glyphs)
+        yield self.table
 
     def on_mount(self) -> None:
         """Take up the order and the columns of last time."""

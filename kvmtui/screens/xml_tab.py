@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, overload
 
 from rich.text import Text
@@ -19,11 +20,10 @@ from kvmtui.widgets.textview import TextView
 from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from rich.style import Style
     from textual.binding import BindingType
-    from textual.widget import Widget
 
     from kvmtui.core.inventory import Fleet
 
@@ -78,6 +78,8 @@ class XmlTab(TextTab):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(XML)]
     note = "/ find"
 
+    view = cached_property(lambda _: TextView(wide=True))
+
     def __init__(self, read: Callable[[bool], Awaitable[str]], *, versions: bool = False) -> None:
         super().__init__()
         self._read = read
@@ -85,10 +87,6 @@ class XmlTab(TextTab):
         self.inactive = False
         self._tones: Mapping[Tone, Style] | None = None
         self.document = ""
-
-    def compose(self) -> Iterator[Widget]:
-        """Compose the text."""
-        yield TextView(wide=True)
 
     def opened(self) -> None:
         """Read it, unless it was read."""

@@ -384,3 +384,12 @@ async def test_qemu_processes_are_found_by_their_name(monkeypatch: pytest.Monkey
     reading = await LocalMachine().read(60.0)
     assert reading is not None
     assert [one.vm for one in reading.processes] == ["web-9"]
+
+
+async def test_what_a_host_says_while_its_page_is_taken_apart_ends_nothing() -> None:
+    async with desk(size=WIDE) as here:
+        page = await opened(here, "hv2", "overview")
+        await page.remove_children()  # a page's parts go before itself
+        await page._load_details()
+        await here.press("q")
+        await here.until_text("hv1", "hv2", "hv3")
