@@ -16,6 +16,7 @@ from kvmtui.cli.output import Exit  # noqa: E402
 
 def main() -> NoReturn:
     """Run the program and leave with its exit code."""
+    _stand_in()
     code = cli.main()
     # The process ends here, without the interpreter being taken down first: every thread of ours is a daemon, and what
     # must be tidied is, but to free all objects one by one would take as long as to ask a host for its VMs.
@@ -26,6 +27,13 @@ def main() -> NoReturn:
     except BrokenPipeError:
         code = Exit.BROKEN_PIPE
     os._exit(code)
+
+
+def _stand_in() -> None:
+    """Have nobody's file stand in for each standard stream that was closed, before another file takes its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - it stays open; pathlib loads slowly
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The user's terminal while the screen is up: nothing but the screen may write to it.
 
-libvirt, glib and ssh write to descriptor 2, which is also where the screen is painted. So the screen gets a
-duplicate of it, and 2 itself points at the log until the screen is gone.
+libvirt, glib and ssh write to descriptor 2, which is mostly the terminal that the screen is painted on. So the screen
+gets a duplicate of it, and 2 itself points at the log until the screen is gone. Where a person has sent descriptor 2
+elsewhere, as in `kvmtui 2>file`, it stays there, and the screen gets a duplicate of descriptor 1.
 """
 
 from __future__ import annotations
@@ -44,33 +45,32 @@ class _Screen(io.FileIO):
 
 @contextmanager
 def screen_only(log: Path) -> Iterator[Restore]:
-    """Give descriptor 2 to the file `log` and the terminal to `sys.__stderr__`, and undo both at the end.
+    """Give the terminal to `sys.__stderr__`, and where descriptor 2 is the terminal, 2 to `log`; undo that at the end.
 
     What it gives restores the terminal when the screen itself cannot any more.
     """
-    try:
-        kept = os.dup(2)
-    except OSError:  # started with descriptor 2 closed: there is nothing to protect
-        yield _nothing
-        return
+    shared = os.isatty(2)
+    kept = os.dup(2 if shared else 1)
     try:
         modes = termios.tcgetattr(0)
     except termios.error:
         modes = None
     before, before_original = sys.stderr, sys.__stderr__
-    sink = _sink(log)
     screen = io.TextIOWrapper(_Screen(os.dup(kept), "w"), encoding="utf-8", errors="replace", write_through=True)
-    os.dup2(sink, 2)
-    os.close(sink)
     # Textual paints on `sys.__stderr__`, which typeshed rightly calls final: here it is the point.
     setattr(sys, "__stderr__", screen)  # noqa: B010
-    # A traceback that Textual prints after the screen is gone belongs to the person, not to the log.
-    sys.stderr = screen
+    if shared:
+        sink = _sink(log)
+        os.dup2(sink, 2)
+        os.close(sink)
+        # A traceback that Textual prints after the screen is gone belongs to the person, not to the log.
+        sys.stderr = screen
     try:
         yield partial(_restore, kept, modes)
     finally:
         screen.flush()
-        os.dup2(kept, 2)
+        if shared:
+            os.dup2(kept, 2)
         os.close(kept)
         setattr(sys, "__stderr__", before_original)  # noqa: B010
         sys.stderr = before
@@ -82,10 +82,6 @@ def _sink(log: Path) -> int:
         return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-
-
-def _nothing() -> None:
-    """Restore no terminal."""
 
 
 def _restore(screen: int, modes: list[int | list[bytes | int]] | None) -> None:

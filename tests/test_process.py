@@ -14,6 +14,7 @@ import tempfile
 import termios
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from tests.real.program import KVMTUI, Home, Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 DEMO = "demo:///?faults=none&pace=0"
 
@@ -41,6 +41,58 @@ def program() -> Iterator[Program]:
         opened.wait_vm("mail", "off")
         yield opened
         assert "Traceback" not in opened.home.log()
+
+
+@pytest.mark.parametrize("where", ["2>{file}", "2>/dev/null", "2>&-"])
+def test_the_screen_is_painted_wherever_the_standard_error_goes(tmp_path: Path, where: str) -> None:
+    """And what it is told to say at its end stands there, not on the terminal."""
+    file = tmp_path / "errors"
+    line = f"exec '{KVMTUI}' --demo {where.format(file=file)}"
+    with Program(Home({}), argv=["sh", "-c", line]) as program:
+        program.wait(r"hosts 3/3")
+        program.wait_vm("mail", "off")
+        program.resize(100, 30)
+        goes_on(program)
+        program.ask("shutdown web-1")
+        program.confirm("Shut down web-1")
+        program.wait("waiting for the guest")
+        program.process.terminate()
+        assert program.wait_exit(30) == 128 + signal.SIGTERM
+        until(program.is_restored, "the terminal is as it was before")
+        assert "kvmtui: " not in program.text()
+        assert "Traceback" not in program.home.log()
+    if file.exists():
+        assert file.read_text().startswith("kvmtui: shut down web-1: kvmtui ended before the outcome was known.")
+
+
+NO_TERMINAL = "kvmtui: The screen needs a terminal. Without one, use `kvmtui vms` and the other verbs.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("kvmtui --demo >/dev/null", NO_TERMINAL),
+        ("kvmtui --demo </dev/null", NO_TERMINAL),
+        ("echo q | kvmtui --demo", NO_TERMINAL),
+        ("kvmtui --demo | cat", NO_TERMINAL),
+        ("kvmtui --demo <&-", NO_TERMINAL),
+        ("kvmtui --demo >&-", NO_TERMINAL),
+        ("setsid --wait kvmtui --demo </dev/null 2>&1 | cat", NO_TERMINAL),  # as cron starts programs
+        ("TERM=dumb kvmtui --demo", "kvmtui: TERM is dumb: the screen cannot be drawn in such a terminal. "),
+        ("env -u TERM kvmtui --demo", "kvmtui: TERM is not set: the screen cannot be drawn in such a terminal. "),
+        ("TERM= kvmtui --demo", "kvmtui: TERM is not set: the screen cannot be drawn in such a terminal. "),
+    ],
+)
+def test_without_a_terminal_that_can_show_it_one_sentence_says_so(line: str, said: str) -> None:
+    """In a real terminal otherwise, on which nothing else is written."""
+    home = Home({})
+    path = {"PATH": f"{Path(KVMTUI).parent}:{os.environ['PATH']}"}
+    with Program(home, argv=["sh", "-c", line], size=(200, 20), env=path) as program:
+        program.wait_exit(30)
+        until(lambda: program.text().strip(), "it says why")
+        assert f"{program.text().strip()}\n".startswith(said)
+        assert len(program.text().strip().splitlines()) == 1
+        assert program.is_restored()
 
 
 def state_of(pid: int) -> str:
