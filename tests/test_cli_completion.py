@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from kvmtui.commands.base import Noun
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.inventory import TaskPhase, TaskView
 from kvmtui.journal import Journal
+from kvmtui.theme import PLAIN, SIXTEEN, THEMES
 from tests.test_cli import kvmtui
 
 if TYPE_CHECKING:
@@ -39,14 +42,15 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.fixture
-def offered(kvmtui: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offered:
-    """What bash offers for the last of the words of a command line."""
+def typing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of somebody who types at a shell, with a configuration and a journal."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     config = tmp_path / "config/kvmtui/config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(
-        f"[hosts.hv1]\nuri = 'x:'\n[hosts.hv2]\nuri = 'x:'\n[hosts.'{HOSTILE}']\n[groups]\nrack = ['hv1']\n"
+        f"[hosts.hv1]\nuri = 'x:'\ngroups = ['row', '{HOSTILE}']\n[hosts.hv2]\nuri = 'x:'\n[hosts.'{HOSTILE}']\n"
+        "[groups]\nrack = ['hv1']\n"
     )
     journal = Journal(tmp_path / "state/kvmtui/journal.jsonl")
     (tmp_path / "state/kvmtui").mkdir(parents=True)
@@ -56,14 +60,20 @@ def offered(kvmtui: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> O
         task = TaskView(f"t{at}", command, "does", "hv1", "", vm, "", "ann", TaskPhase.DONE, float(at), float(at))
         journal.begin(task)
         journal.end(task)
-    (tmp_path / "script").write_text(kvmtui.bare("completion", "bash").out)
     program = Path(sys.executable).parent
+    return {**os.environ, "PATH": f"{program}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def offered(kvmtui: Shell, tmp_path: Path, typing: dict[str, str]) -> Offered:
+    """What bash offers for the last of the words of a command line."""
+    (tmp_path / "script").write_text(kvmtui.bare("completion", "bash").out)
 
     def ask(*words: str) -> list[str]:
         done = subprocess.run(
             ["bash", "--norc", "-c", DRIVER, "bash", *words],
             cwd=tmp_path,
-            env={**os.environ, "PATH": f"{program}:{os.environ['PATH']}"},
+            env=typing,
             capture_output=True,
             text=True,
             timeout=60,
@@ -83,16 +93,109 @@ def test_bash_offers_what_may_stand_there(offered: Offered) -> None:
     assert offered("vm", "destroy", "--y") == ["--yes"], "virsh's words lead to the same"
     assert offered("--demo", "vms", "--so") == ["--sort"]
     assert offered("vms", "--sort", "stea") == ["steal"]
+    assert offered("vms", "--columns", "name,stea") == ["name,steal"]
+    assert offered("--log-level", "=", "d") == ["debug"]
+    assert offered("--theme", "high") == ["high-contrast"]
+    assert offered("completion", "") == ["bash", "zsh", "fish"]
     assert offered("--theme", "vm", "v") == ["vms", "vm", "volume"], "a value is no verb"
     assert offered("volume", "upload", "scr") == ["script"]
 
 
 def test_bash_offers_hosts_of_the_configuration_and_vms_of_the_journal(offered: Offered, tmp_path: Path) -> None:
-    assert offered("-c", "") == ["hv1", "hv2", "rack"]
-    assert offered("vm", "migrate", "web-1", "--to", "hv") == ["hv1", "hv2"]
+    assert offered("-c", "") == ["hv1", "hv2", "rack", "row"]
+    assert offered("vm", "migrate", "web-1", "--to", "") == ["hv1", "hv2"], "a VM moves to a host, not to a group"
+    assert offered("vm", "migrate", "web-1", "--to", "=", "") == ["hv1", "hv2"], "so bash parts --to="
+    assert offered("vm", "migrate", "web-1", "--to", "=") == ["hv1", "hv2"]
     assert offered("vm", "start", "") == ["db-1", "web-1"], "the newest first; what was deleted is gone"
     assert offered("vm", "start", "w") == ["web-1"]
     assert not (tmp_path / "hit").exists()
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_fish_offers_the_same(kvmtui: Shell, tmp_path: Path, typing: dict[str, str]) -> None:
+    folder = tmp_path / "config/fish/completions"
+    folder.mkdir(parents=True)
+    (folder / "kvmtui.fish").write_text(kvmtui.bare("completion", "fish").out)
+
+    def ask(line: str) -> list[str]:
+        done = subprocess.run(
+            ["fish", "-c", f"complete -C '{line}'"],
+            cwd=tmp_path,
+            env=typing,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stderr == ""
+        return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+
+    assert ask("kvmtui vm sh") == ["show", "shutdown"]
+    assert ask("kvmtui vm destroy --y") == ["--yes"]
+    assert ask("kvmtui vms --columns name,stea") == ["name,steal"]
+    assert ask("kvmtui -c ") == ["hv1", "hv2", "rack", "row"]
+    assert ask("kvmtui vm migrate web-1 --to=") == ["--to=hv1", "--to=hv2"]
+    assert set(ask("kvmtui vm start ")) == {"db-1", "web-1"}
+    assert not (tmp_path / "hit").exists()
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("kvmtui vm shutd", "kvmtui vm shutdown "),
+        ("kvmtui vm destroy --y", "kvmtui vm destroy --yes "),
+        ("kvmtui vms --columns name,stea", "kvmtui vms --columns name,steal "),
+        ("kvmtui -c ra", "kvmtui -c rack "),
+        ("kvmtui --log-level=d", "kvmtui --log-level=debug "),
+        ("kvmtui vm start w", "kvmtui vm start web-1 "),
+    ],
+)
+def test_zsh_completes_what_is_typed(
+    kvmtui: Shell, tmp_path: Path, typing: dict[str, str], typed: str, line: str
+) -> None:
+    (tmp_path / "_kvmtui").write_text(kvmtui.bare("completion", "zsh").out)
+    # A widget of its own writes what stands in the line behind the tabulator, so that no screen has to be read.
+    (tmp_path / ".zshrc").write_text(
+        "fpath=(~ $fpath); autoload -U compinit; compinit -u -D\n"
+        "said() { zle expand-or-complete; print -rn -- $BUFFER > ~/line.new; mv ~/line.new ~/line }\n"
+        "zle -N said; bindkey '^I' said; print -n ready > ~/ready\n"
+    )
+    ours, its = os.openpty()
+    shell = subprocess.Popen(
+        ["zsh", "-d", "-i"],
+        cwd=tmp_path,
+        env={**typing, "ZDOTDIR": str(tmp_path), "TERM": "vt100"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    try:
+        _until(tmp_path / "ready", ours)
+        os.write(ours, f"{typed}\t".encode())
+        assert _until(tmp_path / "line", ours) == line
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
+
+
+def _until(file: Path, terminal: int) -> str:
+    """Return what a file holds as soon as it is there; what the terminal shows meanwhile is read away."""
+    deadline = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < deadline, f"{file.name} is not written"
+        if select.select([terminal], [], [], 0.05)[0]:
+            os.read(terminal, 65536)
+    return file.read_text()
+
+
+def test_the_themes_that_are_offered_are_ours() -> None:
+    (takes,) = {one.takes for place in places() for one in place.options if "--theme" in one.names}
+    shown = {theme.name for theme in THEMES} - {SIXTEEN, PLAIN}
+    assert set(takes) == shown | {"ansi"}
 
 
 def test_a_name_that_a_shell_would_obey_is_not_offered() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LISTS = ("hosts", "vms", "tasks")
 SHELLS = ("bash", "zsh", "fish")
-NAMES = ("hosts", "vms")  # what the scripts ask for while somebody types
+NAMES = ("hosts", "places", "vms")  # what the scripts ask for while somebody types
 _LEVELS = ("debug", "info", "warning", "error")
 _NEGATED = re.compile(r"-([A-Za-z][A-Za-z0-9_+-]*)(?:!=|>=|<=|[:=><])")
 _SIZE = re.compile(r"\d+[xX]\d+\Z")

@@ -1,7 +1,7 @@
 """Scripts that complete kvmtui's words in bash, zsh and fish, made from what the parser reads.
 
 Words of the program stand in the script. Names of hosts come from the configuration and names of VMs from the journal,
-by `kvmtui completion hosts` and `vms`: no host is asked while somebody types. Only plain names are offered, since a
+by `kvmtui completion hosts` and the like: no host is asked while somebody types. Only plain names are offered, since a
 name may be anything and a shell takes some for more than a name.
 """
 
@@ -14,7 +14,7 @@ import tomllib
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui import paths
-from kvmtui.cli.arguments import whole
+from kvmtui.cli.arguments import SHELLS, whole
 from kvmtui.cli.output import Exit
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import HOST_FIELDS, TASK_FIELDS, VM_FIELDS
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 
     from kvmtui.cli.parser import Parser
 
-HOSTS, VMS, FILES, FREE = "<hosts>", "<vms>", "<files>", "<free>"
+HOSTS, PLACES, VMS, FILES, FREE = "<hosts>", "<places>", "<vms>", "<files>", "<free>"
 """What may stand in a place, beside the words of a list."""
 REMEMBERED = 500  # tasks of the journal whose VMs are offered
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}\Z")
-_KINDS = {
-    "connect": HOSTS,
-    "connect_after": HOSTS,
+_KINDS: dict[str, str | tuple[str, ...]] = {
+    "connect": PLACES,
+    "connect_after": PLACES,
     "config": FILES,
+    "theme": ("kvmtui", "kvmtui-light", "high-contrast", "colour-blind", "ansi"),
+    "what": SHELLS,
     "vms": VMS,
     "answer_host": HOSTS,
     "answer_to": HOSTS,
@@ -92,24 +94,37 @@ def _places(parser: Parser, path: str, written: tuple[str, ...]) -> Iterator[Pla
 def _takes(action: argparse.Action, path: str) -> str | tuple[str, ...]:
     if action.nargs == 0 or (action.option_strings and action.nargs == "?"):
         return ()  # of `--demo vms` the second word is a verb
-    if action.choices is not None:
-        return tuple(map(str, action.choices))
     if action.dest in ("columns", "sort") and path in _FIELDS:
-        return _FIELDS[path]
+        return (*_FIELDS[path], "all") if action.dest == "columns" else _FIELDS[path]
+    if action.dest not in _KINDS and action.choices is not None:
+        return tuple(map(str, action.choices))
     return _KINDS.get(action.dest, FREE)
 
 
 # --- names ----------------------------------------------------------------------------------------
 
 
-def _hosts() -> Iterable[str]:
-    """Return the names of hosts and groups in the configuration; of one that cannot be read, none."""
+def _table(name: str) -> dict[str, object]:
+    """Return a table of the configuration; of one that cannot be read, none."""
     try:
-        read = tomllib.loads(paths.config_file().read_text("utf-8"))
+        found = tomllib.loads(paths.config_file().read_text("utf-8")).get(name)
     except (OSError, ValueError):
-        return []
-    tables = [table for key in ("hosts", "groups") if isinstance(table := read.get(key), dict)]
-    return [name for table in tables for name in table]
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _hosts() -> Iterable[str]:
+    """Return the names of hosts in the configuration."""
+    return _table("hosts")
+
+
+def _places_to_open() -> Iterable[str]:
+    """Return the names of hosts and groups in the configuration."""
+    hosts = _table("hosts")
+    yield from (*hosts, *_table("groups"))
+    for host in hosts.values():
+        groups = host.get("groups") if isinstance(host, dict) else None
+        yield from (name for name in groups if isinstance(name, str)) if isinstance(groups, list) else ()
 
 
 def _vms() -> Iterable[str]:
@@ -132,7 +147,7 @@ def plain(names: Iterable[str]) -> list[str]:
 def complete(what: str) -> int:
     """Print the script for a shell, or names, one a line."""
     scripts = {"bash": _bash, "zsh": _zsh, "fish": _fish}
-    names = {"hosts": _hosts, "vms": _vms}
+    names = {"hosts": _hosts, "places": _places_to_open, "vms": _vms}
     lines = plain(names[what]()) if what in names else list(scripts[what](places()))
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return Exit.DONE
@@ -176,18 +191,26 @@ def _bash(found: list[Place]) -> Iterator[str]:
         "    local word",
         '    case "$1" in',
         f'        "{HOSTS}") _kvmtui_names hosts "$2" ;;',
+        f'        "{PLACES}") _kvmtui_names places "$2" ;;',
         f'        "{VMS}") _kvmtui_names vms "$2" ;;',
         f'        "{FILES}")',
         "            compopt -o filenames 2>/dev/null",
         '            while read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$2")',
         "            ;;",
         f'        "{FREE}") ;;',
-        '        *) while read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "$1" -- "$2") ;;',
+        "        *)",
+        "            # What stands before a comma stays as it is.",
+        "            local last=${2##*,}",
+        '            while read -r word; do COMPREPLY+=("${2%"$last"}$word"); done < <(compgen -W "$1" -- "$last")',
+        "            ;;",
         "    esac",
         "}",
         "_kvmtui() {",
         "    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} place= at",
         "    COMPREPLY=()",
+        "    # bash makes three words of --to=hv1.",
+        "    if [[ $current == = ]]; then current=",
+        "    elif [[ $before == = ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi",
         "    for ((at = 1; at < COMP_CWORD; at++)); do",
         '        case "$place/${COMP_WORDS[at]}" in',
         *_walk(found),
@@ -221,15 +244,17 @@ def _zsh(found: list[Place]) -> Iterator[str]:
         "_kvmtui_take() {",
         '    case "$1" in',
         f'        "{HOSTS}") compadd -- ${{(f)"$(kvmtui completion hosts 2>/dev/null)"}} ;;',
+        f'        "{PLACES}") compadd -- ${{(f)"$(kvmtui completion places 2>/dev/null)"}} ;;',
         f'        "{VMS}") compadd -- ${{(f)"$(kvmtui completion vms 2>/dev/null)"}} ;;',
         f'        "{FILES}") _files ;;',
         f'        "{FREE}") ;;',
-        "        *) compadd -- ${=1} ;;",
+        "        *) compset -P '*,'; compadd -- ${=1} ;;",
         "    esac",
         "}",
         "_kvmtui() {",
         '    local before="${words[CURRENT-1]}" place= at',
         "    local -a found",
+        "    if [[ \"$PREFIX\" == --*=* ]]; then before=${PREFIX%%=*}; compset -P '*='; fi",
         "    for ((at = 2; at < CURRENT; at++)); do",
         '        case "$place/${words[at]}" in',
         *_walk(found),
@@ -287,16 +312,21 @@ def _fish(found: list[Place]) -> Iterator[str]:
             yield f"{when}{_fish_words(place.follows)}"
         for one in place.options:
             names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in one.names)
-            takes = "" if not one.takes else f" {'-r' if one.takes == FILES else '-x'}{_fish_words(one.takes)}"
+            words = _fish_words(one.takes, listed="--columns" in one.names)
+            takes = "" if not one.takes else f" {'-r' if one.takes == FILES else '-x'}{words}"
             yield f"{when} {names}{takes} -d {_quoted(one.help.replace('%%', '%'))}"
 
 
-def _fish_words(takes: str | tuple[str, ...]) -> str:
-    """Return what may stand in a place, as options of fish's `complete`."""
+def _fish_words(takes: str | tuple[str, ...], *, listed: bool = False) -> str:
+    """Return what may stand in a place, as options of fish's `complete`; `listed` with commas between."""
+    if isinstance(takes, tuple) and listed:
+        every = ",".join(takes)
+        return " -a " + _quoted(f"(__fish_complete_list , 'string split , {every}')")
     if isinstance(takes, tuple):
         return f" -a {_quoted(' '.join(takes))}"
     return {
         HOSTS: " -a '(kvmtui completion hosts 2>/dev/null)'",
+        PLACES: " -a '(kvmtui completion places 2>/dev/null)'",
         VMS: " -a '(kvmtui completion vms 2>/dev/null)'",
         FILES: " -F",
         FREE: "",
