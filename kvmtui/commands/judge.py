@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Judgement, Level
-from kvmtui.core.inventory import Condition, ConditionKind, Guard, HostEntry, Reason, Vm, VmState
+from kvmtui.core.inventory import Condition, ConditionKind, Fleet, Guard, HostEntry, Reason, Vm, VmState
 from kvmtui.core.text import safe
 from kvmtui.core.units import hhmmss
 
@@ -154,9 +154,14 @@ def silence(entry: HostEntry) -> str:
 
 def guard(scene: Scene, entry: HostEntry) -> Finding:
     """Refuse what the configuration does not let be changed."""
-    if scene.fleet.read_only:
+    return lock(scene.fleet, entry, scene.now)
+
+
+def lock(fleet: Fleet, entry: HostEntry, now: float) -> Finding:
+    """Refuse what the configuration does not let be changed at this time."""
+    if fleet.read_only:
         return Finding("kvmtui runs read-only: nothing can be changed.", "Start it without --read-only.")
-    open_now = entry.unlocked_until is not None and entry.unlocked_until > scene.now
+    open_now = entry.unlocked_until is not None and entry.unlocked_until > now
     if entry.guard is Guard.READ_ONLY and not open_now:
         name = safe(entry.name)
         return Finding(f"{name} is read-only by the configuration.", f":unlock {name} 15m opens it for a while.")

@@ -108,11 +108,19 @@ class ConsoleSession:
         """Type; returns "" or a sentence that says why nothing was taken."""
         if self._line is None or self.phase is not Phase.LIVE:
             return self.why or f"The console of {safe(self.name)} is not open: nothing was typed."
+        if locked := self._locked():
+            self._enter(Phase.LIVE, locked)
+            return f"{locked} :unlock {safe(self.ref.host)} 15m opens it."
         try:
             self._line.write(data)
         except Busy as error:
             return safe(str(error))
         return ""
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether what is typed goes to the guest, now or a little later."""
+        return self.phase is Phase.LIVE and not self._locked()
 
     def take_over(self) -> None:
         """Open it even if somebody else holds it."""
@@ -128,7 +136,7 @@ class ConsoleSession:
         """Look at a new fleet: the VM may run again, or elsewhere."""
         self._twins &= whereabouts.running_elsewhere(fleet, self.ref)
         if self.phase is Phase.LIVE:
-            self._enter(Phase.LIVE, whereabouts.silence(fleet, self.ref))
+            self._enter(Phase.LIVE, self._trouble(fleet))
             return
         seen = self._find()
         if seen != self._seen:
@@ -231,7 +239,7 @@ class ConsoleSession:
                 self.emulator.feed(_PUT_BACK)
                 self.emulator.note(f"opened again at {at}")
         self.ref = ref
-        self._enter(Phase.LIVE, "")
+        self._enter(Phase.LIVE, self._trouble(self._around.fleet()))
 
     async def _listen(self, line: ConsoleLine) -> _End:
         """Feed what comes until it ends."""
@@ -276,7 +284,7 @@ class ConsoleSession:
     def _answer(self, line: ConsoleLine) -> None:
         """Send what the emulator was asked by the guest: numbers only."""
         replies = self.emulator.take_replies()
-        if replies:
+        if replies and not self._locked():
             try:
                 line.write(replies)
             except Busy:
@@ -286,6 +294,14 @@ class ConsoleSession:
 
     def _find(self) -> whereabouts.Whereabouts:
         return whereabouts.find(self._around.fleet(), self.ref, self.name, self._twins)
+
+    def _locked(self) -> str:
+        return whereabouts.locked(self._around.fleet(), self.ref, self._around.now())
+
+    def _trouble(self, fleet: Fleet) -> str:
+        """Return what is to be known of a line that is open."""
+        locked = whereabouts.locked(fleet, self.ref, self._around.now())
+        return locked or whereabouts.silence(fleet, self.ref)
 
     def _who_has_it(self) -> str:
         verb = "holds" if self._past is None else "has taken"

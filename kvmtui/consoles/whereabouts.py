@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kvmtui.commands.judge import lock
 from kvmtui.core import units
 from kvmtui.core.inventory import VmRef, VmState
 from kvmtui.core.text import safe
@@ -59,6 +60,14 @@ def silence(fleet: Fleet, ref: VmRef) -> str:
         return ""
     since = units.hhmm(entry.condition.since)
     return f"{safe(ref.host)} has not answered since {since}: what is typed waits, and nothing is lost so far."
+
+
+def locked(fleet: Fleet, ref: VmRef, now: float) -> str:
+    """Return a sentence when nothing may be changed on the host of an open console, else "": keys are a change."""
+    entry = fleet.host(ref.host)
+    if entry is None or not lock(fleet, entry, now).refusal:
+        return ""
+    return f"{safe(ref.host)} is read-only: nothing is typed."
 
 
 def _runs(entry: HostEntry, uuid: str) -> bool:

@@ -108,5 +108,5 @@ class Typists:
         if session not in self._of:
             for other in [other for other in self._of if other.phase is Phase.CLOSED]:
                 del self._of[other]
-            self._of[session] = Typist(session.write, lambda: session.phase is Phase.LIVE)
+            self._of[session] = Typist(session.write, lambda: session.takes_keys)
         return self._of[session]

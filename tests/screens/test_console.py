@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from textual import events
 
 from kvmtui.consoles import ConsoleSession, Phase
 from kvmtui.core.errors import ConfigError
-from kvmtui.core.inventory import VmState
+from kvmtui.core.inventory import Guard, VmState
 from kvmtui.screens import keymap
 from kvmtui.screens.actions import CONSOLE, PREFIX
 from kvmtui.screens.console import ConsoleScreen
@@ -591,6 +592,40 @@ async def test_nothing_is_opened_where_nothing_may_be_changed() -> None:
         await it.press("c")
         await it.until_told("read-only")
         assert sessions(it) == ()
+
+
+async def test_nothing_is_typed_on_a_host_that_is_locked_again() -> None:
+    """A console that was opened while it was unlocked stays open, to be looked at: neither key nor answer goes out."""
+    async with desk(configs=lambda host: replace(host, guard=Guard.READ_ONLY)) as it:
+        it.engine.unlock("hv1", 900.0)
+        session = await opened(it)
+        line = session._line
+        assert line is not None
+        typed = bytearray()
+        line.write = typed.extend  # type: ignore[method-assign, assignment]
+        await it.press("a")
+        assert typed == b"a"
+        await it.paste("p" * 100_000)
+        it.engine.unlock("hv1", 0.1)  # for so long, from now on
+        await it.until(lambda: "hv1 is read-only: nothing is typed." in status(it), "it is said")
+        await it.until(lambda: "pasting" not in status(it), "the end of the paste")
+        before = bytes(typed)
+        assert len(before) < 100_000
+        await it.press("b", ENTER, PRE, PRE, PRE, "r")
+        await it.paste("c")
+        await it.paste("long" * PIECE)
+        session.emulator.feed(b"\x1b[?1049h\x1b[6n")
+        session._answer(line)
+        await it.wheel(10, 10, up=True)
+        await it.settle()
+        assert bytes(typed) == before
+        await it.press("b")
+        assert "hv1 is read-only: nothing is typed. :unlock hv1 15m opens it." in status(it)
+        assert session.phase is Phase.LIVE
+        it.engine.unlock("hv1", 900.0)
+        await it.until(lambda: "live" in status(it), "it is open again")
+        await it.press("d")
+        assert bytes(typed) == before + b"d", "what was typed meanwhile does not come later"
 
 
 async def test_a_key_that_is_pressed_before_the_page_stands_breaks_nothing() -> None:
