@@ -16,13 +16,12 @@ from kvmtui.core.inventory import (
     VmRef,
     VmState,
 )
+from kvmtui.core.limits import POOL
 from kvmtui.core.text import safe
 from kvmtui.core.units import hhmmss
 
 if TYPE_CHECKING:
     from kvmtui.picture import Change
-
-_POOL_FULL = 0.95
 
 
 def vm_event(host: str, change: Change, by: str, moving: Moving | None = None) -> Event | None:
@@ -165,7 +164,7 @@ def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[
         return (_storage_event(host, after),)
     if before.pools is after.pools:
         return ()
-    full = {pool.uuid for pool in before.pools if pool.capacity and pool.allocation > _POOL_FULL * pool.capacity}
+    full = {pool.uuid for pool in before.pools if pool.capacity and 100.0 * pool.allocation > POOL.bad * pool.capacity}
     return tuple(
         Event(
             at=after.at,
@@ -177,7 +176,7 @@ def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[
             by="",
         )
         for pool in after.pools
-        if pool.uuid not in full and pool.capacity and pool.allocation > _POOL_FULL * pool.capacity
+        if pool.uuid not in full and pool.capacity and 100.0 * pool.allocation > POOL.bad * pool.capacity
     )
 
 

@@ -13,6 +13,7 @@ from kvmtui.cli.headless import REACH_WITHIN, settled, until
 from kvmtui.cli.output import Exit
 from kvmtui.core.errors import KvmtuiError, Unreachable
 from kvmtui.core.inventory import ConditionKind
+from kvmtui.core.limits import POOL
 from kvmtui.core.text import cell_width, safe
 from kvmtui.core.units import size
 from kvmtui.doctor import Area, Finding, Verdict, examine
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from kvmtui.core.fields import Json
     from kvmtui.core.inventory import HostEntry, HostState
 
-FULL = 95.0  # percent of a pool from which it is a problem
 # What a mend that is a command begins with.
 _COMMANDS = frozenset({"sudo", "virsh", "echo", "export", "unset", "kvmtui"})
 _SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.WARN: "WARN", Verdict.BAD: "BAD"}
@@ -172,7 +172,7 @@ def _pools(entry: HostEntry, state: HostState) -> Iterator[Finding]:
         if not pool.active:
             text = f"The pool {safe(pool.name)} is not active."
             yield Finding(Area.HOSTS, name, Verdict.WARN, text, _virsh(entry, "pool-start", pool.name))
-        elif pool.capacity and 100.0 * pool.allocation / pool.capacity >= FULL:
+        elif pool.capacity and 100.0 * pool.allocation / pool.capacity > POOL.bad:
             text = (
                 f"The pool {safe(pool.name)} is nearly full: {size(pool.available)} of {size(pool.capacity)} are left."
             )

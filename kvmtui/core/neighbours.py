@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core.capacity import pool_of
-from kvmtui.core.fields.vm import LATENCY_WARN, STEAL_WARN
+from kvmtui.core.limits import LATENCY, STEAL_FELT
 from kvmtui.core.text import safe
 from kvmtui.core.units import latency, size
 
@@ -49,7 +49,7 @@ def slowness(row: VmRow) -> tuple[Slowness, ...]:
     if rates is None or state is None:
         return ()
     found = []
-    if rates.steal is not None and rates.steal >= STEAL_WARN:
+    if rates.steal is not None and rates.steal > STEAL_FELT:
         takers = [
             Neighbour(uuid, state.vms[uuid].name, other.cpu_cores)
             for uuid, other in state.rates.items()
@@ -64,7 +64,7 @@ def slowness(row: VmRow) -> tuple[Slowness, ...]:
     for one in sorted(rates.disks, key=lambda disk: -(disk.latency_ms or 0.0)):
         disk = disks.get(one.name)
         pool = pool_of(state, disk) if disk is not None else None
-        if pool is None or pool.uuid in told or (one.latency_ms or 0.0) < LATENCY_WARN:
+        if pool is None or pool.uuid in told or (one.latency_ms or 0.0) <= LATENCY.warn:
             continue
         told.add(pool.uuid)
         measure = f"{safe(one.name, limit=20)} {latency(one.latency_ms)}"

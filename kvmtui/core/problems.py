@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmtui.core import units
 from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
 from kvmtui.core.fields.host import condition_text, first_full
-from kvmtui.core.fields.vm import STEAL_BAD
 from kvmtui.core.fields.vm_state import is_hung, should_be_on
 from kvmtui.core.forecast import FULL_SOON
 from kvmtui.core.inventory import (
@@ -23,6 +22,7 @@ from kvmtui.core.inventory import (
     VmRef,
     VmState,
 )
+from kvmtui.core.limits import POOL, SOLD, STEAL
 from kvmtui.core.rows import HostRow, VmRow
 from kvmtui.core.text import safe
 
@@ -43,7 +43,6 @@ __all__ = [
 
 STOPPING_LONG = 300.0  # seconds after which a guest that was asked to shut down is a problem
 OUTCOME_KEPT = 86_400.0  # seconds for which an outcome that is not known is a problem
-POOL_FULL = 95.0  # percent
 
 
 class ProblemKind(Enum):
@@ -147,7 +146,7 @@ def _of_rates(row: VmRow) -> _Finding | None:
         return Severity.BAD, ProblemKind.HUNG, f"its QEMU has not answered since {units.hhmmss(rates.silent_since)}"
     if rates.stalled:
         return Severity.BAD, ProblemKind.STALL, "a busy disk has completed nothing for 10 s"
-    if rates.steal is not None and rates.steal > STEAL_BAD:
+    if rates.steal is not None and rates.steal > STEAL.warn:
         return Severity.WARN, ProblemKind.STEAL, f"steal {rates.steal:.0f} %"
     return None
 
@@ -166,7 +165,7 @@ def host_problem(row: HostRow) -> Problem | None:
     if not entry.condition.is_answering:
         return None
     sold = host_sold(entry.state)
-    texts = [f"memory sold to {sold:.0f} %"] if sold is not None and sold > 100.0 else []
+    texts = [f"memory sold to {sold:.0f} %"] if sold is not None and sold > SOLD.warn else []
     kind = ProblemKind.OVERSOLD if texts else ProblemKind.POOL_FULL
     texts += _of_pools(row)
     if texts:
@@ -180,7 +179,7 @@ def _of_pools(row: HostRow) -> list[str]:
     """Return what is wrong with a host's pools: the fullest is nearly full, or one will be within a day."""
     texts = []
     fullest, next_full = fullest_pool(row.entry.state), first_full(row)
-    if fullest is not None and fullest[1] > POOL_FULL:
+    if fullest is not None and fullest[1] > POOL.bad:
         texts.append(f"pool {safe(fullest[0].name, limit=60)} {fullest[1]:.0f} % full")
     if next_full is not None and next_full[1] < FULL_SOON:
         pool, seconds = next_full
@@ -226,7 +225,7 @@ def _is_quiet(vm: Vm, rates: VmRates | None) -> bool:
         return False
     if rates is None:
         return True
-    return not rates.stalled and rates.silent_since is None and (rates.steal is None or rates.steal <= STEAL_BAD)
+    return not rates.stalled and rates.silent_since is None and (rates.steal is None or rates.steal <= STEAL.warn)
 
 
 def unknown_outcomes(fleet: Fleet, now: float) -> Mapping[VmRef, Problem]:

@@ -38,9 +38,11 @@ _SHORT_NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def safe(text: str, *, limit: int = 300, newlines: bool = False) -> str:
     """Return `text` as it can be shown: nothing invisible or active in it, at most `limit` characters.
 
-    Everything is one line, unless `newlines` keeps line ends (and turns tabs into four spaces).
-    Applying it twice changes nothing.
+    Everything is one line, unless `newlines` keeps line ends (and turns tabs into four spaces). A line that is nothing
+    but spaces is written out, too: a name must not look as if there were none. Applying it twice changes nothing.
     """
+    if text.isspace() and not newlines:
+        text = text.replace(" ", "\\x20")
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
     if newlines:
@@ -64,6 +66,11 @@ def safe(text: str, *, limit: int = 300, newlines: bool = False) -> str:
             break
     shown = "".join(parts)
     return shown if len(shown) <= limit else shown[: max(0, limit - 1)] + ELLIPSIS[:limit]
+
+
+def vm_name(name: str, uuid: str, *, limit: int = 300) -> str:
+    """Return a VM's name as it can be shown; of one without a name, the head of its UUID: "(0ea67bcb)"."""
+    return safe(name, limit=limit) if name else f"({safe(uuid, limit=8)})"
 
 
 def _written_out(character: str) -> str:

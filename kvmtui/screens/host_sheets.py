@@ -12,6 +12,7 @@ from kvmtui.core.fields import Tone, condition_text, version_text
 from kvmtui.core.fields.field import rising
 from kvmtui.core.forecast import FULL_SOON, forecast, seconds_left
 from kvmtui.core.inventory import ConditionKind, Guard, Severity
+from kvmtui.core.limits import HOST_CPU, IOWAIT, MEMORY, POOL, SOLD, STEAL
 from kvmtui.core.text import safe
 from kvmtui.core.units import duration, hhmm, hhmmss, pair, percent, size
 from kvmtui.screens.sheet import Head, Sheet, Span, bar, side_by_side
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 TWO_COLUMNS, THREE_COLUMNS = 116, 180
 PAGE = 4096  # bytes; what KSM counts in
-BUSY, FULL = 75.0, 90.0  # percent
 
 
 class HostPicture(NamedTuple):
@@ -98,10 +98,10 @@ def _now(picture: HostPicture, sheet: Sheet) -> None:
 
 def _load(load: HostRates, sheet: Sheet) -> None:
     busy = Span("" if load.per_cpu is None else f"of {len(load.per_cpu)} CPUs", Tone.MUTED)
-    sheet.gauge("CPU", load.cpu, rising(load.cpu, BUSY, FULL), busy)
-    sheet.gauge("iowait", load.iowait, rising(load.iowait, 10.0, 25.0))
+    sheet.gauge("CPU", load.cpu, rising(load.cpu, *HOST_CPU), busy)
+    sheet.gauge("iowait", load.iowait, rising(load.iowait, *IOWAIT))
     sheet.fact(
-        "steal", Span(percent(load.steal), rising(load.steal, 5.0, 10.0)), Span("  of its worst running VM", Tone.MUTED)
+        "steal", Span(percent(load.steal), rising(load.steal, *STEAL)), Span("  of its worst running VM", Tone.MUTED)
     )
 
 
@@ -109,10 +109,10 @@ def _memory(row: HostRow, state: HostState, load: HostRates | None, details: Hos
     total = (load.memory_total if load is not None else None) or state.host.memory
     used = load.memory_used if load is not None else None
     share = 100.0 * used / total if used is not None and total else None
-    sheet.gauge("memory", share, rising(share, 90.0, 97.0), Span(pair(used, total)))
+    sheet.gauge("memory", share, rising(share, *MEMORY), Span(pair(used, total)))
     sold = host_sold(state)
     promised = census(state).promised
-    sheet.gauge("sold", sold, rising(sold, 100.0, 130.0), Span(size(promised)), Span("promised to VMs", Tone.MUTED))
+    sheet.gauge("sold", sold, rising(sold, *SOLD), Span(size(promised)), Span("promised to VMs", Tone.MUTED))
     fits = n_plus_one(row.fleet, row.entry)
     said = {None: "unknown", True: "yes", False: "NO"}[fits]
     sheet.fact(
@@ -190,7 +190,7 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
     rows: list[tuple[Span, ...]] = []
     for pool in sorted(state.pools, key=lambda one: one.name):
         fill = pool_fill(pool)
-        tone = rising(fill, 85.0, 95.0)
+        tone = rising(fill, *POOL)
         used = pair(pool.capacity - pool.available, pool.capacity) if pool.active else "inactive"
         used = "no answer" if pool.late else used
         rows.append(
@@ -325,8 +325,9 @@ def cpu_lines(row: HostRow, details: HostDetails | None, sheet: Sheet) -> list[T
         sheet.line(Span(_no_cpus(row), Tone.MUTED))
     else:
         mean = sum(shares) / len(shares)
-        busy = sum(share >= FULL for share in shares)
-        sheet.gauge("all CPUs", mean, rising(mean, BUSY, FULL), Span(f"{len(shares)} CPUs, {busy} above {FULL:.0f} %"))
+        busy = sum(share > HOST_CPU.bad for share in shares)
+        said = f"{len(shares)} CPUs, {busy} above {HOST_CPU.bad:.0f} %"
+        sheet.gauge("all CPUs", mean, rising(mean, *HOST_CPU), Span(said))
         for title, cell, cpus in _groups(details, len(shares)):
             note = ""
             if cell is not None:
@@ -381,7 +382,7 @@ def _cpu_rows(cpus: Sequence[tuple[int, float]], all_: int, sheet: Sheet) -> Non
 
 def _cpu_tone(share: float) -> Tone:
     """Return the tone of one CPU: a busy one is worth a look, but nothing is wrong with it."""
-    return Tone.WARN if share >= FULL else Tone.NORMAL
+    return Tone.WARN if share > HOST_CPU.bad else Tone.NORMAL
 
 
 def _cpu_cell(line: Text, cpu: int, share: float, width: int, sheet: Sheet) -> None:

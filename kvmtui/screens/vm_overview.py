@@ -10,10 +10,10 @@ from rich.text import Text
 from kvmtui.core.capacity import fullest_pool, host_sold
 from kvmtui.core.fields import Tone, state_text
 from kvmtui.core.fields.field import rising
-from kvmtui.core.fields.vm import LATENCY_BAD, LATENCY_WARN, STEAL_BAD, STEAL_WARN
 from kvmtui.core.fields.vm_state import state_tone
 from kvmtui.core.history import SPACING
 from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
+from kvmtui.core.limits import LATENCY, MEMORY, STEAL, VM_CPU
 from kvmtui.core.neighbours import blame
 from kvmtui.core.text import safe
 from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
@@ -105,10 +105,10 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
 def _load(row: VmRow, rates: VmRates, sheet: Sheet) -> None:
     cores = "-" if rates.cpu_cores is None else f"{rates.cpu_cores:.1f}"
     share = rates.cpu_percent
-    sheet.gauge("CPU", share, rising(share, 75.0, 90.0), Span(f"{cores} of {rates.vcpus} vCPUs"))
+    sheet.gauge("CPU", share, rising(share, *VM_CPU), Span(f"{cores} of {rates.vcpus} vCPUs"))
     sheet.fact(
         "steal",
-        Span(percent(rates.steal), rising(rates.steal, STEAL_WARN, STEAL_BAD)),
+        Span(percent(rates.steal), rising(rates.steal, *STEAL)),
         Span("" if rates.steal is None else "  runnable but waiting, mean over its vCPUs", Tone.MUTED),
     )
     used, total = rates.memory_used, rates.memory_total
@@ -118,7 +118,7 @@ def _load(row: VmRow, rates: VmRates, sheet: Sheet) -> None:
     )
     if used is None:
         old = Span("the guest does not tell", Tone.MUTED)
-    sheet.gauge("memory", share, rising(share, 90.0, 97.0), Span(pair(used, total)), old)
+    sheet.gauge("memory", share, rising(share, *MEMORY), Span(pair(used, total)), old)
     sheet.fact("", Span(f"{'':12} {size(rates.memory_rss):>5}  "), Span("resident on the host", Tone.MUTED))
     slow = blame(row)
     if slow:
@@ -235,7 +235,7 @@ def _disk_cells(disk: Disk, rates: DiskRates | None, last: DiskRates | None) -> 
         Span(bps(rates.read_bps)),
         Span(bps(rates.write_bps)),
         Span(f"{rates.read_iops + rates.write_iops:.0f}"),
-        Span(latency(rates.latency_ms), rising(rates.latency_ms, LATENCY_WARN, LATENCY_BAD)),
+        Span(latency(rates.latency_ms), rising(rates.latency_ms, *LATENCY)),
     )
 
 

@@ -3,7 +3,8 @@
 from kvmtui.core.fields.field import Field, Json, Match, Shown, SortKey, Tone, Value, by_name
 from kvmtui.core.fields.host import HOST_FIELDS, condition_text, version_text
 from kvmtui.core.fields.task import TASK_FIELDS
-from kvmtui.core.fields.vm import VM_FIELDS, best_address
+from kvmtui.core.fields.vm import VM_FIELDS
+from kvmtui.core.fields.vm_facts import best_address
 from kvmtui.core.fields.vm_state import should_be_on, state_text
 from kvmtui.core.rows import HostRow, VmRow, host_rows, vm_row, vm_rows
 

@@ -144,12 +144,12 @@ def or_dash(text: str) -> str:
 
 
 def rising(value: float | None, warn: float, bad: float) -> Tone:
-    """Return the tone of a figure that is worse the higher it is."""
+    """Return the tone of a figure that is worse the higher it is; at a limit it is still what it was below."""
     if value is None:
         return Tone.MUTED
-    if value >= bad:
+    if value > bad:
         return Tone.BAD
-    return Tone.WARN if value >= warn else Tone.NORMAL
+    return Tone.WARN if value > warn else Tone.NORMAL
 
 
 def by_name(fields: Iterable[Field[Row]]) -> Mapping[str, Field[Row]]:

@@ -21,6 +21,7 @@ from kvmtui.core.fields.field import (
 )
 from kvmtui.core.forecast import seconds_left
 from kvmtui.core.inventory import ConditionKind, Host, HostEntry, Pool
+from kvmtui.core.limits import HOST_CPU, IOWAIT, MEMORY, POOL, SOLD, STEAL
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_cpu,
         json=_cpu,
         order=_cpu,
-        tone=lambda row: rising(_cpu(row), 80.0, 95.0),
+        tone=lambda row: rising(_cpu(row), *HOST_CPU),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="c",
@@ -268,7 +269,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_steal,
         json=_steal,
         order=_steal,
-        tone=lambda row: rising(_steal(row), 10.0, 30.0),
+        tone=lambda row: rising(_steal(row), *STEAL),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="t",
@@ -283,7 +284,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_used_share,
         json=lambda row: {"used": _used(row), "total": _total(row)},
         order=_used_share,
-        tone=lambda row: rising(_used_share(row), 90.0, 97.0),
+        tone=lambda row: rising(_used_share(row), *MEMORY),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="m",
@@ -299,7 +300,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_sold,
         json=_sold,
         order=_sold,
-        tone=lambda row: rising(_sold(row), 100.0, 130.0),
+        tone=lambda row: rising(_sold(row), *SOLD),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="s",
@@ -314,7 +315,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_iowait,
         json=_iowait,
         order=_iowait,
-        tone=lambda row: rising(_iowait(row), 10.0, 25.0),
+        tone=lambda row: rising(_iowait(row), *IOWAIT),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="w",
@@ -329,7 +330,7 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_pool,
         json=lambda row: {"name": _pool_name(row) or None, "percent": _pool(row)},
         order=_pool,
-        tone=lambda row: rising(_pool(row), 85.0, 95.0),
+        tone=lambda row: rising(_pool(row), *POOL),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="p",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
 from typing import TYPE_CHECKING
 
 from kvmtui.core import units
+from kvmtui.core.fields import vm_facts as facts
+from kvmtui.core.fields import vm_figures as figures
 from kvmtui.core.fields.field import (
     Field,
-    Json,
     Match,
     Shown,
     Tone,
@@ -20,257 +20,15 @@ from kvmtui.core.fields.field import (
     yes_field,
 )
 from kvmtui.core.fields.vm_state import STATE_CHOICES, state_text, state_tone, state_words
-from kvmtui.core.inventory import Address, Vm, VmState
-from kvmtui.core.text import safe
+from kvmtui.core.limits import LATENCY, STEAL, VM_CPU
+from kvmtui.core.text import safe, vm_name
 
 if TYPE_CHECKING:
     from kvmtui.core.rows import VmRow
 
-STEAL_WARN = 5.0
-STEAL_BAD = 10.0
-STEAL_AWFUL = 30.0
-CPU_WARN = 90.0
-LATENCY_WARN = 25.0  # milliseconds
-LATENCY_BAD = 75.0
-
-
-def _flow_tone(row: VmRow) -> Tone:
-    rates = row.measured
-    return Tone.MUTED if rates is None or (rates.read_bps is None and rates.rx_bps is None) else Tone.NORMAL
-
 
 def _plain_tone(row: VmRow) -> Tone:
     return Tone.NORMAL if row.live else Tone.MUTED
-
-
-def _cores(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.cpu_cores
-
-
-def _cores_shown(row: VmRow) -> float | None:
-    """Return the cores as they are written: VMs that show the same figure stand by name, and do not change places."""
-    cores = _cores(row)
-    return None if cores is None else round(cores, 1)
-
-
-def _cpu(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.cpu_percent
-
-
-def _cpu_text(row: VmRow) -> str:
-    rates = row.measured
-    if rates is None or rates.cpu_cores is None:
-        return units.UNKNOWN
-    cores = rates.cpu_cores
-    used = f"{cores:.1f}" if cores < 9.95 else f"{cores:.0f}"
-    return f"{used}/{rates.vcpus}" if rates.vcpus else used
-
-
-def _steal(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.steal
-
-
-def _guest_memory(row: VmRow) -> int | None:
-    rates = row.measured
-    return None if rates is None else rates.memory_used
-
-
-def _host_memory(row: VmRow) -> int | None:
-    rates = row.measured
-    return None if rates is None else rates.memory_rss
-
-
-def _memory(row: VmRow) -> int | None:
-    rates = row.measured
-    if rates is None:
-        return None
-    return rates.memory_rss if rates.memory_used is None else rates.memory_used
-
-
-def _memory_text(row: VmRow) -> str:
-    rates = row.measured
-    if rates is None or (rates.memory_used is None and rates.memory_rss is None):
-        return units.UNKNOWN
-    total = rates.memory_total
-    if rates.memory_used is None:
-        return units.pair(rates.memory_rss, total, "h")
-    return units.pair(rates.memory_used, total, "~" if rates.memory_stale else "")
-
-
-def _memory_tone(row: VmRow) -> Tone:
-    rates = row.measured
-    if rates is None or rates.memory_used is None or not rates.memory_total or rates.memory_stale:
-        return Tone.MUTED
-    return rising(100.0 * rates.memory_used / rates.memory_total, 90.0, 97.0)
-
-
-def _latency(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.latency_ms
-
-
-def is_stalled(row: VmRow) -> bool:
-    """Whether a device of a VM that runs has stopped completing requests."""
-    rates = row.measured
-    return rates is not None and rates.stalled and row.vm.state is VmState.RUNNING
-
-
-def _latency_order(row: VmRow) -> float | None:
-    return 1e12 if is_stalled(row) else _latency(row)
-
-
-def _read(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.read_bps
-
-
-def _write(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.write_bps
-
-
-def _rx(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.rx_bps
-
-
-def _tx(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.tx_bps
-
-
-def _iops(row: VmRow) -> float | None:
-    rates = row.measured
-    return None if rates is None else rates.iops
-
-
-def _taps(row: VmRow) -> tuple[str, ...]:
-    return tuple([nic.target for nic in row.vm.nics if nic.target])
-
-
-def _both(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other
-
-
-def _two(one: float | None, other: float | None) -> str:
-    return units.UNKNOWN if one is None and other is None else f"{units.size(one)}/{units.size(other)}"
-
-
-_FLAGS = (
-    ("A", "autostart"),
-    ("N", "definition differs"),
-    ("S", "snapshot or overlay"),
-    ("J", "job"),
-    ("P", "cannot move live"),
-    ("T", "transient"),
-    ("L", "template"),
-)
-
-
-def _flags(row: VmRow) -> str:
-    vm = row.vm
-    letters = "A" if vm.autostart else ""
-    if vm.pending:
-        letters += "N"
-    if vm.snapshots or any(disk.overlay for disk in vm.disks):
-        letters += "S"
-    if vm.job is not None:
-        letters += "J"
-    if vm.immovable:
-        letters += "P"
-    if not vm.persistent:
-        letters += "T"
-    if vm.template:
-        letters += "L"
-    return letters
-
-
-def _flag_words(row: VmRow) -> tuple[str, ...]:
-    letters = _flags(row)
-    return tuple(letter for letter in letters) + tuple(word for letter, word in _FLAGS if letter in letters)
-
-
-def _flag_json(row: VmRow) -> Json:
-    letters = _flags(row)
-    return [word for letter, word in _FLAGS if letter in letters]
-
-
-def best_address(vm: Vm) -> Address | None:
-    """Return the address to show first: IPv4 before IPv6, and none that only the guest itself or its link knows."""
-    best: Address | None = None
-    worst = 9
-    for address in vm.addresses:
-        ip = address.ip
-        rank = 2 if ":" in ip else 0
-        if ip.startswith(("127.", "169.254.", "fe80", "::1")):
-            rank += 3
-        if rank < worst:
-            best, worst = address, rank
-    return best
-
-
-def _ip_order(row: VmRow) -> str | None:
-    address = best_address(row.vm)
-    return None if address is None else address.ip
-
-
-def _ip_text(row: VmRow) -> str:
-    address = best_address(row.vm)
-    if address is None:
-        return units.UNKNOWN
-    more = len(row.vm.addresses) - 1
-    return safe(address.ip, limit=60) + (f" +{more}" if more else "")
-
-
-def _ip_json(row: VmRow) -> Json:
-    return [
-        {"ip": one.ip, "mac": one.mac, "source": one.source.value, "at": units.iso(one.at)} for one in row.vm.addresses
-    ]
-
-
-def _disks(row: VmRow) -> tuple[str, ...]:
-    return tuple([disk.source for disk in row.vm.disks if disk.source])
-
-
-def _disk_json(row: VmRow) -> Json:
-    return [
-        {
-            "target": disk.target,
-            "device": disk.device,
-            "bus": disk.bus,
-            "kind": disk.kind,
-            "source": disk.source,
-            "format": disk.format,
-            "readonly": disk.readonly,
-            "shareable": disk.shareable,
-            "overlay": disk.overlay,
-        }
-        for disk in row.vm.disks
-    ]
-
-
-def _macs(row: VmRow) -> tuple[str, ...]:
-    return tuple([nic.mac for nic in row.vm.nics])
-
-
-def _listed(texts: tuple[str, ...]) -> str:
-    return safe(", ".join(texts)) if texts else units.UNKNOWN
-
-
-def _since_text(row: VmRow) -> str:
-    since = row.vm.since
-    if since is None:
-        return units.UNKNOWN
-    when = units.day_or_time(since.at, row.now)
-    return when if since.exact else f"before {when}"
-
-
-def _since_json(row: VmRow) -> Json:
-    since = row.vm.since
-    return None if since is None else {"at": units.iso(since.at), "exact": since.exact}
 
 
 VM_FIELDS: tuple[Field[VmRow], ...] = (
@@ -279,7 +37,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="VM",
         help="The VM's name",
         width=17,
-        text=lambda row: safe(row.vm.name),
+        text=lambda row: vm_name(row.vm.name, row.vm.uuid),
         value=lambda row: row.vm.name,
         json=lambda row: row.vm.name,
         order=lambda row: row.vm.name,
@@ -324,11 +82,11 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="Cores used of its vCPUs; the filter and JSON use percent of its vCPUs",
         width=6,
         right=True,
-        text=_cpu_text,
-        value=_cpu,
-        json=_cpu,
-        order=_cores_shown,
-        tone=lambda row: rising(_cpu(row), CPU_WARN, inf),  # to be busy is no fault
+        text=figures.cpu_text,
+        value=figures.cpu,
+        json=figures.cpu,
+        order=figures.cores_shown,
+        tone=lambda row: rising(figures.cpu(row), *VM_CPU),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="c",
@@ -339,11 +97,11 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="Percent of the time its vCPUs could run but waited for a CPU",
         width=5,
         right=True,
-        text=lambda row: units.whole(_steal(row)),
-        value=_steal,
-        json=_steal,
-        order=_steal,
-        tone=lambda row: rising(_steal(row), STEAL_BAD, STEAL_AWFUL),
+        text=lambda row: units.whole(figures.steal(row)),
+        value=figures.steal,
+        json=figures.steal,
+        order=figures.steal,
+        tone=lambda row: rising(figures.steal(row), *STEAL),
         match=Match.PERCENT,
         shown=Shown.ALWAYS,
         letter="t",
@@ -354,11 +112,11 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="Memory in use: available minus usable in the guest; h: the host's view; ~: an old figure",
         width=10,
         right=True,
-        text=_memory_text,
-        value=_memory,
-        json=_guest_memory,
-        order=_memory,
-        tone=_memory_tone,
+        text=figures.memory_text,
+        value=figures.memory,
+        json=figures.guest_memory,
+        order=figures.memory,
+        tone=figures.memory_tone,
         match=Match.SIZE,
         shown=Shown.ALWAYS,
         letter="m",
@@ -369,11 +127,11 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="Latency of the slowest disk over 10 s; stall: a busy disk completes nothing any more",
         width=5,
         right=True,
-        text=lambda row: "stall" if is_stalled(row) else units.latency(_latency(row)),
-        value=_latency_order,
-        json=_latency,
-        order=_latency_order,
-        tone=lambda row: rising(_latency_order(row), LATENCY_WARN, LATENCY_BAD),
+        text=lambda row: "stall" if figures.is_stalled(row) else units.latency(figures.latency(row)),
+        value=figures.latency_order,
+        json=figures.latency,
+        order=figures.latency_order,
+        tone=lambda row: rising(figures.latency_order(row), *LATENCY),
         match=Match.TIME,
         shown=Shown.ALWAYS,
         letter="l",
@@ -382,12 +140,12 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
     Field(
         name="flags",
         title="+",
-        help=", ".join(f"{letter} {word}" for letter, word in _FLAGS),
+        help=", ".join(f"{letter} {word}" for letter, word in facts.FLAGS),
         width=3,
-        text=_flags,
-        value=_flag_words,
-        json=_flag_json,
-        order=lambda row: _flags(row) or None,
+        text=facts.flags,
+        value=facts.flag_words,
+        json=facts.flag_json,
+        order=lambda row: facts.flags(row) or None,
         tone=lambda _row: Tone.MUTED,
         shown=Shown.ALWAYS,
     ),
@@ -397,11 +155,11 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="Bytes read and written per second",
         width=9,
         right=True,
-        text=lambda row: _two(_read(row), _write(row)),
-        value=lambda row: _both(_read(row), _write(row)),
-        json=lambda row: {"read": _read(row), "write": _write(row), "iops": _iops(row)},
-        order=lambda row: _both(_read(row), _write(row)),
-        tone=_flow_tone,
+        text=lambda row: figures.two(figures.read(row), figures.write(row)),
+        value=lambda row: figures.both(figures.read(row), figures.write(row)),
+        json=lambda row: {"read": figures.read(row), "write": figures.write(row), "iops": figures.iops(row)},
+        order=lambda row: figures.both(figures.read(row), figures.write(row)),
+        tone=figures.flow_tone,
         match=Match.SIZE,
         shown=Shown.WIDE,
         letter="d",
@@ -412,11 +170,11 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="Bytes received and sent per second, as the guest sees it",
         width=9,
         right=True,
-        text=lambda row: _two(_rx(row), _tx(row)),
-        value=lambda row: _both(_rx(row), _tx(row)),
-        json=lambda row: {"rx": _rx(row), "tx": _tx(row)},
-        order=lambda row: _both(_rx(row), _tx(row)),
-        tone=_flow_tone,
+        text=lambda row: figures.two(figures.rx(row), figures.tx(row)),
+        value=lambda row: figures.both(figures.rx(row), figures.tx(row)),
+        json=lambda row: {"rx": figures.rx(row), "tx": figures.tx(row)},
+        order=lambda row: figures.both(figures.rx(row), figures.tx(row)),
+        tone=figures.flow_tone,
         match=Match.SIZE,
         shown=Shown.WIDE,
         letter="w",
@@ -426,10 +184,10 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="IP",
         help="Its first address, from a lease or the guest's agent",
         width=15,
-        text=_ip_text,
+        text=facts.ip_text,
         value=lambda row: tuple([one.ip for one in row.vm.addresses]),
-        json=_ip_json,
-        order=_ip_order,
+        json=facts.ip_json,
+        order=facts.ip_order,
         tone=_plain_tone,
         letter="i",
         word=True,
@@ -445,7 +203,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="TAGS",
         help="Its tags, which travel with it",
         width=14,
-        text=lambda row: _listed(row.vm.tags),
+        text=lambda row: facts.listed(row.vm.tags),
         value=lambda row: row.vm.tags,
         json=lambda row: list(row.vm.tags),
         order=lambda row: ", ".join(row.vm.tags) or None,
@@ -464,9 +222,9 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="SINCE",
         help="When its state began, where that was seen",
         width=12,
-        text=_since_text,
-        value=_since_text,
-        json=_since_json,
+        text=facts.since_text,
+        value=facts.since_text,
+        json=facts.since_json,
         order=lambda row: None if row.vm.since is None else row.vm.since.at,
     ),
     text_field("reason", "REASON", "Why it is in its state, as its host says", 14, lambda row: row.vm.reason.value),
@@ -476,10 +234,10 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         help="CPU cores in use",
         width=5,
         right=True,
-        text=lambda row: units.UNKNOWN if (cores := _cores(row)) is None else f"{cores:.1f}",
-        value=_cores,
-        json=_cores,
-        order=_cores_shown,
+        text=lambda row: units.UNKNOWN if (cores := figures.cores(row)) is None else f"{cores:.1f}",
+        value=figures.cores,
+        json=figures.cores,
+        order=figures.cores_shown,
         match=Match.NUMBER,
     ),
     replace(
@@ -487,8 +245,8 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
     ),
     size_field("memory", "SIZE", "The memory it has now", 6, lambda row: row.vm.memory),
     size_field("memory_max", "MAX", "The memory it may grow to", 6, lambda row: row.vm.memory_max),
-    size_field("rss", "RSS", "The memory that its process occupies on the host", 6, _host_memory),
-    number_field("iops", "IOPS", "Disk requests per second", 6, _iops),
+    size_field("rss", "RSS", "The memory that its process occupies on the host", 6, figures.host_memory),
+    number_field("iops", "IOPS", "Disk requests per second", 6, figures.iops),
     number_field("snapshots", "SNAPS", "How many snapshots it has", 5, lambda row: row.vm.snapshots),
     yes_field("autostart", "AUTO", "Whether its host starts it at boot", 4, lambda row: row.vm.autostart),
     number_field("id", "ID", "Its number on its host while it is on", 5, lambda row: row.vm.domain_id),
@@ -502,10 +260,10 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="DISKS",
         help="The files or volumes of its disks",
         width=30,
-        text=lambda row: _listed(_disks(row)),
-        value=_disks,
-        json=_disk_json,
-        order=lambda row: next(iter(_disks(row)), None),
+        text=lambda row: facts.listed(facts.disks(row)),
+        value=facts.disks,
+        json=facts.disk_json,
+        order=lambda row: next(iter(facts.disks(row)), None),
         aliases=("disks", "path"),
         word=True,
     ),
@@ -514,10 +272,10 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="MAC",
         help="The hardware addresses of its interfaces",
         width=17,
-        text=lambda row: _listed(_macs(row)),
-        value=_macs,
-        json=lambda row: list(_macs(row)),
-        order=lambda row: next(iter(_macs(row)), None),
+        text=lambda row: facts.listed(facts.macs(row)),
+        value=facts.macs,
+        json=lambda row: list(facts.macs(row)),
+        order=lambda row: next(iter(facts.macs(row)), None),
         word=True,
         code=True,
     ),
@@ -526,10 +284,10 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="VNET",
         help="The names that its interfaces have on its host, while it is on",
         width=12,
-        text=lambda row: _listed(_taps(row)),
-        value=_taps,
-        json=lambda row: list(_taps(row)),
-        order=lambda row: next(iter(_taps(row)), None),
+        text=lambda row: facts.listed(facts.taps(row)),
+        value=facts.taps,
+        json=lambda row: list(facts.taps(row)),
+        order=lambda row: next(iter(facts.taps(row)), None),
         aliases=("tap", "nic"),
         word=True,
         code=True,
@@ -539,7 +297,7 @@ VM_FIELDS: tuple[Field[VmRow], ...] = (
         title="NETWORK",
         help="The networks and bridges its interfaces are on",
         width=12,
-        text=lambda row: _listed(tuple([nic.source for nic in row.vm.nics if nic.source])),
+        text=lambda row: facts.listed(tuple([nic.source for nic in row.vm.nics if nic.source])),
         value=lambda row: tuple([nic.source for nic in row.vm.nics]),
         json=lambda row: [nic.source for nic in row.vm.nics],
         order=lambda row: next((nic.source for nic in row.vm.nics if nic.source), None),
