@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from kvmtui.consoles.consoles import Consoles
 from kvmtui.consoles.session import ConsoleSession, Phase
+from kvmtui.consoles.takeover import take_over
 
-__all__ = ["ConsoleSession", "Consoles", "Phase"]
+__all__ = ["ConsoleSession", "Consoles", "Phase", "take_over"]

@@ -80,6 +80,8 @@ class ConsoleSession:
         self.emulator = Emulator()
         self.phase = Phase.OPENING
         self.why = ""
+        self.is_held = False
+        """Whether the host has said that another session has it, since it was open here."""
         self._around = around
         self._force = force
         self._watchers: list[Callable[[], None]] = []
@@ -187,6 +189,7 @@ class ConsoleSession:
             try:
                 return await self._open_somewhere(self._seen.refs)
             except InUse:
+                self.is_held = True
                 if self._loop.time() >= self._ghost_until:
                     self._enter(Phase.TAKEN, self._who_has_it())
                     await self._stirred.wait()
@@ -227,6 +230,7 @@ class ConsoleSession:
     def _opened(self, ref: VmRef) -> None:
         """Mark the seam, if there is one."""
         past, self._past = self._past, None
+        self.is_held = self._force = False
         self._twins = whereabouts.twins(self._around.fleet(), ref)
         self._ghost_until = 0.0
         if past is not None:

@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmtui.consoles import Consoles, ConsoleSession, Phase
+import pytest
+
+from kvmtui.consoles import Consoles, ConsoleSession, Phase, take_over
+from kvmtui.core.errors import Aborted, Conflict, TimedOut
 from kvmtui.core.inventory import Reason, VmRef, VmState
 from tests.fleet_lab import ADDRESS, Lab, running, virtual
 
@@ -32,8 +35,8 @@ class Room:
             engine.backend, lambda: engine.fleet, engine.watch, wall=engine.clock.now, oversee=engine.oversee
         )
 
-    def open(self, name: str, *, force: bool = False) -> ConsoleSession:
-        return self.consoles.open(self.lab.ref(name), name, force=force)
+    def open(self, name: str) -> ConsoleSession:
+        return self.consoles.open(self.lab.ref(name), name)
 
     async def opened(self, name: str) -> ConsoleSession:
         """Open a console and wait until it is live and says something."""
@@ -244,12 +247,48 @@ async def test_a_held_console_that_has_become_free_opens_on_request(tmp_path: Pa
 
 
 @virtual
-async def test_opening_with_force_takes_it_at_once(tmp_path: Path) -> None:
+async def test_taking_it_over_tells_who_lost_it(tmp_path: Path) -> None:
+    async with room(tmp_path) as here:
+        assert await take_over(here.open("web-1")) == "Nobody held the console of web-1 on hv1: it is open here."
+        here.consoles.close(here.open("web-1"))
+        await asyncio.sleep(10)
+        seen = here.hold("web-1")
+        session = here.open("web-1")
+        told = "Somebody else held the console of web-1 on hv1, and has lost it; libvirt does not say who."
+        assert await take_over(session) == told
+        assert (session.phase, seen) == (Phase.LIVE, [b""])
+        here.hold("web-1")
+        await here.phase(session, Phase.TAKEN)
+        assert await take_over(session) == told
+
+
+@virtual
+async def test_taking_over_a_session_that_may_be_our_last_one_says_so(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
         here.consoles.close(await here.opened("web-1"))
         here.hold("web-1")
-        session = here.open("web-1", force=True)
-        await here.phase(session, Phase.LIVE)
+        session = here.open("web-1")
+        told = "hv1 still held a session of the console of web-1, probably the last one from here; it has ended."
+        assert await take_over(session) == told
+        assert session.phase is Phase.LIVE
+
+
+@virtual
+async def test_what_cannot_be_taken_over_says_why(tmp_path: Path) -> None:
+    async with room(tmp_path) as here:
+        windows = next(vm.name for _, vm in here.lab.engine.fleet.vms() if vm.os.startswith("Windows") and vm.is_active)
+        with pytest.raises(Conflict, match="has no serial console"):
+            await take_over(here.open(windows))
+        session = here.open("web-1")
+        taking = asyncio.create_task(take_over(session))
+        await asyncio.sleep(0)
+        here.consoles.close(session)
+        with pytest.raises(Aborted, match="was closed here before it was open"):
+            await taking
+        here.lab.faults.silence("hv1")
+        with pytest.raises(TimedOut, match="was not open within 30 s") as failed:
+            await take_over(here.open("web-1"))
+        assert not failed.value.unknown, "nothing was taken"
 
 
 @virtual
