@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ from textual.reactive import reactive
 from kvmtui import theme
 from kvmtui.commands import registry
 from kvmtui.commands.base import Target
-from kvmtui.core.inventory import Event, Fleet, Severity, TaskPhase, VmRef
+from kvmtui.core.inventory import Fleet, VmRef
 from kvmtui.core.problems import fleet_problems
 from kvmtui.core.text import safe
 from kvmtui.prompts import Prompts
@@ -27,8 +26,10 @@ from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.keyboard import Keyboard
 from kvmtui.screens.logins import Logins
 from kvmtui.screens.marks import Marks
+from kvmtui.screens.navigation import Navigator
+from kvmtui.screens.open_consoles import OpenConsoles
+from kvmtui.screens.outcomes import Outcomes
 from kvmtui.screens.page import Page
-from kvmtui.screens.places import Place, Places
 from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
 from kvmtui.widgets import glyphs
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Command, Judgement
-    from kvmtui.consoles import Consoles, ConsoleSession
+    from kvmtui.consoles import Consoles
     from kvmtui.core.fields import Tone
     from kvmtui.core.inventory import TaskView
     from kvmtui.core.metrics import History
@@ -55,10 +56,8 @@ if TYPE_CHECKING:
     from kvmtui.engine.garbage import GarbageSearch
     from kvmtui.screens.console_typist import Typists
 
-MOST_CONSOLES = 9
 _log = logging.getLogger(__name__)
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
-BASES = ("fleet", "vms", "hosts")
 SENTENCES = 3  # that stand on the screen at once
 SETTLED = 0.25  # seconds without another size after which a terminal has taken its last one
 
@@ -93,9 +92,10 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.chords = Chords()
         self.problems: Sequence[Problem] = ()
         self.tones: Mapping[Tone, Style] = {}
+        self._open_consoles = OpenConsoles(self, self, engine)
         shown_here = {
-            "vm.console": self._open_consoles,
-            "vm.take-console": self._take_console,
+            "vm.console": self._open_consoles.open,
+            "vm.take-console": self._open_consoles.take,
             "vm.display": self._show_display,
         }
         self._asking = Asking(self, engine, self.marks, shown_here)
@@ -103,16 +103,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._keyboard = Keyboard(self, self, self._asking, self.chords)
         self.prompts = prompts or Prompts()
         self._logins = Logins(self, self, self.prompts)
-        last = memory.get("place")
-        self._places = Places(Place(last if isinstance(last, str) and last in BASES else "fleet"))
-        self._consoles: Consoles | None = None
-        self._typists: Typists | None = None
+        self._navigator = Navigator(self, self)
+        self._outcomes = Outcomes(self.tell)
         self._was_sized = False
         self._settling: Timer | None = None  # until the whole screen is painted in a size that stays
         self._judged_at = 0.0
         self._last_input = time.monotonic()
-        self._told: set[str] = set()  # ids of the tasks whose end was said
-        self._newest_event: Event | None = None  # that was looked at
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
         for each in theme.THEMES:
             self.register_theme(each)
@@ -134,7 +130,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[None]:
         """Return the first screen: the fleet, as it was looked at last."""
-        return FleetPage(self._places.here.name)
+        return FleetPage(self._navigator.here.name)
 
     def on_mount(self) -> None:
         """Follow the engine from now on."""
@@ -152,8 +148,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Let the engine go on without a screen."""
         self._stop_prompting()
         self._stop_watching()
-        if self._consoles is not None:
-            self._consoles.close_all()
+        self._open_consoles.close_all()
 
     def _prompted(self) -> None:
         self.call_later(self._logins.look)
@@ -186,8 +181,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Show the newest fleet where it is looked at."""
         self._look_for_problems(fleet)
         self._drop_marks()
-        self._say_outcomes(fleet)
-        self._say_notices(fleet)
+        self._outcomes.look(fleet)
         self._show_page()
 
     def _show_page(self) -> None:
@@ -207,23 +201,6 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         fallen = self.marks.fall(self.fleet, time.monotonic())
         if fallen:
             self.tell(f"{len(fallen)} mark{'s' if len(fallen) > 1 else ''} fell: gone, moved, or 15 minutes old.")
-
-    def _say_notices(self, fleet: Fleet) -> None:
-        """Say aloud what is about the program itself."""
-        seen, self._newest_event = self._newest_event, fleet.events[0] if fleet.events else None
-        for event in itertools.takewhile(lambda event: event is not seen, fleet.events):
-            if not event.host:
-                said = f"{event.subject}: {event.detail}" if event.detail else event.subject
-                self.tell(said[:1].upper() + said[1:], bad=event.severity is not Severity.INFO)
-
-    def _say_outcomes(self, fleet: Fleet) -> None:
-        """Say what went wrong; what went well stands in the task line."""
-        for task in fleet.tasks:
-            if not task.phase.is_final or not task.ours or task.id in self._told:
-                continue
-            self._told.add(task.id)
-            if task.phase in (TaskPhase.FAILED, TaskPhase.REFUSED, TaskPhase.UNKNOWN):
-                self.tell(task.message, bad=True)
 
     # -- what screens may ask of the app
 
@@ -298,7 +275,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
         """Ask what the command asks, and run it."""
-        if command.id == "vm.console" and len(targets) == 1 and not hidden and self._came_back(targets[0].ref):
+        if (
+            command.id == "vm.console"
+            and len(targets) == 1
+            and not hidden
+            and self._open_consoles.come_back(targets[0].ref)
+        ):
             return
         if command.interview is not None and not targets:
             targets = self._hosts_for(command, None)
@@ -320,67 +302,23 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     @property
     def consoles(self) -> Consoles:
-        """The open consoles; loaded with the first."""
-        if self._consoles is None:
-            from kvmtui.consoles import Consoles
-
-            engine = self.engine
-            self._consoles = Consoles(
-                engine.backend,
-                lambda: engine.fleet,
-                engine.watch,
-                wall=engine.clock.now,
-                oversee=engine.oversee,
-            )
-        return self._consoles
+        """The open consoles."""
+        return self._open_consoles.consoles
 
     @property
     def typists(self) -> Typists:
-        """What types to the open consoles."""
-        if self._typists is None:
-            from kvmtui.screens.console_typist import Typists
-
-            self._typists = Typists()
-        return self._typists
+        """What types to them."""
+        return self._open_consoles.typists
 
     @property
     def open_consoles(self) -> int:
-        """How many consoles are open."""
-        return 0 if self._consoles is None else len(self._consoles.sessions)
+        """How many there are."""
+        return len(self._open_consoles)
 
     def type_through(self, *, on: bool) -> None:
         """Have keys read as they were typed, for a guest."""
         if isinstance(self._driver, ReadDriver):
             self._driver.literal = on
-
-    def _open_consoles(self, targets: Sequence[Target]) -> None:
-        """Open a console on each target, and show the first."""
-        if self.open_consoles + len(targets) > MOST_CONSOLES:
-            self.tell(f"At most {MOST_CONSOLES} consoles are open at once.", bad=True)
-            return
-        sessions = [self.consoles.open(target.ref, target.name) for target in targets]
-        self._show_console(sessions[0])
-
-    def _came_back(self, ref: VmRef) -> bool:
-        """Show the console of a VM that has one open, however it stands with its host; False when it has none."""
-        found = [session for session in self.consoles.sessions if session.ref == ref] if self.open_consoles else []
-        if found:
-            self._show_console(found[0])
-        return bool(found)
-
-    def _take_console(self, targets: Sequence[Target]) -> None:
-        """Open a console whoever holds it."""
-        self._show_console(self.consoles.open(targets[0].ref, targets[0].name, force=True))
-
-    def _show_console(self, session: ConsoleSession) -> None:
-        from kvmtui.screens.console import ConsoleScreen
-
-        if isinstance(self.screen, ConsoleScreen):
-            self.screen.choose(session)
-        else:
-            self.chords.reset()
-            self.clear_notifications()  # nothing may cover what the guest writes; outcomes stand among the tasks
-            self.push_screen(ConsoleScreen(session))
 
     def _show_display(self, targets: Sequence[Target]) -> None:
         """Show the way to a VM's screen."""
@@ -390,84 +328,33 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def action_show_consoles(self) -> None:
         """Show the console that was opened last."""
-        if self.open_consoles:
-            self._show_console(self.consoles.sessions[-1])
-        else:
-            self.tell("No console is open: c on a VM opens one.")
+        self._open_consoles.show_newest()
 
     # -- places
 
     def open_vm(self, ref: VmRef, tab: str = "") -> None:
         """Show a VM's page."""
-        from kvmtui.screens.vm import VmPage
-
-        if self.fleet.vm(ref) is None:
-            self.tell("That VM is gone.")
-            return
-        self._places.visit(Place("vm", ref.host, ref.uuid))
-        self.push_screen(VmPage(ref, tab))
+        self._navigator.open_vm(ref, tab)
 
     def open_host(self, host: str) -> None:
         """Show a host's page."""
-        from kvmtui.screens.host import HostPage
-
-        self._places.visit(Place("host", host))
-        self.push_screen(HostPage(host))
+        self._navigator.open_host(host)
 
     def action_go(self, name: str) -> None:
         """Go to a place of the key table."""
-        self._places.visit(Place(name))
-        self._show(Place(name))
+        self._navigator.go(name)
 
     def action_go_last(self) -> None:
         """Go to the last place."""
-        place = self._places.last
-        self._places.visit(place)
-        self._show(place)
+        self._navigator.go_last()
 
     def action_go_history(self, by: int) -> None:
         """Go back or forward in the places."""
-        place = self._places.step(by)
-        if place is None:
-            self.tell("There is no older place." if by < 0 else "There is no newer place.")
-        else:
-            self._show(place)
-
-    def _show(self, place: Place) -> None:
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        base = self.screen
-        if isinstance(base, FleetPage) and place.name in BASES:
-            base.view = place.name
-            self.memory.set("place", place.name)
-        elif place.name == "tasks":
-            from kvmtui.screens.tasks import TasksPage
-
-            self.push_screen(TasksPage())
-        elif place.name == "log":
-            from kvmtui.screens.log import LogPage
-
-            self.push_screen(LogPage())
-        elif place.name == "vm" and self.fleet.vm(place.ref) is not None:
-            from kvmtui.screens.vm import VmPage
-
-            self.push_screen(VmPage(place.ref))
-        elif place.name == "host" and self.fleet.host(place.host) is not None:
-            from kvmtui.screens.host import HostPage
-
-            self.push_screen(HostPage(place.host))
+        self._navigator.step(by)
 
     def action_back_or_quit(self) -> None:
         """Go back one; quit at the fleet."""
-        page = self.page
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-            below = self.screen
-            if isinstance(below, Page):
-                self._places.visit(below.where())
-        elif isinstance(page, FleetPage) and page.view != "fleet":
-            self.action_go("fleet")
-        else:
+        if not self._navigator.back():
             self.action_leave()
 
     def action_escape(self) -> None:
@@ -475,8 +362,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         page = self.page
         if page is None or page.step_back():
             return
-        if len(self.screen_stack) > 1 or (isinstance(page, FleetPage) and page.view != "fleet"):
-            self.action_back_or_quit()
+        self._navigator.back()
 
     def action_leave(self) -> None:
         """Quit; ask while tasks run."""

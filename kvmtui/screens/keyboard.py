@@ -70,6 +70,8 @@ class Keyboard:
             await self._come_up()
         if self._given is not None and isinstance(event, events.Key | events.MouseDown | events.Paste):
             await self._catch_up()
+        if not self._app.screen_stack:
+            return True  # the program ends: what was typed behind its last key is for nobody
         if isinstance(event, events.Key | events.Paste) and self._taken_whole(event):
             return True
         if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):

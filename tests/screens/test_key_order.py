@@ -10,7 +10,7 @@ from kvmtui.core.fields import HOST_FIELDS
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.form import Form
-from tests.screens.harness import Desk, desk
+from tests.screens.harness import Desk, desk, key_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,3 +111,12 @@ async def test_a_click_on_a_header_of_the_vms_sorts_them_while_the_hosts_have_th
         assert it.vms.pane.listing.view.sort == "state"
         await it.press("1")
         assert it.app._exception is None
+
+
+async def test_keys_behind_the_one_that_quits_are_for_nobody() -> None:
+    async with desk() as here:
+        await here.settle()
+    assert not here.app.screen_stack
+    for key in ("j", "x", "enter", "Q"):
+        await here.app.on_event(key_event(key))
+    assert here.app._exception is None
