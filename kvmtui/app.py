@@ -105,6 +105,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._logins = Logins(self, self, self.prompts)
         self._navigator = Navigator(self, self)
         self._outcomes = Outcomes(self.tell)
+        self._ends = False
         self._was_sized = False
         self._settling: Timer | None = None  # until the whole screen is painted in a size that stays
         self._judged_at = 0.0
@@ -149,6 +150,17 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._stop_prompting()
         self._stop_watching()
         self._open_consoles.close_all()
+
+    async def _shutdown(self) -> None:
+        self._ends = True
+        await super()._shutdown()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the program with a traceback, unless it ends anyway: its screens are half gone then, and done with."""
+        if self._ends:
+            _log.warning("while the program ended: %r", error, exc_info=error)
+        else:
+            super()._handle_exception(error)
 
     def _prompted(self) -> None:
         self.call_later(self._logins.look)

@@ -120,3 +120,14 @@ async def test_keys_behind_the_one_that_quits_are_for_nobody() -> None:
     for key in ("j", "x", "enter", "Q"):
         await here.app.on_event(key_event(key))
     assert here.app._exception is None
+
+
+async def test_a_fault_of_what_is_half_gone_does_not_show_a_traceback_to_who_quits(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with desk() as here:
+        await here.settle()
+    here.app._handle_exception(RuntimeError("a late answer"))
+    assert here.app.return_code != 1
+    assert "a late answer" in caplog.text
+    assert "Traceback" not in capsys.readouterr().err
