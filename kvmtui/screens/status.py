@@ -85,13 +85,15 @@ def header(
     word = guard_word(fleet)
     up = sum(entry.condition.is_answering for entry in fleet.hosts)
     found, wrong = counts(fleet), len(grave(problems))
+    known = any(entry.state is not None for entry in fleet.hosts)
     running = sum(not task.phase.is_final for task in fleet.tasks)
     parts = [
         _Part(name, Tone.WARN if fleet.demo else Tone.ACCENT),
         _Part(word, Tone.MUTED if word == "RO" else Tone.WARN, near=True),
         _Part("hosts", Tone.NORMAL),
         _Part(f"{up}/{len(fleet.hosts)}", Tone.NORMAL if up == len(fleet.hosts) else Tone.BAD, near=True),
-        _Part(f"VMs {found['on']} on", Tone.NORMAL, rank=1),
+        # Before any host has been read, how many VMs there are is not known.
+        _Part(f"VMs {found['on']} on" if known else "VMs -", Tone.NORMAL, rank=1),
     ]
     for word in ("off", "paused", "suspended", "crashed", "unknown", "old"):
         if found[word]:

@@ -113,7 +113,7 @@ def test_without_rights_it_says_which_group_to_join(own_host: Host, nothing: Hom
     other = own_host.command_of_other()
     with Program(nothing, argv=[*other, KVMTUI], size=(80, 24)) as program:
         program.wait(rf"^ x {own_host.name} +denied: This user may not open libvirt's socket", timeout=60)
-        program.wait(r"hosts 0/1 .* 1 PROBLEM")
+        program.wait(r"hosts 0/1 +VMs - +1 PROBLEM")
         until(
             lambda: (
                 "This user may not open libvirt's socket on this machine. Join the group libvirt: sudo usermod"

@@ -97,7 +97,7 @@ async def test_while_it_connects_it_says_to_what() -> None:
             world.faults.slow(host, 60.0)
 
     async with desk(prepare=hold, up=False) as it:
-        await says(it, "hosts 0/3", "Connecting to hv1, hv2, hv3 ...")
+        await says(it, "hosts 0/3", "VMs -", "Connecting to hv1, hv2, hv3 ...")
         await it.press("2")
         await says(it, "Connecting to hv1, hv2, hv3 ...")
         await it.press("n", "n")
