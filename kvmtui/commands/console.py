@@ -1,4 +1,4 @@
-"""A VM's serial console: rows that the screen carries out by itself, without a task."""
+"""A VM's serial console: rows that the screen carries out by itself; taking one over is a task that it runs."""
 
 from __future__ import annotations
 

@@ -47,20 +47,18 @@ class Consoles:
         """The sessions, in opening order."""
         return self._sessions
 
-    def open(self, ref: VmRef, name: str, *, force: bool = False) -> ConsoleSession:
-        """Return the session of this VM, opened if there is none; `force` takes it from whoever holds it."""
+    def open(self, ref: VmRef, name: str) -> ConsoleSession:
+        """Return the session of this VM, opened if there is none."""
         known = self._of(ref)
         if known is not None:
-            if force:
-                known.take_over()
-            elif known.phase is not Phase.LIVE:
+            if known.phase is not Phase.LIVE:
                 known.retry()
             return known
         if self._leave is None:
             self._leave = self._watch(self._notice)
         now = asyncio.get_running_loop().time()
         ghost = max(0.0, self._closed.pop(ref.uuid, float("-inf")) + _GHOST - now)
-        session = ConsoleSession(ref, name, self, force=force, ghost=ghost)
+        session = ConsoleSession(ref, name, self, ghost=ghost)
         if self._oversee is not None:
             self._oversee(session.task)
         self._sessions = (*self._sessions, session)

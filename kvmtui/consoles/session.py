@@ -73,7 +73,7 @@ class _Past(NamedTuple):
 class ConsoleSession:
     """The console of one VM, from its opening by a person to its closing, whatever happens to the VM between."""
 
-    def __init__(self, ref: VmRef, name: str, around: Surroundings, *, force: bool, ghost: float) -> None:
+    def __init__(self, ref: VmRef, name: str, around: Surroundings, *, ghost: float) -> None:
         """`ghost`: for how many seconds the host may still hold a session of ours that was closed."""
         self.ref = ref
         self.name = name
@@ -83,7 +83,7 @@ class ConsoleSession:
         self.is_held = False
         """Whether the host has said that another session has it, since it was open here."""
         self._around = around
-        self._force = force
+        self._force = False
         self._watchers: list[Callable[[], None]] = []
         self._line: ConsoleLine | None = None
         self._stirred = asyncio.Event()

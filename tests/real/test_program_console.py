@@ -246,6 +246,17 @@ def test_a_console_that_somebody_holds_is_taken_over_when_asked(program: Program
         assert holder.wait_exit() >= 0
     fresh_prompt(program, talker)
     close_console(program)
+    until(
+        lambda: [line["kind"] for line in program.home.journal()] == ["begin", "end"] * 2, "the journal tells of both"
+    )
+    for line in program.home.journal()[1::2]:
+        assert (line["command"], line["host"], line["vm"], line["result"]) == (
+            "vm.take-console",
+            "hv1",
+            "talker",
+            "done",
+        )
+        assert line["message"].startswith("Somebody else held the console of talker on hv1, and has lost it")
 
 
 def test_keys_answer_during_a_flood(program: Program, talker: Guest) -> None:

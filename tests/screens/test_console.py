@@ -11,7 +11,7 @@ from textual import events
 
 from kvmtui.consoles import ConsoleSession, Phase
 from kvmtui.core.errors import ConfigError
-from kvmtui.core.inventory import Guard, VmState
+from kvmtui.core.inventory import Guard, TaskPhase, VmState
 from kvmtui.screens import keymap
 from kvmtui.screens.actions import CONSOLE, PREFIX
 from kvmtui.screens.console import ConsoleScreen
@@ -554,6 +554,23 @@ async def test_somebody_else_is_asked_about_before_he_is_thrown_out() -> None:
             while await theirs.read():
                 pass  # what came before he was thrown out
         assert console(it).session is session
+        [task] = await it.until_done()
+        lost = "Somebody else held the console of web-1 on hv1, and has lost it; libvirt does not say who."
+        assert task.message == lost
+        [written] = it.engine.journal.read()
+        assert (written.command, written.phase) == ("vm.take-console", TaskPhase.DONE)
+        assert (written.host, written.vm, written.message) == ("hv1", "web-1", lost)
+
+
+async def test_a_console_that_nobody_held_is_not_said_to_be_taken() -> None:
+    async with desk() as it:
+        await it.go_to("web-1")
+        await it.press("!", "c")
+        await it.until(lambda: isinstance(it.app.screen, ConfirmScreen), "the question")
+        await it.press("!")
+        await it.until_text("web-1 on hv1  live")
+        [task] = await it.until_done()
+        assert task.message == "Nobody held the console of web-1 on hv1: it is open here."
 
 
 async def test_a_console_is_taken_over_from_the_list() -> None:
