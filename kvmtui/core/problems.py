@@ -75,13 +75,34 @@ class Problem(NamedTuple):
     host: str
     ref: VmRef | None  # None: of the host itself
     text: str  # safe to show
+    words: str = ""  # the same where there is room for no more than a few words; "" when `text` is as short
 
     @property
     def rank(self) -> int:
         """Where it stands: lower is worse."""
         return self.kind.value
 
+    @property
+    def short(self) -> str:
+        """What is wrong in a few words: "steal 13 %", "disk stalls"."""
+        return self.words or self.text
 
+    @property
+    def in_state(self) -> bool:
+        """Whether the VM's state says it already."""
+        return self.kind in _SAID_BY_STATE
+
+
+_SAID_BY_STATE = frozenset(
+    (
+        ProblemKind.IO_PAUSE,
+        ProblemKind.POSTCOPY_FAILED,
+        ProblemKind.SHOULD_BE_ON,
+        ProblemKind.CRASHED,
+        ProblemKind.HUNG,
+        ProblemKind.STOPPING_LONG,
+    )
+)
 _IO_PAUSES = (Reason.IO_ERROR, Reason.POOL_FULL, Reason.WATCHDOG, Reason.API_ERROR)
 _CRASHES = (Reason.CRASHED, Reason.PANICKED)
 _HOST_KINDS = {
@@ -90,6 +111,9 @@ _HOST_KINDS = {
     ConditionKind.DENIED: (Severity.BAD, ProblemKind.DENIED),
     ConditionKind.SLOW: (Severity.WARN, ProblemKind.SLOW),
 }
+
+
+_WORDS = {ProblemKind.STALL: "disk stalls"}
 
 
 def vm_problem(row: VmRow, known: Mapping[VmRef, Problem] | None = None) -> Problem | None:
@@ -111,7 +135,7 @@ def _judge(row: VmRow, known: Mapping[VmRef, Problem]) -> Problem | None:
     severity, kind, text = found
     if other is not None and other.rank <= kind.value:
         return other
-    return Problem(severity, kind, entry.name, row.key, text)
+    return Problem(severity, kind, entry.name, row.key, text, _WORDS.get(kind, ""))
 
 
 _Finding = tuple[Severity, ProblemKind, str]
@@ -160,7 +184,7 @@ def host_problem(row: HostRow) -> Problem | None:
         count = census(entry.state).total
         if count:
             text = text.rstrip(".")
-            text += f"; its {count} VMs shown as last seen" if count > 1 else "; its VM shown as last seen"
+            text += f"; {count} VMs as last seen" if count > 1 else "; 1 VM as last seen"
         return Problem(*found, entry.name, None, text)
     if not entry.condition.is_answering:
         return None
@@ -243,7 +267,8 @@ def unknown_outcomes(fleet: Fleet, now: float) -> Mapping[VmRef, Problem]:
             ended = task.started if task.ended is None else task.ended
             if task.phase is TaskPhase.UNKNOWN and now - ended < OUTCOME_KEPT:
                 text = f"{safe(task.label, limit=40)}: outcome unknown since {units.day_or_time(ended, now)}"
-                found[ref] = Problem(Severity.BAD, ProblemKind.UNKNOWN_OUTCOME, host, ref, text)
+                words = f"{safe(task.label, limit=20)} unknown"
+                found[ref] = Problem(Severity.BAD, ProblemKind.UNKNOWN_OUTCOME, host, ref, text, words)
     return found
 
 
@@ -312,9 +337,10 @@ def _of_double(sign: str, value: str, holders: list[tuple[HostEntry, str]]) -> I
         return  # the same, when another program moves it
     hosts = " and ".join(safe(entry.name, limit=40) for entry, _ in holders)
     old = " and ".join(safe(entry.name, limit=40) for entry, _ in holders if not entry.condition.is_answering)
-    kind, severity = ProblemKind.DOUBLE, Severity.WARN
+    kind, severity, words = ProblemKind.DOUBLE, Severity.WARN, f"{_SIGNS[sign]} twice"
     if sign == _UUID and len(active) > 1:
-        kind, severity, text = ProblemKind.TWO_COPIES, Severity.BAD, f"on on {hosts} at once"
+        kind, severity, words = ProblemKind.TWO_COPIES, Severity.BAD, "two copies"
+        text = f"on on {hosts} at once"
         if old:
             text = f"on on {hosts}, of which {old} was last seen so"
     elif sign == _UUID:
@@ -324,4 +350,4 @@ def _of_double(sign: str, value: str, holders: list[tuple[HostEntry, str]]) -> I
         severity = Severity.WARN if len(active) > 1 and sign != _NAME else Severity.INFO
     for entry, uuid in holders:
         ref = VmRef(entry.name, uuid)
-        yield ref, Problem(severity, kind, entry.name, ref, text)
+        yield ref, Problem(severity, kind, entry.name, ref, text, words)

@@ -9,6 +9,8 @@ from kvmtui.core.fields import VM_FIELDS, VmRow, by_name, vm_rows
 from kvmtui.core.fields.field import natural
 from kvmtui.core.filters import Filter, parse
 from kvmtui.core.order import Order
+from kvmtui.core.text import safe, shorten, vm_name
+from kvmtui.screens.rows import many_vms
 from kvmtui.widgets.table import Rule
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Group(NamedTuple):
     group: str
 
 
+NAME_IN_RULE = 16  # cells
 GROUPINGS = ("", "host", "state", "tag", "os")
 EVERYTHING = parse("", VM_FIELDS)
 FIELDS = by_name(VM_FIELDS)
@@ -102,17 +105,32 @@ class Listing:
             lines += band
         elif band:
             lines += band[:band_room]
-            left = len(band) - band_room
-            more = f"{left} more problem{'s' if left > 1 else ''}, f lists them; " if left > 0 else ""
-            if rest or more:
+            below = self._below(band[band_room:], matching, problems)
+            if rest or below:
                 order = f"{len(rest)} more by {FIELDS[self.view.sort].title}; order held while you work, = sorts"
-                lines.append(Rule(f"{more}{order}"))
+                lines.append(Rule(f"{below}{order}"))
         grouping = self.view.grouping
         groups: dict[VmRef | Fold, str] = {}
         if grouping:
             groups.update((ref, group_of(row, grouping)) for ref, row in matching.items())
         lines += self._grouped(rest, groups)
         return Shown(tuple(lines), len(rows), listed, self.order.new)
+
+    def _below(
+        self, hidden: Sequence[VmRef | Fold], rows: Mapping[VmRef, VmRow], problems: Mapping[VmRef, Problem]
+    ) -> str:
+        """Return how many problems there is no room for, and which is the worst of them; "" for none."""
+        if not hidden:
+            return ""
+        worst = hidden[0]
+        if isinstance(worst, Fold):
+            said = f"{many_vms(self.folds.get(worst.fold, 0))} of {safe(worst.fold, limit=20)} not known"
+        elif worst in rows and worst in problems:
+            vm = rows[worst].vm
+            said = f"{shorten(vm_name(vm.name, vm.uuid), NAME_IN_RULE)} {problems[worst].short}"
+        else:
+            said = "one that is gone"
+        return f"f lists {len(hidden)} more problem{'s' if len(hidden) > 1 else ''}: {said}; "
 
     def _rows(self, fleet: Fleet, now: float) -> list[VmRow]:
         rows = vm_rows(fleet, now)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, HostRow, Shown, Tone, VmRow, by_name
 from kvmtui.core.fields.host import condition_text
 from kvmtui.core.inventory import ConditionKind, Severity
-from kvmtui.core.text import cell_width, safe
+from kvmtui.core.text import cell_width, safe, vm_name
 from kvmtui.core.units import hhmm, hhmmss
 from kvmtui.widgets.spark import sparkline
 from kvmtui.widgets.table import EMPTY_CELL, Cell, Column, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kvmtui.core.fields import Field
     from kvmtui.core.metrics import History
@@ -64,7 +64,7 @@ def vm_columns(
             names.insert(names.index("cpu") + 1 if "cpu" in names else len(names), "trend")
         if every:
             names += [one.name for one in VM_FIELDS if one.shown is Shown.OPTIONAL]
-    room = NARROW_ROOM if width < NARROW else ROOM
+    room = _rooms(width)
     fields: list[Field[VmRow] | None] = []
     columns: list[Column] = []
     for place, name in enumerate(names):
@@ -85,6 +85,15 @@ def vm_columns(
                 )
             )
     return tuple(fields), tuple(columns)
+
+
+def _rooms(width: int) -> Mapping[str, int]:
+    return NARROW_ROOM if width < NARROW else ROOM
+
+
+def state_room(width: int) -> int:
+    """Return the cells that a state has in a list so wide."""
+    return _rooms(width)["state"]
 
 
 def host_columns(width: int) -> tuple[tuple[Field[HostRow] | None, ...], tuple[Column, ...]]:
@@ -144,13 +153,17 @@ def vm_line(
     fields: Sequence[Field[VmRow] | None],
     *,
     problem: Problem | None,
-    history: History | None,
+    course: str,
     marked: bool,
-    glyphs: Glyphs,
+    room: int,
 ) -> Row:
-    """Return a VM's line."""
+    """Return a VM's line: `course` is its trend, and its state has `room` cells."""
     cells = tuple(
-        Cell(one.text(row), one.tone(row)) if one is not None else Cell(trend(history, glyphs), Tone.MUTED)
+        Cell(course, Tone.MUTED)
+        if one is None
+        else _state_cell(row, problem, room)
+        if one.name == "state"
+        else Cell(one.text(row), one.tone(row))
         for one in fields
     )
     sign = SIGNS[problem.severity] if problem is not None else EMPTY_CELL
@@ -159,17 +172,36 @@ def vm_line(
     return Row(cells, sign, marked=marked, muted=not row.live)
 
 
+def _state_cell(row: VmRow, problem: Problem | None, room: int) -> Cell:
+    """Return the state, and what is wrong where it does not say so: no figure or colour says it alone."""
+    state = VM_BY_NAME["state"]
+    said = state.text(row)
+    if problem is None or problem.in_state or not row.live:
+        return Cell(said, state.tone(row))
+    both = f"{said}, {problem.short}"
+    tone = Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
+    return Cell(both if cell_width(both) <= room else problem.short, tone)
+
+
 def gone_line(row: VmRow, at: float, how: str) -> Row:
     """Return the struck line of a VM that vanished under the cursor."""
-    return Row((Cell(safe(row.vm.name)), Cell(f"gone {hhmm(at)}: {how}", Tone.WARN)), Cell("x", Tone.WARN), struck=True)
+    return Row(
+        (Cell(vm_name(row.vm.name, row.vm.uuid)), Cell(f"gone {hhmm(at)}: {how}", Tone.WARN)),
+        Cell("x", Tone.WARN),
+        struck=True,
+    )
+
+
+def many_vms(count: int) -> str:
+    """Return "1 VM" or "8 VMs"."""
+    return f"{count} VMs" if count != 1 else "1 VM"
 
 
 def fold_line(host: str, count: int, seen: float | None) -> Row:
     """Return the one line for the VMs of a host that does not answer."""
-    many = f"{count} VMs" if count != 1 else "1 VM"
     when = f"as last seen at {hhmmss(seen)}" if seen else "never seen"
     return Row(
-        (Cell(f"{many} of {safe(host)}", Tone.MUTED), Cell(f"{when}; enter lists them", Tone.MUTED)),
+        (Cell(f"{many_vms(count)} of {safe(host)}", Tone.MUTED), Cell(f"{when}; enter lists them", Tone.MUTED)),
         Cell("?", Tone.WARN),
         muted=True,
     )
@@ -177,8 +209,7 @@ def fold_line(host: str, count: int, seen: float | None) -> Row:
 
 def group_line(name: str, count: int, *, folded: bool) -> Row:
     """Return the heading of a group."""
-    many = f"{count} VMs" if count != 1 else "1 VM"
-    return Row((Cell(f"{'+' if folded else '-'} {safe(name)}   {many}", Tone.ACCENT),))
+    return Row((Cell(f"{'+' if folded else '-'} {safe(name)}   {many_vms(count)}", Tone.ACCENT),))
 
 
 def host_line(
@@ -191,7 +222,7 @@ def host_line(
         text = condition_text(entry, row.now)
         count = len(entry.state.vms) if entry.state else 0
         if count:
-            text = f"{text.rstrip('.')}; its {count} VM{'s' if count != 1 else ''} shown as last seen"
+            text = f"{text.rstrip('.')}; {many_vms(count)} as last seen"
         elif entry.condition.hint:
             text += f"  {safe(entry.condition.hint)}"
         calm = entry.condition.kind in (ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)

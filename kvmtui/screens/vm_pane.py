@@ -16,7 +16,7 @@ from kvmtui.core.filters import parse
 from kvmtui.core.inventory import ConditionKind, VmRef
 from kvmtui.core.text import safe
 from kvmtui.screens.listing import EVERYTHING, FIELDS, GROUPINGS, Fold, Group, Listing, Shown
-from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, vm_columns, vm_line
+from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, state_room, trend, vm_columns, vm_line
 from kvmtui.screens.status import grave
 from kvmtui.widgets.table import Cell, ResourceTable, Row
 
@@ -159,9 +159,9 @@ class VmPane(Vertical):
                 row,
                 self._fields,
                 problem=self._problems.get(key),
-                history=self.face.history(key),
+                course=trend(self.face.history(key), self.face.glyphs) if None in self._fields else "",
                 marked=key in self.face.marks,
-                glyphs=self.face.glyphs,
+                room=state_room(self.table.size.width or self.app.size.width),
             )
         if isinstance(key, Fold):
             entry = fleet.host(key.fold)

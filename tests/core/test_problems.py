@@ -109,7 +109,7 @@ def test_the_vms_of_a_silent_host_are_not_judged_but_the_host_is() -> None:
     entry = an_entry(vms=vms, kind=ConditionKind.SILENT)
     (problem,) = fleet_problems(a_fleet(entry), NOW)
     assert (problem.kind, problem.severity, problem.ref) == (ProblemKind.SILENT, Severity.BAD, None)
-    assert problem.text == "no answer since 14:02:53; its 2 VMs shown as last seen"
+    assert problem.text == "no answer since 14:02:53; 2 VMs as last seen"
 
 
 @pytest.mark.parametrize(

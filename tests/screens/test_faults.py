@@ -95,7 +95,7 @@ def opened(it: Desk) -> None:
     it.faults.open_door(HOST)
 
 
-OLD = "; its 18 VMs shown as last seen"
+OLD = "; 18 VMs as last seen"
 FIGURES = r"^.{3}hv1 +\d+ "
 FAULTS = {
     "silent": Fault(silent, rf"^.x hv1 +no answer since {TIME}{OLD}", speaks, FIGURES),
@@ -104,7 +104,7 @@ FAULTS = {
     "denied": Fault(locked_out, rf"^.x hv1 +denied: libvirt on hv1 does not let this user in{OLD}", let_in, FIGURES),
     "full": Fault(
         full,
-        rf"^.x hv1 +no answer since {TIME}: hv1 takes connections, but libvirt there does not answer; its",
+        rf"^.x hv1 +no answer since {TIME}: hv1 takes connections, but libvirt there does not answer; 18 VMs",
         opened,
         FIGURES,
     ),

@@ -294,7 +294,7 @@ async def test_a_silent_host_folds_its_vms_and_refuses_changes() -> None:
     async with desk(**QUICK) as it:
         await it.until_text("db-2")
         await silenced(it, "hv3")
-        await it.until_text("8 VMs of hv3", "no answer since", "its 8 VMs shown as last seen")
+        await it.until_text("8 VMs of hv3", "no answer since", "8 VMs as last seen")
         assert "hosts 2/3" in it.lines[0]
         assert "8 old" in it.lines[0]
         assert "web-4" not in it.names

@@ -242,7 +242,7 @@ async def test_disconnect_leaves_what_was_seen_and_reconnect_brings_it_back() ->
     async with desk() as it:
         await it.go_to_host("hv2")
         await it.press("x", "o", "enter")
-        await it.until_text("disconnected", "its 15 VMs shown as last seen", "15 VMs of hv2")
+        await it.until_text("disconnected", "15 VMs as last seen", "15 VMs of hv2")
         await it.press("x", "r", "enter")
         await it.until_gone("as last seen")
         assert it.calls == []
