@@ -98,9 +98,10 @@ class Table:
         """Return the table of that name, empty when the file has none."""
         value = self._take(key, {})
         self._tables.append(key)
+        name = f"{self._name}.{key}" if self._name else key
         if not isinstance(value, dict):
-            raise self.error(key, f"it is a table, written [{key}]", value)
-        return Table(self.file, f"{self._name}.{key}" if self._name else key, value)
+            raise self.error(key, f"it is a table, written [{name}]", value)
+        return Table(self.file, name, value)
 
     def tables(self, key: str) -> Iterator[tuple[str, Table]]:
         """Yield the tables under that name, e.g. each [hosts.NAME]."""

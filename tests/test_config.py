@@ -150,6 +150,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_real_one(tmp_path: Path, te
         ("[ui]\ntheme = 3", "[ui] theme: it is a text in quotes, not 3."),
         ("[ui]\nmouse = 'no'", '[ui] mouse: it is true or false, not "no".'),
         ("ui = 3", "ui: it is a table, written [ui], not 3."),
+        ('hosts.a = "x"', '[hosts] a: it is a table, written [hosts.a], not "x".'),
         ("[tasks]\nstop_after = 1.5", "[tasks] stop_after: it is a whole number between 1 and 10000, not 1.5."),
         ("[policy]\nhost_reserve = 'much'", '[policy] host_reserve: it is a size like "4G", not "much".'),
         (
