@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from kvmtui.commands.base import Answer, FieldKind, Question
 from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.widgets.driver import read_of
-from kvmtui.widgets.textline import signs_of
+from kvmtui.widgets.textline import one_line, signs_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _NOT_EDITING = frozenset({"submit", "copy"})  # the form's own keys, and the app's
 SHOWN = 6  # choices that are seen at once; the others scroll
+LONGEST = 4096  # characters of a text: as many as a path has at most
 
 
 class Choices(Widget, can_focus=True):
@@ -219,6 +220,13 @@ class TextField(Input):
     @property
     def _value(self) -> Text:
         return Text("".join(signs_of(self.value, "·")), no_wrap=True, overflow="ignore", end="")
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Write what was pasted, on one line, as far as there is room: each key draws all of the text anew."""
+        event.stop()
+        event.prevent_default()
+        room = LONGEST - len(self.value) + len(self.selected_text)
+        self.replace(one_line(event.text)[: max(0, room)], *self.selection)
 
     async def on_key(self, event: events.Key) -> None:
         """Edit in the order of the keys: Textual would do what a bound key does after the letters behind it."""

@@ -37,8 +37,7 @@ class LineEditor:
 
     def insert(self, text: str) -> None:
         """Write at the cursor what of a text can stand in one line."""
-        text = "".join(character if character.isprintable() else " " for character in text.strip("\r\n"))
-        text = text[: LONGEST - len(self.text)]
+        text = one_line(text)[: LONGEST - len(self.text)]
         self.text = self.text[: self.place] + text + self.text[self.place :]
         self.place += len(text)
 
@@ -78,6 +77,11 @@ class LineEditor:
             return False
         self.place = place
         return True
+
+
+def one_line(text: str) -> str:
+    """Return what was pasted as one line: its line ends inside are blanks, those around it nothing."""
+    return "".join(character if character.isprintable() else " " for character in text.strip("\r\n"))
 
 
 def signs_of(text: str, other: str = "?") -> list[str]:

@@ -4,12 +4,13 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import App
 from textual.widgets import Static
 
 from kvmtui.commands.base import Answers, Choice, FieldKind, Question
 from kvmtui.core.errors import Refused
-from kvmtui.widgets.fields import Choices, FieldRow, Knob
+from kvmtui.widgets.fields import LONGEST, Choices, FieldRow, Knob
 from kvmtui.widgets.form import Form, Live
 
 if TYPE_CHECKING:
@@ -69,6 +70,25 @@ async def test_enter_goes_from_field_to_field_and_submits_only_on_review_and_do_
         app.clock += 0.5
         await pilot.press("enter")
         assert app.answers == [{"name": "web-12", "nvram": True, "disks": ("vda", "vdc"), "mode": "b"}]
+
+
+async def test_what_is_pasted_stands_on_one_line_and_ends_somewhere() -> None:
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.post_message(events.Paste("\n-of\nann\n"))
+        await pilot.pause()
+        assert app.form.answers["name"] == "web-1-of ann"
+        await pilot.press("home", "shift+right")
+        app.post_message(events.Paste("db"))
+        await pilot.pause()
+        assert app.form.answers["name"] == "dbeb-1-of ann"
+        await pilot.press("home")
+        app.post_message(events.Paste("ü" * 1_000_000))
+        await pilot.pause()
+        await pilot.press("x")
+        name = str(app.form.answers["name"])
+        assert (len(name), name[-len("xdbeb-1-of ann") :]) == (LONGEST + 1, "xdbeb-1-of ann")
 
 
 async def test_what_is_missing_or_refused_is_said_and_nothing_can_be_done() -> None:
