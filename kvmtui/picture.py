@@ -113,10 +113,13 @@ class Picture:
         networks = state.networks if state.networks == inventory.networks else inventory.networks
         pools = state.pools if state.pools == inventory.pools else inventory.pools
         late = inventory.pools_late
-        same_rest = networks is state.networks and pools is state.pools and late is state.pools_late
+        host = state.host if inventory.host is None or inventory.host == state.host else inventory.host
+        same_rest = (
+            networks is state.networks and pools is state.pools and late is state.pools_late and host is state.host
+        )
         if not same_order or not same_rest:
             shown = state.vms if same_order else vms
-            self._set(replace(state, at=now, vms=shown, networks=networks, pools=pools, pools_late=late))
+            self._set(replace(state, at=now, host=host, vms=shown, networks=networks, pools=pools, pools_late=late))
         self.listed = now
         return tuple(changes)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kvmtui.core.inventory import Address, Host, Network, Pool, Reason, Vm, VmState, Volume
+from kvmtui.core.inventory import Address, Host, Network, Pool, Reason, SshUse, Vm, VmState, Volume
 
 if TYPE_CHECKING:
     from kvmtui.core.host_log import KernelLine
@@ -60,6 +60,8 @@ class Inventory(NamedTuple):
     networks: tuple[Network, ...]
     pools: tuple[Pool, ...]
     pools_late: bool = False  # not all pools are told of, or not as they are now: some do not answer
+    host: Host | None = None  # more than `connect` could say of it at once; None: nothing new
+    is_outline: bool = False  # who is there and in what state, and no more: the whole is to be read next
 
 
 class PromptKind(Enum):
@@ -443,6 +445,11 @@ class Backend(Protocol):
     def migration(self) -> Migration: ...
     @property
     def logs(self) -> Logs: ...
+
+    @property
+    def ssh_use(self) -> SshUse | None:
+        """What goes over ssh to the host now; None for nothing."""
+        ...
 
     async def connect(self) -> Host:
         """Open what is needed to read and to hear events; callable again after a loss."""

@@ -304,6 +304,14 @@ class Guard(StrEnum):
     FREE = "free"
 
 
+class SshUse(NamedTuple):
+    """What goes over ssh to a host, and over how many logins."""
+
+    logins: int
+    connections: int  # in use
+    room: int  # connections that so many logins carry
+
+
 @dataclass(frozen=True, slots=True)
 class HostEntry:
     """A host of the fleet: its name and address, its condition, and the last state that was read."""
@@ -315,6 +323,7 @@ class HostEntry:
     guard: Guard = Guard.ASK
     groups: tuple[str, ...] = ()
     unlocked_until: float | None = None  # a read-only host that `:unlock` opened for a while
+    ssh: SshUse | None = None  # None: nothing goes to it over ssh now
 
 
 class Severity(Enum):

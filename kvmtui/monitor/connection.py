@@ -46,6 +46,7 @@ class Connection:
         self._full_now = asyncio.Event()
         self._closed: str | None = None
         self._strays: frozenset[str] = frozenset()
+        self._is_outline = False
         self._sampled = monitor.means.clock.monotonic()
 
     def wake(self, wake: Wake) -> None:
@@ -74,8 +75,12 @@ class Connection:
         self._tick_now.set()
         self._guests.refresh()
 
-    async def watch(self) -> None:
-        """Keep the host's state fresh; raises the BackendError that ended it."""
+    async def watch(self, *, is_outline: bool = False) -> None:
+        """Keep the host's state fresh; raises the BackendError that ended it.
+
+        `is_outline`: what was read of it so far is no more than that.
+        """
+        self._is_outline = is_outline
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -83,7 +88,7 @@ class Connection:
                 group.create_task(self._wakes())
                 group.create_task(self._ticks())
                 group.create_task(self._fulls())
-                self._guests.begin(group)
+                self._guests.begin(group, is_outline=is_outline)
         except* BackendError as several:
             first: BaseException = several
             while isinstance(first, BaseExceptionGroup):
@@ -221,6 +226,9 @@ class Connection:
                 changes = monitor.picture.full(inventory, clock.now(), ticket, wakes)
                 if any(is_new_start(change) for change in changes):
                     self._guests.started()
+                if self._is_outline and not inventory.is_outline:
+                    self._is_outline = False
+                    self._guests.defined()
                 if monitor.picture.state is not before:
                     monitor.tell(changes, before)
             await asyncio.sleep(max(_FULL_GAP, 2 * (clock.monotonic() - began)))

@@ -37,9 +37,9 @@ class Guests:
         self._look = asyncio.Event()
         self._uuid = monitor.looked_at
 
-    def begin(self, group: asyncio.TaskGroup) -> None:
-        """Start the loops within the connection's group."""
-        group.create_task(self._leases())
+    def begin(self, group: asyncio.TaskGroup, *, is_outline: bool) -> None:
+        """Start the loops within the connection's group; leases tell nothing of VMs that are known by an outline."""
+        group.create_task(self._leases(at_once=not is_outline))
         group.create_task(self._agent())
         if self._may_set_balloons():
             group.create_task(self._balloons())
@@ -54,13 +54,19 @@ class Guests:
         self._booting = list(_BOOTING)
         self._leases_now.set()
 
+    def defined(self) -> None:
+        """Read the leases now: it has become known whose they are."""
+        self._leases_now.set()
+
     def refresh(self) -> None:
         """Read the leases now, and ask the agent."""
         self._leases_now.set()
         self._look.set()
 
-    async def _leases(self) -> None:
+    async def _leases(self, *, at_once: bool) -> None:
         monitor = self._monitor
+        if not at_once:
+            await pause(self._leases_now, monitor.means.settings.lease_interval)
         while True:
             await monitor.standing.answering.wait()
             try:

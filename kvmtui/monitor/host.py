@@ -88,8 +88,10 @@ class Monitor:
     def entry(self) -> HostEntry:
         """The host's part of the fleet; the same object while nothing changed."""
         known = self._entry
+        ssh = self._backend.ssh_use if self._backend is not None else None
         if (
             known is None
+            or known.ssh != ssh
             or known.state is not self.picture.state
             or known.condition is not self.standing.condition
             or known.unlocked_until != self._unlocked_until
@@ -102,6 +104,7 @@ class Monitor:
                 guard=self.config.guard,
                 groups=self.config.groups,
                 unlocked_until=self._unlocked_until,
+                ssh=ssh,
             )
             self._entry = known
         return known
@@ -268,7 +271,7 @@ class Monitor:
         self._connection = connection
         self.standing.connected()
         self.tell(changes, before)
-        await connection.watch()
+        await connection.watch(is_outline=inventory.is_outline)
 
     async def _listed(self, backend: Backend) -> Inventory:
         """Read all; a host that answers and does not list its VMs is not one that does not answer."""

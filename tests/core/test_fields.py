@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvmtui.core import filters
 from kvmtui.core.fields import (
     HOST_FIELDS,
     TASK_FIELDS,
@@ -35,6 +37,7 @@ from kvmtui.core.inventory import (
     Pool,
     Reason,
     Since,
+    SshUse,
     TaskPhase,
     TaskView,
     VmRef,
@@ -247,6 +250,14 @@ def test_a_host_is_told_as_in_the_sketch() -> None:
     assert texts["condition"] == "up"
 
 
+def test_a_host_says_how_many_of_its_connections_over_ssh_are_in_use() -> None:
+    entry = replace(an_entry(), ssh=SshUse(logins=2, connections=9, room=16))
+    row = HostRow(entry, a_fleet(entry), NOW)
+    assert HOST["ssh"].text(row) == "9 of 16"
+    assert HOST["ssh"].json(row) == {"logins": 2, "connections": 9, "room": 16}
+    assert filters.parse("ssh>8", HOST_FIELDS).matches(row)
+
+
 def test_a_silent_host_says_since_when_and_its_figures_are_not_known() -> None:
     load = HostRates(NOW, 75.6, 2.0, 184 * GIB, 256 * GIB, None, None)
     entry = an_entry(vms=[a_vm()], load=load, pools=(a_pool(),), kind=ConditionKind.SILENT)
@@ -263,7 +274,7 @@ def test_a_host_that_was_never_read_has_a_row() -> None:
     row = HostRow(entry, a_fleet(entry), NOW)
     texts = {field.name: field.text(row) for field in HOST_FIELDS}
     assert texts["condition"] == "denied: no key fits"
-    assert texts["vms"] == texts["model"] == texts["libvirt"] == "-"
+    assert texts["vms"] == texts["model"] == texts["libvirt"] == texts["ssh"] == "-"
     assert vm_rows(row.fleet, NOW) == []
     json.dumps({field.name: field.json(row) for field in HOST_FIELDS})
 

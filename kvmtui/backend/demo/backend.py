@@ -102,6 +102,11 @@ class DemoBackend:
 
         return DemoLogs(self._to)
 
+    @property
+    def ssh_use(self) -> None:
+        """Nothing goes over ssh."""
+        return
+
     async def connect(self) -> Host:
         await self._to.open()
         return replace(self._host.facts, uuid=self._identity())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from kvmtui.backend.libvirt import asking, events, ssh, uri
 from kvmtui.backend.libvirt.definition import LibvirtDefinition
 from kvmtui.backend.libvirt.events import Bell
 from kvmtui.backend.libvirt.guest import LibvirtGuest
-from kvmtui.backend.libvirt.host import read_details, read_host
+from kvmtui.backend.libvirt.host import read_details, read_host, sketch_host
 from kvmtui.backend.libvirt.lanes import Lanes
 from kvmtui.backend.libvirt.power import LibvirtPower
 from kvmtui.backend.libvirt.read import Reader
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt.lane import Lane, Session
     from kvmtui.backend.libvirt.logs import LibvirtLogs
     from kvmtui.backend.libvirt.migration import LibvirtMigration
-    from kvmtui.core.inventory import Host, Vm
+    from kvmtui.core.inventory import Host, SshUse, Vm
     from kvmtui.core.metrics import Sample
 
 PING_SECONDS = 4.0
 READ_SECONDS = 10.0
+LONG_CALL = 0.1  # seconds that a cheap call takes over a long link, where what can wait is read after the first picture
 DETAILS_SECONDS = 20.0
 PATIENCE = 40.0  # a late event lane is kept: the host is up again at the first answer; keepalive ends it after 30 s
 
@@ -53,6 +56,7 @@ class LibvirtBackend:
         self._host: Host | None = None
         self._master: ssh.Master | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._knowing: asyncio.Task[None] | None = None  # reads the rest of what the host is
         self._reader = Reader(self._lanes, self._pools_came)
         if self._server is not None:  # somebody looks on, who is better served with some of it than with a long wait
             self._reader.on_outline = self._outlined
@@ -108,6 +112,10 @@ class LibvirtBackend:
 
         return LibvirtLogs(self._lanes, self._address)
 
+    @property
+    def ssh_use(self) -> SshUse | None:
+        return self._master.in_use if self._master is not None else None
+
     async def connect(self) -> Host:
         """Open the event lane, hear what no reading may miss, and read what the host is."""
         self._let_go()
@@ -129,11 +137,9 @@ class LibvirtBackend:
         self._reader.touch_all()
         self._sampler.forget()
         try:
-            await lanes.connect(PATIENCE)
-            await lanes.event(lambda session: events.hear_first(session, bell), READ_SECONDS)
-            if not lanes.is_single:
-                self._reader.look_ahead()
-            self._host = await lanes.event(lambda session: read_host(session, self._address), READ_SECONDS)
+            with lanes.going_first():
+                await lanes.connect(PATIENCE)
+                self._host, is_all = await self._meet(lanes, bell)
         except BaseException as error:
             if self._current is lanes:
                 self._let_go()
@@ -143,10 +149,32 @@ class LibvirtBackend:
                 # A master whose network has gone would hold up the next attempt as well; any other is a login saved.
                 self._master.end_if_idle()
             raise
-        task = asyncio.create_task(self._hear_rest(lanes, bell))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._knowing = None if is_all else asyncio.create_task(self._know(lanes))
+        for task in (self._knowing, asyncio.create_task(self._hear_rest(lanes, bell))):
+            if task is not None:
+                self._background.add(task)
+                task.add_done_callback(self._background.discard)
         return self._host
+
+    async def _meet(self, lanes: Lanes, bell: Bell) -> tuple[Host, bool]:
+        """Hear what no reading may miss, and read what the host is; over a long link a part of it (False)."""
+        may_outline = self._reader.on_outline is not None and self._address.driver == "qemu"
+        is_long: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if may_outline:
+            self._reader.look_ahead(is_long)
+        began = time.monotonic()
+        await lanes.event(lambda session: events.hear_first(session, bell), READ_SECONDS)
+        is_long.set_result(may_outline and time.monotonic() - began > LONG_CALL)
+        if is_long.result():
+            return await lanes.event(lambda session: sketch_host(session, self._address), READ_SECONDS), False
+        if not may_outline and not lanes.is_single:
+            self._reader.look_ahead()
+        return await lanes.event(lambda session: read_host(session, self._address), READ_SECONDS), True
+
+    async def _know(self, lanes: Lanes) -> None:
+        """Read the rest of what the host is."""
+        with contextlib.suppress(BackendError):  # the connection's loss is told by itself
+            self._host = await lanes.event(lambda session: read_host(session, self._address), READ_SECONDS)
 
     def listen(self, wake: Callable[[Wake], None]) -> None:
         """Name who is woken, always on the loop that called `connect`."""
@@ -157,7 +185,11 @@ class LibvirtBackend:
         await self._lanes().event(lambda session: session.conn.getLibVersion(), PING_SECONDS)
 
     async def inventory(self) -> Inventory:
-        return await self._reader.inventory()
+        inventory = await self._reader.inventory()
+        if self._knowing is None or inventory.is_outline:
+            return inventory
+        await asyncio.wait((self._knowing,))
+        return inventory._replace(host=self._host)
 
     async def vm(self, uuid: str) -> Vm:
         return await self._reader.vm(uuid)
@@ -169,15 +201,18 @@ class LibvirtBackend:
         return said or known.uuid
 
     async def sample(self, want: Want) -> Sample:
+        if self._knowing is not None and not self._knowing.done():
+            # What the daemon cannot do is not known yet; its lane can be opened meanwhile.
+            await asyncio.gather(asyncio.wait((self._knowing,)), self._lanes().bulk(_nothing, READ_SECONDS))
         known = self._known_host()
         return await self._sampler.sample(want, known.lacks, known.cpus)
 
     async def details(self) -> HostDetails:
         found = await self._lanes().detail(lambda session: read_details(session, self._address), DETAILS_SECONDS)
-        if self._master is None:
+        used = self.ssh_use
+        if used is None:
             return found
-        lanes, logins = self._master.in_use
-        said = f"{lanes} connections over {logins} login{'s' if logins != 1 else ''}"
+        said = f"{used.connections} connections over {used.logins} login{'s' if used.logins != 1 else ''}"
         return replace(found, facts=(*found.facts, ("ssh", said)))
 
     async def close(self) -> None:
@@ -238,6 +273,10 @@ class LibvirtBackend:
 
     def _lost(self, lanes: Lanes) -> None:
         self._heard(lanes, Wake(WakeKind.CLOSED, detail="the connection was lost"))
+
+
+def _nothing(_session: Session) -> None:
+    """Have the lane, and ask nothing."""
 
 
 def _ask_identity(session: Session) -> str:

@@ -33,6 +33,29 @@ _SYSTEM = (
 )
 
 
+def sketch_host(session: Session, address: Address) -> Host:
+    """Return what a QEMU host is, as far as one round trip tells: enough to know it and to show its VMs."""
+    known = capabilities.read(session.capabilities)
+    return Host(
+        uuid=known.uuid or str(uuids.uuid5(uuids.NAMESPACE_URL, address.text())),
+        hostname=session.conn.getHostname(),
+        driver="QEMU",
+        arch=known.arch,
+        cpu_model=known.cpu_model,
+        cpus=sum(len(cell.cpus) for cell in known.cells),
+        mhz=0,
+        sockets=0,
+        cores=0,
+        threads=0,
+        numa_cells=len(known.cells),
+        memory=sum(cell.memory for cell in known.cells),
+        libvirt_version=(0, 0, 0),
+        hypervisor_version=(0, 0, 0),
+        kvm=known.kvm,
+        local=False,
+    )
+
+
 def read_host(session: Session, address: Address) -> Host:
     """Return what does not change while the connection lasts, in as few round trips as that takes."""
     conn = session.conn

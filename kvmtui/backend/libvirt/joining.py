@@ -35,6 +35,7 @@ PAUSES = (0.2, 0.4, 0.8, 0.8, 0.8, 1.2, 1.2)  # seconds, about, before a login t
 SETTINGS_SECONDS = 10.0
 LONGEST_SAID = 4000  # bytes of what ssh says
 LOOK = 0.1  # seconds between two looks whether somebody still waits
+STEP = 0.05  # seconds: about what the keys of a login cost a processor
 PERSIST = "60"  # seconds after its last session
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ _locks: dict[Path, threading.Lock] = {}
 _failures: dict[Path, tuple[float, BackendError]] = {}
 _ways: dict[Path, tuple[str, ...]] = {}
 _making = threading.Lock()
+_next_login = 0.0  # when the next login may begin (monotonic)
 
 
 class Joined(NamedTuple):
@@ -154,6 +156,7 @@ class Joining:
         for pause in (*PAUSES, None):
             self._is_queued = True
             entered = gate.enter(self._over.is_set)
+            self._keep_step()
             self._is_queued = False
             if not entered:
                 self._stop_if_over(label)
@@ -172,6 +175,16 @@ class Joining:
                 raise errors.of_ssh(said, label, command=way.command)
             # Those that were turned away together must not come back together.
             self._over.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311
+
+    def _keep_step(self) -> None:
+        """Begin a little after the login before: those of many hosts at once would all be as late as the last."""
+        global _next_login  # noqa: PLW0603 - the pace of this process
+        with _making:
+            now = time.monotonic()
+            due = max(now, _next_login)
+            _next_login = due + STEP
+        if due > now:
+            self._over.wait(due - now)
 
     def _try(self, place: Place, control: Path, label: str, way: tuple[str, ...]) -> str | None:
         """Log in once; returns None, or what ssh said when it failed."""

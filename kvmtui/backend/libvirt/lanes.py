@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from kvmtui.backend.libvirt import errors
@@ -12,7 +12,7 @@ from kvmtui.backend.libvirt.uri import Address, Transport
 from kvmtui.core.errors import BackendError, Busy, TimedOut, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from kvmtui.backend.libvirt.asking import AskingServer
@@ -29,6 +29,10 @@ CONSOLE_LANES = 8  # those that the connection does not take any more, ssh opens
 MOST_LINGERING = 8
 OPEN_SECONDS = 10.0
 OPEN_SSH_SECONDS = 20.0
+COURTESY = 2.0  # seconds for which figures wait while other hosts are being connected to
+
+_strangers: set[asyncio.Future[None]] = set()
+"""One for each host that is being connected to over ssh; done when that has ended."""
 
 
 class Lanes:
@@ -90,6 +94,26 @@ class Lanes:
             coming.add_done_callback(self._arrived)
         self._event = await self._new(patience)
 
+    @contextmanager
+    def going_first(self) -> Iterator[None]:
+        """Let what other hosts can do later wait meanwhile: over ssh each lane costs processor time."""
+        if self._address.transport is not Transport.SSH:
+            yield
+            return
+        met = asyncio.get_running_loop().create_future()
+        _strangers.add(met)
+        try:
+            yield
+        finally:
+            _strangers.discard(met)
+            met.cancel()
+
+    async def _let_others_go_first(self) -> None:
+        loop = asyncio.get_running_loop()
+        others = [met for met in _strangers if met.get_loop() is loop]
+        if others and self._address.transport is Transport.SSH:
+            await asyncio.wait(others, timeout=COURTESY)
+
     def _arrived(self, coming: asyncio.Task[Lane]) -> None:
         """Keep a lane that was opened ahead; one that could not be is opened when it is needed."""
         self._coming.discard(coming)
@@ -110,6 +134,7 @@ class Lanes:
         if self.is_single:
             return await self.event(work, seconds)
         if self._bulk is None or self._bulk.is_over:
+            await self._let_others_go_first()
             self._bulk = await self._new()
         return await self._bulk.call(work, seconds)
 

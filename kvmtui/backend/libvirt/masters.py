@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.libvirt import runtime
+from kvmtui.core.inventory import SshUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,11 +106,12 @@ class Master:
             _sessions[control] -= 1
 
     @property
-    def in_use(self) -> tuple[int, int]:
-        """How many lanes are in use, over how many logins."""
+    def in_use(self) -> SshUse | None:
+        """How many lanes are in use, over how many logins; None without any."""
         with _claiming:
             counts = [_sessions[one] for one in islice(self._controls(), MOST_MASTERS)]
-        return sum(counts), sum(count > 0 for count in counts)
+        logins = sum(count > 0 for count in counts)
+        return SshUse(logins, sum(counts), logins * MOST_SESSIONS) if logins else None
 
     def _controls(self) -> Iterator[Path]:
         yield self.control

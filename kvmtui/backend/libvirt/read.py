@@ -7,13 +7,13 @@ import contextlib
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.backend.base import Inventory
 from kvmtui.backend.libvirt.control import is_stuck
 from kvmtui.backend.libvirt.pools import PoolReader
 from kvmtui.backend.libvirt.resources import read_networks
-from kvmtui.backend.libvirt.survey import Details, Progress, Seen, look, read_many, read_one, survey
+from kvmtui.backend.libvirt.survey import Details, Progress, Seen, glance, look, read_many, read_one, survey
 from kvmtui.core.errors import BackendError, NotFound, TimedOut
 from kvmtui.core.inventory import Network, Reason, Vm, VmState
 
@@ -33,6 +33,13 @@ MOST_STUCK = 3  # VMs whose definition does not come, before the rest is left fo
 NO_SPACE = 2  # VIR_DOMAIN_DISK_ERROR_NO_SPACE
 
 
+class _Look(NamedTuple):
+    """All VMs; `is_brief`: to read more of them will take long."""
+
+    seen: list[Seen]
+    is_brief: bool
+
+
 class Reader:
     """Reads the inventory, and remembers what need not be read again."""
 
@@ -46,9 +53,9 @@ class Reader:
         self._full: set[str] = set()  # paused because a pool is full, as an event said
         self._networks: tuple[Network, ...] = ()
         self._pools = PoolReader(lanes, pools_came)
-        self._ahead: asyncio.Task[tuple[list[Seen], float]] | None = None
+        self._ahead: asyncio.Task[_Look] | None = None
         self.on_outline: Callable[[], None] | None = None
-        """Where the link is long the first inventory is an outline, and this is told so; None: it is always whole."""
+        """Where the link is long the first inventory is an outline, and this is told so; None: it is whole."""
 
     def touch(self, uuid: str) -> None:
         """Note that a VM may have changed."""
@@ -74,10 +81,14 @@ class Reader:
         """Return the active VMs, as last read."""
         return [vm for vm in self._vms.values() if vm.is_active]
 
-    def look_ahead(self) -> None:
-        """Begin the survey of the next inventory, beside whatever else is read of the host."""
+    def look_ahead(self, is_long: asyncio.Future[bool] | None = None) -> None:
+        """Begin the survey of the next inventory, beside whatever else is read of the host.
+
+        `is_long` is told, once events are heard, whether the link is: then a glance, which is taken meanwhile, will do.
+        """
         self.forget_ahead()
-        self._ahead = asyncio.create_task(self._survey(self._lanes()))
+        lanes = self._lanes()
+        self._ahead = asyncio.create_task(self._survey(lanes) if is_long is None else self._glance(lanes, is_long))
         self._ahead.add_done_callback(_look)
 
     def forget_ahead(self) -> None:
@@ -86,12 +97,16 @@ class Reader:
         if ahead is not None:
             ahead.cancel()
 
-    async def _survey(self, lanes: Lanes) -> tuple[list[Seen], float]:
-        """Look at all VMs; returns the seconds that it took, too."""
+    async def _glance(self, lanes: Lanes, is_long: asyncio.Future[bool]) -> _Look:
+        seen = await lanes.detail(glance, SURVEY_SECONDS)
+        # What changed before events were heard may be missing here: the whole that follows an outline has it.
+        return _Look(seen, is_brief=True) if await is_long else await self._survey(lanes)
 
-        def timed(session: Session) -> tuple[list[Seen], float]:
+    async def _survey(self, lanes: Lanes) -> _Look:
+        def timed(session: Session) -> _Look:
             began = time.monotonic()
-            return survey(session), time.monotonic() - began
+            seen = survey(session)
+            return _Look(seen, is_brief=time.monotonic() - began > LONG_SURVEY)
 
         return await lanes.detail(timed, SURVEY_SECONDS)
 
@@ -99,12 +114,12 @@ class Reader:
         """Read everything; a VM that holds its reading up costs only its own details."""
         lanes = self._lanes()
         ahead, self._ahead = self._ahead, None
-        seen, took = await (self._survey(lanes) if ahead is None else ahead)
+        seen, is_brief = await (self._survey(lanes) if ahead is None else ahead)
         tell, self.on_outline = self.on_outline, None  # the second one is whole, however long it takes
-        if seen and took > LONG_SURVEY and tell is not None:
+        if is_brief and tell is not None:
             tell()
             self._vms = {one.uuid: self._build(one) for one in seen}
-            return Inventory(dict(self._vms), self._networks, ())
+            return Inventory(dict(self._vms), self._networks, (), is_outline=True)
         gone = await self._read_details(lanes, seen)
         vms: dict[str, Vm] = {}
         for count, one in enumerate(seen, 1):
@@ -232,7 +247,7 @@ class Reader:
             self._vms[uuid] = replace(self._vms[uuid], reason=Reason.POOL_FULL)
 
 
-def _look(task: asyncio.Task[tuple[list[Seen], float]]) -> None:
+def _look(task: asyncio.Task[_Look]) -> None:
     """Take note of a failure that nobody may be waiting for any more."""
     if not task.cancelled():
         task.exception()

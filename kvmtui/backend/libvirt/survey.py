@@ -12,7 +12,7 @@ from kvmtui.backend.libvirt.xml.vm import Definition
 from kvmtui.core.inventory import Job, Reason, VmState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kvmtui.backend.libvirt.lane import Session
 
@@ -52,30 +52,47 @@ class Progress:
         self.stuck: set[str] = set()
 
 
+def glance(session: Session) -> list[Seen]:
+    """Look at all VMs in one call, which tells least: who is there, and in what state."""
+    return _seen(session, session.conn.getAllDomainStats(api.STATS_STATE, 0))
+
+
 def survey(session: Session) -> list[Seen]:
     """Look at all VMs in five calls, none of which needs a monitor."""
     conn = session.conn
     records = conn.getAllDomainStats(api.STATS_STATE, 0)
-    # These name the VMs as they were when their state was read; a list of its own could be older.
-    domains = session.domains = {domain.UUIDString(): domain for domain, _ in records}
     persistent = _uuids(conn.listAllDomains(api.LIST_PERSISTENT))
     autostart = _uuids(conn.listAllDomains(api.LIST_AUTOSTART))
     saved = _uuids(conn.listAllDomains(api.LIST_MANAGED_SAVE))
     snapshots = _uuids(conn.listAllDomains(api.LIST_HAS_SNAPSHOT))
+    return [
+        one._replace(
+            persistent=one.uuid in persistent,
+            autostart=one.uuid in autostart,
+            saved=one.uuid in saved,
+            has_snapshots=one.uuid in snapshots,
+        )
+        for one in _seen(session, records)
+    ]
+
+
+def _seen(session: Session, records: Sequence[tuple[api.Domain, api.Stats]]) -> list[Seen]:
+    # These name the VMs as they were when their state was read; a list of its own could be older.
+    session.domains = {domain.UUIDString(): domain for domain, _ in records}
     found = []
-    for (uuid, domain), (_, stats) in zip(domains.items(), records, strict=True):
+    for domain, stats in records:
         state, reason = states.of_state(int(stats.get("state.state", 0)), int(stats.get("state.reason", 0)))
         found.append(
             Seen(
-                uuid=uuid,
+                uuid=domain.UUIDString(),
                 name=domain.name(),
                 domain_id=_id(domain),
                 state=state,
                 reason=reason,
-                persistent=uuid in persistent,
-                autostart=uuid in autostart,
-                saved=uuid in saved,
-                has_snapshots=uuid in snapshots,
+                persistent=True,
+                autostart=False,
+                saved=False,
+                has_snapshots=False,
             )
         )
     return found

@@ -20,7 +20,7 @@ from kvmtui.core.fields.field import (
     text_field,
 )
 from kvmtui.core.forecast import seconds_left
-from kvmtui.core.inventory import ConditionKind, Host, HostEntry, Pool
+from kvmtui.core.inventory import ConditionKind, Host, HostEntry, Pool, SshUse
 from kvmtui.core.limits import HOST_CPU, IOWAIT, MEMORY, POOL, SOLD, STEAL
 from kvmtui.core.text import safe
 
@@ -218,6 +218,20 @@ def _uuid(row: HostRow) -> str:
     return "" if host is None else host.uuid
 
 
+def _ssh(row: HostRow) -> SshUse | None:
+    return row.entry.ssh
+
+
+def _ssh_text(row: HostRow) -> str:
+    used = _ssh(row)
+    return units.UNKNOWN if used is None else f"{used.connections} of {used.room}"
+
+
+def _ssh_json(row: HostRow) -> Json:
+    used = _ssh(row)
+    return None if used is None else dict(used._asdict())
+
+
 def _condition_json(row: HostRow) -> Json:
     condition = row.entry.condition
     return {
@@ -409,6 +423,19 @@ HOST_FIELDS: tuple[Field[HostRow], ...] = (
         value=_hypervisor,
         json=lambda row: None if (text := _hypervisor(row)) == units.UNKNOWN else text,
         order=_hypervisor,
+    ),
+    Field(
+        name="ssh",
+        title="SSH",
+        help="Its connections over ssh, of those that the logins to it carry: 8 each",
+        width=8,
+        right=True,
+        text=_ssh_text,
+        value=lambda row: None if (used := _ssh(row)) is None else used.connections,
+        json=_ssh_json,
+        order=lambda row: None if (used := _ssh(row)) is None else used.connections,
+        tone=_tone,
+        match=Match.NUMBER,
     ),
     Field(
         name="guard",

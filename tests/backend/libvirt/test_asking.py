@@ -189,12 +189,12 @@ def test_from_the_ninth_lane_on_there_is_a_second_login() -> None:
     claimed = [master.claim() for _ in range(9)]
     assert len(set(claimed[:8])) == 1
     assert claimed[8] != claimed[0]
-    assert master.in_use == (9, 2)
+    assert master.in_use == (2, 9, 16)
     Master.give_back(claimed[0])
     assert master.claim() == claimed[0]
     for control in claimed:
         Master.give_back(control)
-    assert master.in_use == (0, 0)
+    assert master.in_use is None
 
 
 def test_without_a_person_to_ask_ssh_is_told_to_ask_nothing() -> None:

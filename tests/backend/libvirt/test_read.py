@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.libvirt import read, survey
@@ -51,6 +53,26 @@ async def test_over_a_long_link_those_who_look_on_have_an_outline_first(monkeypa
     assert (told, bench.reads()) == (["outline"], 0)
     assert [vm.vcpus for vm in (await bench.reader.inventory()).vms.values()] == [2, 2, 2]
     assert told == ["outline"]
+
+
+async def test_a_glance_taken_before_events_are_heard_shows_who_is_there_and_the_whole_has_what_was_missed() -> None:
+    for is_long in (True, False):
+        bench = Bench(3)
+        told: list[str] = []
+        bench.reader.on_outline = partial(told.append, "outline")
+        link: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        bench.reader.look_ahead(link)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert bench.conn.bulk
+        bench.conn.vms = [*bench.vms, FakeVm(4)]  # made before events are heard
+        link.set_result(is_long)
+        first = await bench.reader.inventory()
+        assert (first.is_outline, told) == (is_long, ["outline"] if is_long else [])
+        assert [vm.vcpus for vm in first.vms.values()] == ([0, 0, 0] if is_long else [2, 2, 2, 2])
+        whole = await bench.reader.inventory()
+        assert not whole.is_outline
+        assert [vm.vcpus for vm in whole.vms.values()] == [2, 2, 2, 2]
 
 
 async def test_definitions_that_take_long_are_read_over_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
