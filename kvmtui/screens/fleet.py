@@ -137,7 +137,8 @@ class FleetPage(VmListPage):
             self._show_side()
 
     def _show_hosts(self, fleet: Fleet) -> None:
-        self._host_fields, columns = host_columns(self.hosts.size.width or self.app.size.width)
+        over_ssh = any(entry.ssh is not None for entry in fleet.hosts)
+        self._host_fields, columns = host_columns(self.hosts.size.width or self.app.size.width, over_ssh=over_ssh)
         self.hosts.set_columns(columns)
         rows = {row.key: row for row in host_rows(fleet, self.face.now())}
         keys: list[Hashable] = self._host_order(list(rows.values()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, HostRow, Shown, Tone, VmRow, by_name
 from kvmtui.core.fields.host import condition_text
 from kvmtui.core.inventory import ConditionKind, Severity
+from kvmtui.core.problems import ProblemKind
 from kvmtui.core.text import cell_width, safe, vm_name
 from kvmtui.core.units import hhmm, hhmmss
 from kvmtui.widgets.spark import sparkline
@@ -33,6 +34,9 @@ NARROW = 72  # columns below which a state has room for its usual words alone
 NARROW_ROOM = {"state": 17, "name": 14}
 BAR = "bar"
 HOST_NAME = 32  # cells of a host's name at most: further away its figures are hard to follow
+HOST_NAME_NARROW = 10  # and at least
+VM_NAME = 48  # the same of a VM's
+FURTHER = (("ip", 134), ("os", 156), ("tags", 171), ("since", 186))  # columns, and the cells from which they are shown
 
 SIGNS = {
     Severity.NONE: EMPTY_CELL,
@@ -43,6 +47,8 @@ SIGNS = {
 
 # Which column goes first where there is no room; what is not named here goes after these.
 _PRIORITY = {"name": 0, "state": 0, "host": 2, "cpu": 1, "mem": 3, "steal": 4, "lat": 5, "flags": 6}
+_HOST_PRIORITY = {"name": 0, "cpu": 0, "used": 0, "vms": 0, "sold": 1, "pool": 2}  # what makes a host a problem stays
+_WORD_FOR = {ProblemKind.SLOW: "slow", ProblemKind.POOL_FULL: "fills up"}  # no longer than a bar
 
 
 def host_room(names: Iterable[str], width: int) -> int:
@@ -61,6 +67,7 @@ def vm_columns(
         names = [one.name for one in VM_FIELDS if one.shown is Shown.ALWAYS]
         if width >= WIDE or every:
             names += [one.name for one in VM_FIELDS if one.shown is Shown.WIDE]
+            names += [name for name, least in FURTHER if width >= least and not every]
             names.insert(names.index("cpu") + 1 if "cpu" in names else len(names), "trend")
         if every:
             names += [one.name for one in VM_FIELDS if one.shown is Shown.OPTIONAL]
@@ -81,6 +88,7 @@ def vm_columns(
                     hosts if one.name == "host" else room.get(one.name, one.width),
                     right=one.right,
                     flexible=one.name == "name",
+                    most=VM_NAME,
                     priority=_PRIORITY.get(one.name, 10 + place),
                 )
             )
@@ -96,11 +104,14 @@ def state_room(width: int) -> int:
     return _rooms(width)["state"]
 
 
-def host_columns(width: int) -> tuple[tuple[Field[HostRow] | None, ...], tuple[Column, ...]]:
-    """Return the fields and columns of a list of hosts; None stands for the bar beside the CPU, which is no field."""
+def host_columns(width: int, *, over_ssh: bool = False) -> tuple[tuple[Field[HostRow] | None, ...], tuple[Column, ...]]:
+    """Return the fields and columns of a list of hosts; None stands for the bar beside the CPU, which is no field.
+
+    `over_ssh`: some of them are reached that way.
+    """
     names = [one.name for one in HOST_FIELDS if one.shown is Shown.ALWAYS]
     if width >= WIDE:
-        names += ["pool_name", "uptime", "libvirt", "qemu"]
+        names += [*(["ssh"] if over_ssh else []), "pool_name", "uptime", "libvirt", "qemu"]
     if width >= VERY_WIDE:
         names += ["cpus", "model"]
     fields: list[Field[HostRow] | None] = []
@@ -112,11 +123,11 @@ def host_columns(width: int) -> tuple[tuple[Field[HostRow] | None, ...], tuple[C
             Column(
                 one.name,
                 one.title,
-                one.width,
+                HOST_NAME_NARROW if width < NARROW and one.name == "name" else one.width,
                 right=one.right,
                 flexible=one.name == "name",
                 most=HOST_NAME,
-                priority=0 if one.name in ("name", "cpu", "used", "vms") else 10 + place,
+                priority=_HOST_PRIORITY.get(one.name, 10 + place),
             )
         )
         if name == "cpu":
@@ -180,7 +191,10 @@ def _state_cell(row: VmRow, problem: Problem | None, room: int) -> Cell:
         return Cell(said, state.tone(row))
     both = f"{said}, {problem.short}"
     tone = Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
-    return Cell(both if cell_width(both) <= room else problem.short, tone)
+    if cell_width(both) <= room:
+        return Cell(both, tone)
+    # How far a move is stands nowhere else; a figure that is too high has a column of its own.
+    return Cell(said if row.moving is not None and tone is Tone.WARN else problem.short, tone)
 
 
 def gone_line(row: VmRow, at: float, how: str) -> Row:
@@ -230,11 +244,16 @@ def host_line(
     if entry.condition.kind is ConditionKind.SLOW and entry.state is not None and entry.state.load is None:
         return Row((name, Cell(condition_text(entry, row.now), Tone.WARN)), Cell("!", Tone.WARN))  # no figures to show
     cells: list[Cell] = []
+    figures = [Cell(one.text(row), one.tone(row)) for one in fields if one is not None and one.name in ("sold", "pool")]
     for one in fields:
         if one is not None:
             cells.append(Cell(one.text(row), one.tone(row)))
             continue
         load, tone = entry.state.load if entry.state else None, cells[-1].tone
+        word = _WORD_FOR.get(problem.kind, "") if problem is not None else ""
+        if word and not any(cell.tone in (Tone.WARN, Tone.BAD) for cell in figures):
+            cells.append(Cell(word, Tone.WARN))
+            continue
         # What is as it should be is quiet; the figure beside it says how much it is.
         cells.append(Cell(bar(load.cpu if load else None, room, glyphs), Tone.MUTED if tone is Tone.NORMAL else tone))
     sign = SIGNS[problem.severity] if problem is not None else EMPTY_CELL
