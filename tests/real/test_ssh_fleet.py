@@ -121,6 +121,9 @@ async def test_many_lanes_are_few_logins_that_ask_once(hv1: Host, ssh_folder: Pa
             assert len(logins_at(port)) > logins
         facts = dict((await backend.details()).facts)
         assert re.fullmatch(r"1[01] connections over 2 logins", facts["ssh"])
+        used = backend.ssh_use
+        assert used is not None
+        assert (used.logins, used.room) == (2, 16)
         for lane in opened:
             lane.close()
         await close_all([backend])
@@ -221,7 +224,7 @@ def test_a_headless_run_joins_the_login_of_a_running_program(hv1: Host, ssh_fold
         assert "did not take the login" in errors["guarded"]
         program.wait("password:", timeout=30)
         answer(program, PASSWORD)
-        program.wait_host("guarded", r"\d+ %")
+        program.wait_host("guarded", r"\d+ %.* [2-5] of 8")
         (login,) = logins_at(port)
         assert reached(home, port=port) == ({}, [login])
         program.leave()
