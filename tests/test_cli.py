@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -22,7 +23,8 @@ from kvmtui.commands.base import Noun
 from kvmtui.commands.naming import find
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.errors import BackendError, NotFound, Refused
-from kvmtui.core.fields import VM_FIELDS, VmRow
+from kvmtui.core.fields import HOST_FIELDS, TASK_FIELDS, VM_FIELDS, VmRow
+from kvmtui.core.filters import parse as parse_filter
 from kvmtui.core.inventory import TaskPhase, VmState
 from kvmtui.journal import Journal
 from tests.commands.scenes import HOSTILE, NOW, OTHER, UUID, a_vm, entry, scene
@@ -83,6 +85,59 @@ def kvmtui(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_version(kvmtui: Shell) -> None:
     assert kvmtui.bare("--version") == (0, f"kvmtui {__version__}\n", "")
+
+
+def test_a_full_disk_behind_the_output_is_one_sentence() -> None:
+    program = Path(sys.executable).with_name("kvmtui")
+    for words in (["--version"], ["completion", "bash"], ["--demo", "vms", "--json"], ["--demo", "hosts"]):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [program, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=90, check=False
+            )
+        assert (done.returncode, done.stderr) == (
+            1,
+            "kvmtui: The output cannot be written: No space left on device.\n",
+        ), words
+
+
+def test_an_option_in_the_wrong_place_is_told_where_it_stands(kvmtui: Shell) -> None:
+    said = {
+        ("vms", "--demo"): "--demo stands before the verb, as in `kvmtui --demo vms`.",
+        ("doctor", "--demo"): "--demo stands before the verb, as in `kvmtui --demo vms`.",
+        ("vms", "--theme", "nord"): "--theme is for the screen, which has no verb.",
+        ("vms", "--bogus"): "There is no option --bogus here.",
+        ("doctor", "web-1"): "Nothing is to stand behind that: web-1.",
+    }
+    for words, sentence in said.items():
+        done = kvmtui.bare(*words)
+        assert (done.code, done.out) == (2, "")
+        assert sentence in done.err
+
+
+def test_a_mistyped_column_is_guessed(kvmtui: Shell) -> None:
+    done = kvmtui("vms", "--columns", "nmae")
+    assert (done.code, done.err) == (2, "kvmtui: There is no column nmae. Did you mean name?\n")
+    assert "There are name, state, host" in kvmtui("vms", "--sort", "qqqq").err
+
+
+def test_a_journal_that_cannot_be_read_is_not_an_empty_one(
+    kvmtui: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "kvmtui/journal.jsonl").mkdir(parents=True)
+    done = kvmtui.bare("tasks")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"kvmtui: The journal {tmp_path}/kvmtui/journal.jsonl cannot be read: Is a directory.\n"
+
+
+def test_examples_of_filters_in_the_help_can_be_read(kvmtui: Shell) -> None:
+    def example(noun: str) -> str:
+        text = " ".join(kvmtui.bare(noun, "--help").out.split())
+        return text.partition("words like ")[2].partition(" --columns")[0].replace("'", "")
+
+    parse_filter(example("vms"), VM_FIELDS)
+    parse_filter(example("hosts"), HOST_FIELDS)
+    parse_filter(example("tasks"), TASK_FIELDS)
 
 
 def test_help_names_the_verbs_and_the_exit_codes(kvmtui: Shell) -> None:

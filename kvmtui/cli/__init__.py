@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from kvmtui.cli.output import Exit, Output, code_of
+from kvmtui.cli.output import Exit, Output, OutputLost, code_of
 from kvmtui.core.errors import KvmtuiError
 
 if TYPE_CHECKING:
@@ -22,15 +22,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = Output(json="--json" in words)
     try:
         return _run(words, output)
+    except OutputLost as error:
+        _give_up_output()
+        output.note(str(error))
+        return Exit.FAILED
     except KvmtuiError as error:
         output.error(error)
         return code_of(error)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader has left; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return Exit.BROKEN_PIPE
+
+
+def _give_up_output() -> None:
+    """Throw away what is still to be written; Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str], output: Output) -> int:
@@ -68,7 +76,7 @@ def _log(level: str) -> None:
     try:
         logs.set_up(level)
     except OSError as error:
-        sys.stderr.write(f"kvmtui: no log is kept: {error.strerror}.\n")
+        sys.stderr.write(f"kvmtui: no log is kept: {error.filename}: {error.strerror}.\n")
 
 
 def _open_screen(given: Namespace) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmtui import __version__
+from kvmtui.cli.output import write
 from kvmtui.cli.parser import Parser, Verbs
 from kvmtui.commands.base import Command, FieldKind, Noun, Question
 
@@ -29,13 +29,23 @@ examples:
   kvmtui doctor                            say what is wrong, and what mends it
 
 exit codes: 0 done, 1 failed or refused, 2 usage, 3 no host reached, 4 outcome unknown, 5 some of several failed"""
+_COMPLETED = """\
+where it goes:
+  bash  ~/.local/share/bash-completion/completions/kvmtui
+  zsh   ~/.zfunc/_kvmtui, with fpath=(~/.zfunc $fpath) before compinit
+  fish  ~/.config/fish/completions/kvmtui.fish"""
+_EXAMPLES = {
+    "hosts": "'cpu>80' 'pool>90' -name:test",
+    "vms": "'cpu>80' state:running -name:test",
+    "tasks": "phase:failed vm:web-1 -user:root",
+}
 _SHIELD = "\0"  # cannot stand in an argument of a process
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace | None:
     """Return what was asked for; None when it was told already (`--help`, `--version`); raises UsageError."""
     if "--version" in words:
-        sys.stdout.write(f"kvmtui {__version__}\n")
+        write(f"kvmtui {__version__}\n")
         return None
     parser = _parser(frozenset(words))
     try:
@@ -88,7 +98,12 @@ def _parser(words: frozenset[str]) -> Parser:
     parser.add_rest().add_argument("--version", action="store_true", help="print the version")
     _add_lists(nouns)
     _add_vm(nouns, with_verbs="vm" in words)
-    volume = nouns.add_parser("volume", help="send a file to a pool of a host", description="Bring files into pools.")
+    volume = nouns.add_parser(
+        "volume",
+        usage="kvmtui volume VERB FILE [OPTION...]",
+        help="send a file to a pool of a host",
+        description="Bring files into pools.",
+    )
     if "volume" in words:
         verbs = volume.add_verbs("verb")
         _add_making(verbs, "volume.upload", lead="file")
@@ -116,10 +131,17 @@ def _add_doctor(nouns: Verbs) -> None:
 
 
 def _add_completion(nouns: Verbs) -> None:
-    text = "Print what completes kvmtui's words in a shell; docs/install.md says where it goes."
-    completion = nouns.add_parser("completion", help="complete its words in bash, zsh or fish", description=text)
-    text = f"the script for {', '.join(SHELLS)}; or the names that it offers: {', '.join(NAMES)}"
-    completion.add_argument("what", metavar="SHELL", choices=(*SHELLS, *NAMES), help=text)
+    completion = nouns.add_parser(
+        "completion",
+        usage="kvmtui completion SHELL",
+        help="complete its words in bash, zsh or fish",
+        description="Print what completes kvmtui's words in a shell.",
+        epilog=_COMPLETED,
+    )
+    text = f"{', '.join(SHELLS)}; for these scripts also {', '.join(NAMES)}: the names that are offered"
+    completion.add_argument_group("for which").add_argument(
+        "what", metavar="SHELL", choices=(*SHELLS, *NAMES), help=text
+    )
     completion.add_rest()
 
 
@@ -156,7 +178,7 @@ def _add_lists(nouns: Verbs) -> None:
             noun, usage=f"kvmtui {noun} [FILTER...] [OPTION...]", help=f"list {what}", description=f"List {what}."
         )
         shown = parser.add_argument_group("what is listed")
-        shown.add_argument("filter", nargs="*", metavar="FILTER", help="words like 'cpu>80' state:running -name:test")
+        shown.add_argument("filter", nargs="*", metavar="FILTER", help=f"words like {_EXAMPLES[noun]}")
         shown.add_argument("--columns", metavar="NAMES", help="which columns, with commas between, or all")
         shown.add_argument("--sort", metavar="NAME", help="by which column; --sort=-NAME reverses")
         shown.add_argument("--json", action="store_true", help="print one JSON document")

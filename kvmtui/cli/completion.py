@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import tomllib
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui import paths
 from kvmtui.cli.arguments import SHELLS, whole
-from kvmtui.cli.output import Exit
+from kvmtui.cli.output import Exit, write
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import HOST_FIELDS, TASK_FIELDS, VM_FIELDS
 from kvmtui.core.inventory import TaskPhase
@@ -149,7 +148,7 @@ def complete(what: str) -> int:
     scripts = {"bash": _bash, "zsh": _zsh, "fish": _fish}
     names = {"hosts": _hosts, "places": _places_to_open, "vms": _vms}
     lines = plain(names[what]()) if what in names else list(scripts[what](places()))
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    write("".join(f"{line}\n" for line in lines))
     return Exit.DONE
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import sys
 from importlib.metadata import version
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from kvmtui.cli.headless import REACH_WITHIN, settled, until
-from kvmtui.cli.output import Exit
+from kvmtui.cli.output import Exit, write
 from kvmtui.core.errors import KvmtuiError, Unreachable
 from kvmtui.core.inventory import ConditionKind
 from kvmtui.core.limits import POOL
@@ -71,7 +70,7 @@ def _show(found: Sequence[Finding], output: Output, machine: Machine) -> None:
         name = safe(one.name)
         first, *more = _lines(one.text, room) or [""]
         mend = [one.mend] if one.mend.partition(" ")[0] in _COMMANDS else _lines(one.mend, room)
-        sys.stdout.write(f"  {painted}  ")
+        write(f"  {painted}  ")
         output.line(f"{name}{' ' * (name_width - cell_width(name))}  {first}")
         for line in (*more, *mend):
             output.line(f"{'':<{indent}}{line}")

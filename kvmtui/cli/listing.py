@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from kvmtui.cli.output import Exit, UsageError
+from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import TASK_FIELDS, Field, Shown
 from kvmtui.core.filters import Filter, parse
 
@@ -74,7 +76,10 @@ def _field(name: str, fields: tuple[Field[Row], ...]) -> Field[Row]:
     for field in fields:
         if wanted in (field.name, *field.aliases):
             return field
-    raise UsageError(f"There is no column {name}.", hint=f"There are {', '.join(field.name for field in fields)}.")
+    names = [field.name for field in fields]
+    near = get_close_matches(wanted, names, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names)}."
+    raise UsageError(f"There is no column {name}.", hint=hint)
 
 
 def list_tasks(given: Namespace, output: Output) -> int:
@@ -84,6 +89,13 @@ def list_tasks(given: Namespace, output: Output) -> int:
     wanted = listing(given, TASK_FIELDS, json=output.json)
     if given.limit < 1:
         raise UsageError("--limit is at least 1.")
-    rows = wanted.rows(Journal().read(given.limit))
+    journal = Journal()
+    try:
+        journal.path.open("rb").close()
+    except FileNotFoundError:
+        pass  # nothing has been done yet
+    except OSError as error:
+        raise KvmtuiError(f"The journal {journal.path} cannot be read: {error.strerror}.") from None
+    rows = wanted.rows(journal.read(given.limit))
     wanted.show(rows, output)
     return Exit.DONE

@@ -32,6 +32,10 @@ class Exit(IntEnum):
     BROKEN_PIPE = 141
 
 
+class OutputLost(KvmtuiError):
+    """What there was to say could not be written, as on a full disk."""
+
+
 class UsageError(KvmtuiError):
     """The command line cannot be read; `usage` says how it is written."""
 
@@ -59,8 +63,7 @@ class Output:
     def document(self, content: Mapping[str, Json]) -> None:
         """Write the one JSON document; raw text is kept by JSON's own escapes."""
         # For a person to read; a program takes it in one line, which is written five times as fast.
-        sys.stdout.write(f"{json.dumps(content, indent=2 if sys.stdout.isatty() else None)}\n")
-        sys.stdout.flush()
+        write(f"{json.dumps(content, indent=2 if sys.stdout.isatty() else None)}\n")
 
     def error(self, error: KvmtuiError) -> None:
         """Say what went wrong, as the document when that was asked for."""
@@ -78,14 +81,13 @@ class Output:
 
     def note(self, text: str) -> None:
         """Write a line to the standard error."""
-        sys.stdout.flush()
+        write("")
         sys.stderr.write(f"kvmtui: {safe(without_secrets(text), limit=2000)}\n")
         sys.stderr.flush()
 
     def line(self, text: str) -> None:
         """Write a line."""
-        sys.stdout.write(f"{safe(text, limit=2000)}\n")
-        sys.stdout.flush()
+        write(f"{safe(text, limit=2000)}\n")
 
     def table(self, fields: Sequence[Field[Row]], rows: Sequence[Row]) -> None:
         """Write rows as a table: coloured on a terminal, plain and aligned elsewhere."""
@@ -94,13 +96,25 @@ class Output:
             return
         lines = [[field.title for field in fields], *([field.text(row) for field in fields] for row in rows)]
         widths = [max(map(cell_width, column)) for column in zip(*lines, strict=True)]
+        written = []
         for line in lines:
             cells = (
                 " " * (width - cell_width(text)) + text if field.right else text + " " * (width - cell_width(text))
                 for field, text, width in zip(fields, line, widths, strict=True)
             )
-            sys.stdout.write(f"{'  '.join(cells).rstrip()}\n")
+            written.append(f"{'  '.join(cells).rstrip()}\n")
+        write("".join(written))
+
+
+def write(text: str) -> None:
+    """Write to the standard output, at once; raises OutputLost where it takes nothing any more."""
+    try:
+        sys.stdout.write(text)
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever read it has left
+    except OSError as error:
+        raise OutputLost(f"The output cannot be written: {error.strerror}.") from None
 
 
 _STYLES = {"muted": "dim", "good": "green", "warn": "yellow", "bad": "bold red", "accent": "cyan"}

@@ -9,6 +9,12 @@ from typing import Any, NoReturn, TypeAlias
 from kvmtui.cli.output import UsageError
 
 MOST_WIDE = 100  # columns: longer lines are hard to read
+FIRST = {
+    "--demo": "stands before the verb, as in `kvmtui --demo vms`",
+    "--theme": "is for the screen, which has no verb",
+    "--no-mouse": "is for the screen, which has no verb",
+}
+"""What is said of options that do not stand behind a verb."""
 GAP = 28  # columns before the explanations
 
 
@@ -61,6 +67,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the command line."""
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            raise UsageError(_unknown(unknown), hint=self._more)
         sentence = message[:1].upper() + message[1:]
         raise UsageError(f"{sentence.rstrip('.')}.", usage=self.format_usage(), hint=self._more)
 
@@ -93,6 +102,16 @@ class Parser(argparse.ArgumentParser):
             if near and (not found or near[0] == word.lower()):
                 return f"; did you mean `kvmtui vm {of_vms[near[0]]}`?"
         return f"; did you mean `{self.prog} {found[0]}`?" if found else "."
+
+
+def _unknown(words: str) -> str:
+    """Return what to say of words that nothing takes there."""
+    first = words.split(maxsplit=1)[0].partition("=")[0]
+    if first in FIRST:
+        return f"{first} {FIRST[first]}."
+    if first.startswith("-"):
+        return f"There is no option {first} here."
+    return f"Nothing is to stand behind that: {words}."
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name for it
