@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,13 +134,17 @@ def load(arguments: Arguments, *, machine: Machine | None = None) -> Settings:
 
 def _read(path: Path, *, required: bool) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         if not required:
             return {}
         raise ConfigError(f"There is no configuration file {path}.") from None
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {os.strerror(error.errno or 0)}.") from None
+    import tomllib  # noqa: PLC0415 - most have no file, and their start need not wait for it
+
+    try:
+        return tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"The configuration file {path} is not UTF-8 at byte {error.start}.") from None
     except RecursionError:

@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 _EVENTS_KEPT = 200
 _SLOW_STEP = 0.010  # seconds of the loop that a step may take; longer ones are logged at level debug
 _SIDE_BY_SIDE, _STAGGER = 4, 0.05  # hosts that are connected to at once, and seconds until the next so many
+_LOOKS_BACK = 0.7  # seconds after the start: by then the hosts nearby are read
 _LEAVING = 2.0  # seconds after which leaving does not wait any more for a backend to let go
 
 
@@ -86,12 +87,15 @@ class Engine:
         for number, monitor in enumerate(self._monitors.values()):
             self.oversee(monitor.start(_STAGGER * (number // _SIDE_BY_SIDE)))
         if self._looks_back:
-            from kvmtui.engine.aftermath import Aftermath  # noqa: PLC0415 - the command line's verbs look at no past
-
-            aftermath = Aftermath(self.journal, self._tasks, self.scene, self.backend)
-            self._looking_back = asyncio.create_task(aftermath.run(self.happened), name="aftermath")
+            self._looking_back = asyncio.create_task(self._look_back(), name="aftermath")
             self.oversee(self._looking_back)
         self._publish()
+
+    async def _look_back(self) -> None:
+        await asyncio.sleep(_LOOKS_BACK)
+        from kvmtui.engine.aftermath import Aftermath  # noqa: PLC0415 - the first picture need not wait for it
+
+        await Aftermath(self.journal, self._tasks, self.scene, self.backend).run(self.happened)
 
     async def stop(self) -> tuple[str, ...]:
         """Let go of everything at once, without waiting for any host; returns what to say of tasks that it ended."""

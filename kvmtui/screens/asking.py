@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from kvmtui.commands.base import Level, Noun
 from kvmtui.core.errors import KvmtuiError, Refused
 from kvmtui.core.text import safe
-from kvmtui.screens.create import Maker
-from kvmtui.widgets.confirm import Confirmation, ConfirmScreen
-from kvmtui.widgets.form import Form, Live
 from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
@@ -24,7 +22,9 @@ if TYPE_CHECKING:
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Answers, Command, Interview, Judgement, Question, Scene, Target
     from kvmtui.core.inventory import TaskView
+    from kvmtui.screens.create import Maker
     from kvmtui.screens.marks import Marks
+    from kvmtui.widgets.confirm import Confirmation
 
 Result = TypeVar("Result")
 REASONS_SHOWN = 4
@@ -58,10 +58,15 @@ class Asking:
         self._engine = engine
         self._marks = marks
         self._work: Worker[Awaitable[None]] | None = None
-        self._maker = Maker(engine, self._show)
         self._requests = 0
         self.busy = False
         """Whether something is about to be asked: keys that come before it is painted are not meant for it."""
+
+    @cached_property
+    def _maker(self) -> Maker:
+        from kvmtui.screens.create import Maker
+
+        return Maker(self._engine, self._show)
 
     def begin(
         self,
@@ -121,6 +126,8 @@ class Asking:
         if level > Level.ORDINARY or (level == Level.ORDINARY and not reviewed) or able_hidden:
             question = self._question(command, able, able_hidden, refused, given)
             question = await self._previewed(command, [target for target, _ in everything], answers and given, question)
+            from kvmtui.widgets.confirm import ConfirmScreen
+
             confirmed = await self._show(ConfirmScreen(question))
             if confirmed is None:
                 return
@@ -172,6 +179,8 @@ class Asking:
             questions = await command.asked(self._engine.scene(), self._engine.backend, target)
         if answers is not None:
             return self._given(command, questions, several, answers)
+        from kvmtui.widgets.form import Form
+
         # What is read from one VM, its disks above all, is no answer for another.
         shown = tuple(one for one in questions if not one.option and not (one.alone and several > 1))
         if not shown:
@@ -190,6 +199,8 @@ class Asking:
 
     async def _interviewed(self, command: Command, interview: Interview, targets: Sequence[Target]) -> Answers | None:
         """Return the answers of a form whose questions hang on the answers; None when it was left."""
+        from kvmtui.widgets.form import Form, Live
+
         target = targets[0]
 
         async def asked(answers: Answers) -> tuple[Question, ...]:
@@ -246,6 +257,8 @@ class Asking:
         refused: list[str],
         answers: Answers,
     ) -> Confirmation:
+        from kvmtui.widgets.confirm import Confirmation
+
         everything = [*able, *hidden]
         level = Level(max(judgement.level for _, judgement in everything))
         lines = [command.help] if level >= Level.FORCED else []
@@ -275,6 +288,8 @@ class Asking:
         self._app.run_worker(work(self._leave, running), name="leave")
 
     async def _leave(self, running: Sequence[TaskView]) -> None:
+        from kvmtui.widgets.confirm import Confirmation, ConfirmScreen
+
         try:
             question = Confirmation(
                 title=f"Quit while {len(running)} tasks run?" if len(running) > 1 else "Quit while a task runs?",

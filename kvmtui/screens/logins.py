@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from kvmtui.widgets.login import LoginScreen
-
 if TYPE_CHECKING:
     from textual.app import App
 
     from kvmtui.prompts import Prompts, Waiting
+    from kvmtui.widgets.login import LoginScreen
 
 STILL = 0.8  # seconds without a key before a dialog may come up by itself
 LOOK = 0.4  # seconds between two looks whether it may
@@ -57,6 +56,8 @@ class Logins:
         self.look()
 
     def _show(self, waiting: Waiting) -> None:
+        from kvmtui.widgets.login import LoginScreen
+
         screen = LoginScreen(waiting.prompt)
         self._shown = (waiting, screen)
 

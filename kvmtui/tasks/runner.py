@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import os
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ class TaskRunner:
         self._docks: dict[str, asyncio.Semaphore] = {}  # for what two hosts are at work on
         self._tasks: dict[str, Task] = {}
         self._acting: list[Task] = []  # those that may explain what happens
-        self._token = secrets.token_hex(3)
+        self._token = os.urandom(3).hex()
         self._count = 0
         self._stopping: dict[VmRef, tuple[float, int | None]] = {}
         self._views: tuple[TaskView, ...] | None = ()
