@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
+    from textual.theme import Theme
     from textual.timer import Timer
 
     from kvmtui.backend.base import Backend
@@ -113,6 +114,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
         for each in theme.THEMES:
             self.register_theme(each)
+        for name in theme.UNPROVED:
+            self.unregister_theme(name)
         self.ansi_theme_dark, self.ansi_theme_light = theme.GUESTS_DARK, theme.GUESTS_LIGHT
         first = theme.wished(engine.settings.theme, memory.get("theme"), os.environ, colours=not self.no_color)
         self.theme = first if first in self.available_themes else theme.DEFAULT
@@ -120,9 +123,21 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     # -- life
 
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Return a theme of which every text can be read."""
+        found = super().get_theme(theme_name)
+        return None if found is None else theme.mended(found)
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the variables that themes need not set."""
         return theme.defaults(self.current_theme, os.environ)
+
+    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - as Textual has it
+        """Apply the styles anew; as long as there is no screen to apply them to, only note what they are made of."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return what is done to each line before it is sent: what the terminal does not show is taken away."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -12,6 +13,7 @@ from textual.filter import LineFilter
 from textual.theme import Theme
 
 from kvmtui.core.fields import Tone
+from kvmtui.widgets.contrast import readable
 from kvmtui.widgets.glyphs import in_ascii
 
 if TYPE_CHECKING:
@@ -141,6 +143,57 @@ THEMES = (
     ),
 )
 """Registered by the app."""
+
+OURS = frozenset(each.name for each in THEMES)
+UNPROVED = ("ansi-dark", "ansi-light")
+"""Textual's own for a terminal's sixteen colours, of which nobody knows how they look on each other."""
+_TEXTS = ("primary", "secondary", "accent", "warning", "error", "success")
+_READABLE, _PLAIN_TEXT = 5.0, 12.0  # contrasts: of coloured text, and of plain text, which may be dimmed
+_CALM = 0.35  # how much of the difference between a pane and the background is left
+_mended: dict[str, Theme] = {}
+
+
+def mended(one: Theme) -> Theme:
+    """Return one of Textual's themes with texts that can be read on all of its panes; ours are as they are."""
+    if one.name in OURS or one.ansi:
+        return one
+    found = _mended.get(one.name)
+    if found is None:
+        found = _mended[one.name] = _mend(one)
+    return found
+
+
+def _mend(one: Theme) -> Theme:
+    made = one.to_color_system().generate()
+    base = Color.parse(made["background"])
+    surface, panel = (base.blend(Color.parse(made[name]), _CALM) for name in ("surface", "panel"))
+    panes = (base, surface, panel)
+
+    def text(color: Color, least: float) -> Color:
+        # Pane by pane: what is changed for one goes away from all, since all are light, or all are dark.
+        for pane in panes:
+            color = readable(color, pane, least)
+        return color
+
+    plain = text(Color.parse(made["foreground"]), _PLAIN_TEXT)
+    colours = {name: text(Color.parse(made[name]), _READABLE).hex for name in _TEXTS}
+    muted = text(base.blend(plain, 0.6), _READABLE).hex
+    return replace(
+        one,
+        primary=colours["primary"],
+        secondary=colours["secondary"],
+        accent=colours["accent"],
+        warning=colours["warning"],
+        error=colours["error"],
+        success=colours["success"],
+        foreground=plain.hex,
+        background=base.hex,
+        surface=surface.hex,
+        panel=panel.hex,
+        variables={f"text-{name}": colour for name, colour in colours.items()}
+        | {"text-muted": muted, "kvmtui-muted": muted},
+    )
+
 
 GUESTS_DARK = TerminalTheme(
     (18, 18, 18),

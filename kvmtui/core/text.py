@@ -70,7 +70,7 @@ def safe(text: str, *, limit: int = 300, newlines: bool = False) -> str:
 
 def vm_name(name: str, uuid: str, *, limit: int = 300) -> str:
     """Return a VM's name as it can be shown; of one without a name, the head of its UUID: "(0ea67bcb)"."""
-    return safe(name, limit=limit) if name else f"({safe(uuid, limit=8)})"
+    return safe(name, limit=limit) if name else f"({safe(uuid[:8])})"
 
 
 def _written_out(character: str) -> str:

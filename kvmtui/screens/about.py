@@ -10,7 +10,7 @@ from kvmtui.core.fields import Tone, state_text
 from kvmtui.core.fields.host import pools_text
 from kvmtui.core.inventory import AgentState, Severity
 from kvmtui.core.neighbours import blame
-from kvmtui.core.text import cell_width, safe, shorten
+from kvmtui.core.text import cell_width, safe, shorten, vm_name
 from kvmtui.core.units import bps, day_or_time, hhmm, hhmmss, latency, pair, percent, size
 from kvmtui.screens.sheet import wrap
 
@@ -35,11 +35,19 @@ def since_text(since: Since | None, now: float) -> str:
     return f"{'since' if since.exact else 'since before'} {day_or_time(since.at, now)}"
 
 
+def state_since(row: VmRow) -> str:
+    """Return the state and since when it holds; of a host that does not answer, the state says when it was seen."""
+    state = state_text(row)
+    if not row.live:
+        return state
+    return f"{state}{'  ' if ',' in state else ' '}{since_text(row.vm.since, row.now)}"
+
+
 def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], width: int) -> Text:
     """Return the selection line: the full name, where it is, and what else fits."""
     vm = row.vm
     text = Text(no_wrap=True)
-    text.append(safe(vm.name), tones[Tone.ACCENT])
+    text.append(vm_name(vm.name, vm.uuid), tones[Tone.ACCENT])
     text.append(f" on {safe(row.entry.name)}")
     parts = [*_trouble(row, problem)]
     if vm.addresses:
@@ -55,7 +63,7 @@ def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], w
     if vm.tags:
         parts.append((" ".join(f"#{safe(tag, limit=30)}" for tag in vm.tags), Tone.MUTED))
     if not problem:
-        parts.append((f"{state_text(row)} {since_text(vm.since, row.now)}", Tone.MUTED))
+        parts.append((state_since(row), Tone.MUTED))
     return _fitted(text, parts, tones, width)
 
 
@@ -83,22 +91,20 @@ def _fitted(text: Text, parts: Iterable[tuple[str, Tone]], tones: Mapping[Tone, 
 def host_about(row: HostRow, problem: Problem | None, tones: Mapping[Tone, Style], width: int) -> Text:
     """Return the selection line of a host."""
     entry = row.entry
-    text = Text(no_wrap=True)
-    text.append(safe(entry.name), tones[Tone.ACCENT])
+    parts: list[tuple[str, Tone]] = []
     if entry.condition.hint:
         # Its row says what is wrong; what to do must not be cut off behind an address.
-        text.append(f"  {safe(entry.condition.hint)}")
+        parts.append((safe(entry.condition.hint), Tone.NORMAL))
     elif problem is not None:
-        text.append(f"  {problem.text}", tones[Tone.BAD if problem.severity is Severity.BAD else Tone.WARN])
+        parts.append((problem.text, Tone.BAD if problem.severity is Severity.BAD else Tone.WARN))
     pools = pools_text(row) if row.live else ""
     if pools:
-        text.append(f"  pools {pools}", tones[Tone.MUTED])
-    text.append(f"  {safe(entry.uri)}", tones[Tone.MUTED])
+        parts.append((f"pools {pools}", Tone.MUTED))
+    parts.append((safe(entry.uri), Tone.MUTED))
     if entry.state is not None:
         host = entry.state.host
-        text.append(f"  {host.cpus} CPUs  {size(host.memory)}  {safe(host.cpu_model, limit=40)}", tones[Tone.MUTED])
-    text.truncate(width, overflow="ellipsis")
-    return text
+        parts.append((f"{host.cpus} CPUs  {size(host.memory)}  {safe(host.cpu_model, limit=40)}", Tone.MUTED))
+    return _fitted(Text(safe(entry.name), tones[Tone.ACCENT], no_wrap=True), parts, tones, width)
 
 
 def event_lines(events: Iterable[Event], height: int, width: int, tones: Mapping[Tone, Style]) -> list[Text]:
@@ -164,8 +170,8 @@ def side_lines(row: VmRow | None, fleet: Fleet, tones: Mapping[Tone, Style], wid
     del fleet
     if row is None:
         return [Text("No VM is selected.", tones[Tone.MUTED])]
-    vm, rates = row.vm, row.rates
-    lines = [Text.assemble((shorten(safe(vm.name), width - 1), tones[Tone.ACCENT]))]
+    vm, rates = row.vm, row.measured
+    lines = [Text.assemble((shorten(vm_name(vm.name, vm.uuid), width - 1), tones[Tone.ACCENT]))]
 
     def add(name: str, value: str, tone: Tone = Tone.NORMAL) -> None:
         for place, piece in enumerate(wrap(value, max(8, width - 14))):
@@ -174,11 +180,11 @@ def side_lines(row: VmRow | None, fleet: Fleet, tones: Mapping[Tone, Style], wid
             line.append(piece, tones[tone])
             lines.append(line)
 
-    add("state", f"{state_text(row)} {since_text(vm.since, row.now)}")
+    add("state", state_since(row))
     add("host", safe(row.entry.name))
     for address in vm.addresses[:4]:
         add("address", f"{safe(address.ip)} ({address.source.value} {hhmm(address.at)})")
-    if rates is not None and vm.is_active:
+    if rates is not None:
         add("CPU", f"{percent(rates.cpu_percent)} of {rates.vcpus} vCPUs, steal {percent(rates.steal)}")
         add("guest memory", pair(rates.memory_used, rates.memory_total))
         add("host memory", size(rates.memory_rss))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from kvmtui.commands.base import Level, Noun
 from kvmtui.core.errors import KvmtuiError, Refused
-from kvmtui.core.text import safe
+from kvmtui.core.text import safe, vm_name
 from kvmtui.widgets.work import work
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class Asking:
         first = everything[0][0]
         if len(everything) == 1:
             where = f" on {first.host}" if command.noun is Noun.VM else ""
-            title = f"{command.label} {first.name}{where}?"
+            title = f"{command.label} {vm_name(first.name, first.uuid or first.name)}{where}?"
         else:
             title = f"{command.label} {len(everything)} VMs?"
         return Confirmation(
@@ -321,4 +321,4 @@ def _title(command: Command, targets: Sequence[Target]) -> str:
     label = command.label[:1].upper() + command.label[1:]
     if len(targets) > 1:
         return f"{label} {len(targets)} VMs"
-    return f"{label} {targets[0].name} on {targets[0].host}"
+    return f"{label} {vm_name(targets[0].name, targets[0].uuid)} on {targets[0].host}"

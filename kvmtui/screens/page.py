@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from kvmtui.commands.base import Noun, Target
 from kvmtui.core.fields import Tone
-from kvmtui.core.text import cell_width, safe
+from kvmtui.core.text import cell_width, safe, vm_name
 from kvmtui.screens.actions import GO, bindings
 from kvmtui.screens.places import Place
 from kvmtui.screens.status import header, task_line
@@ -257,7 +257,8 @@ class Page(Screen[None]):
             only = targets[0]
             where = f" on {only.host}" if only.uuid and self._fixed_noun is Noun.VM else ""
             state = f"  ({only.state.value})" if only.state is not None else ""
-            return f"{only.name}{where}{state}"
+            name = vm_name(only.name, only.uuid) if only.state is not None else safe(only.name)
+            return f"{name}{where}{state}"
         hidden = f" ({len(self._fixed_hidden)} hidden by the filter)" if self._fixed_hidden else ""
         return f"{len(targets)} marked VMs{hidden}"
 
@@ -338,5 +339,5 @@ def is_small(width: int, height: int) -> bool:
 def named(target: Target) -> str:
     """Return how a target is called in a sentence."""
     if target.uuid and target.state is not None:
-        return f"{safe(target.name)} on {safe(target.host)}"
+        return f"{vm_name(target.name, target.uuid)} on {safe(target.host)}"
     return safe(target.name)

@@ -11,7 +11,7 @@ from kvmtui.commands.base import Noun, Target
 from kvmtui.core.fields import Tone, VmRow, state_text, vm_row
 from kvmtui.core.fields.vm_state import state_tone
 from kvmtui.core.inventory import Severity
-from kvmtui.core.text import cell_width, safe, shorten
+from kvmtui.core.text import cell_width, safe, shorten, vm_name
 from kvmtui.core.units import hhmm
 from kvmtui.screens.actions import GO, GRAPHS, SHOWN, TABS, bindings
 from kvmtui.screens.journal_lines import Past, Subject, entries, short_lines
@@ -174,7 +174,7 @@ class VmPage(TabbedPage):
         if self.gone:
             rest = [Span(f"   gone {self.gone}", Tone.WARN)]
         else:
-            rest = [Span("   "), Span(state_text(row), state_tone(row)), Span(f" {since_words(row)}", Tone.MUTED)]
+            rest = [Span("   "), Span(state_text(row), state_tone(row)), Span(f"  {since_words(row)}", Tone.MUTED)]
             if not row.live:
                 rest = [Span(f"   {state_text(row)}; its host does not answer", Tone.WARN)]
             problem = self.problem()
@@ -183,7 +183,7 @@ class VmPage(TabbedPage):
                 rest.append(Span(f"   {problem.text}", tone))
         host = f" on {safe(row.entry.name, limit=40)}"
         taken = cell_width(host) + sum(cell_width(span.text) for span in rest)
-        name = shorten(safe(row.vm.name), max(24, width - 1 - taken))
+        name = shorten(vm_name(row.vm.name, row.vm.uuid), max(24, width - 1 - taken))
         text.append(f" {name}", tones[Tone.ACCENT] + Style(bold=True, strike=bool(self.gone) or None))
         text.append(host, tones[Tone.MUTED])
         for span in rest:

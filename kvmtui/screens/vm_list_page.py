@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Fleet
     from kvmtui.widgets.textline import TextBar
 
+ROOM_FOR_DOT = 76  # columns from which it is said what `.` does
 REST = 0.15  # seconds without a move after which a detail pane follows
 
 
@@ -84,7 +85,11 @@ class VmListPage(Page):
                 names = ", ".join(safe(target.name, limit=40) for target in (*shown, *hidden)[:20])
                 many = f"marked {len(marks)} ({len(hidden)} hidden)"
                 text.append(f"{many}: ", tones[Tone.WARN])
-                tail = "   x ! act on them, . first: on this row"
+                tail = (
+                    "   x ! act on them, . first: on this row"
+                    if self.size.width >= ROOM_FOR_DOT
+                    else "  x ! act on them"
+                )
                 text.append(cut(names, max(8, self.size.width - text.cell_len - len(tail))))
                 text.append(tail, tones[Tone.MUTED])
             return text

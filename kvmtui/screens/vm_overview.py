@@ -15,7 +15,7 @@ from kvmtui.core.history import SPACING
 from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
 from kvmtui.core.limits import LATENCY, MEMORY, STEAL, VM_CPU
 from kvmtui.core.neighbours import blame
-from kvmtui.core.text import safe
+from kvmtui.core.text import safe, vm_name
 from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
 from kvmtui.screens.about import AGENTS, since_text
 from kvmtui.screens.sheet import GLUE, NAME, Head, Sheet, Span, side_by_side
@@ -82,7 +82,7 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
     more = since_words(row)
     if vm.state is VmState.RUNNING and vm.reason is not Reason.NONE and vm.reason.value not in state_text(row):
         more += f", {vm.reason.value}"
-    gap = "" if more.startswith(",") else " "
+    gap = "" if more.startswith(",") else "  " if "," in state_text(row) else " "
     sheet.fact("state", Span(f"{state_text(row)}{gap}", state_tone(row)), Span(more, Tone.MUTED))
     if picture.problem is not None:
         tone = Tone.BAD if picture.problem.severity is Severity.BAD else Tone.WARN
@@ -290,7 +290,7 @@ def identity(row: VmRow, sheet: Sheet) -> None:
     """Add what it is and how it is defined."""
     vm = row.vm
     sheet.head("WHAT IT IS")
-    sheet.wrapped("name", safe(vm.name), most=6)
+    sheet.wrapped("name", vm_name(vm.name, vm.uuid), most=6)
     if vm.title:
         sheet.wrapped("title", safe(vm.title), most=2)
     if vm.description:

@@ -192,8 +192,11 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         if question.names and (len(question.names) > 1 or question.hidden):
             lines.append(Text(f"{len(question.names)} shown: {_listed(question.names)}"))
         lines += [Text(safe(line, limit=1000)) for line in question.lines]
-        if answering.virsh:
+        count = len(question.names) + (len(question.hidden) if answering.hidden else 0)
+        if answering.virsh and count:
             lines.append(Text(safe(question.virsh, limit=WHOLE), style="dim"))
+            if count > 1:
+                lines.append(Text("and the same for each of the others", style="dim"))
         if answering.phrase:
             lines.append(Text.assemble(("> ", "bold"), answering.editor.shown, (" ", "reverse")))
         keys = [answering.demand, "esc cancels"]

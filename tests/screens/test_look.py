@@ -328,6 +328,30 @@ def test_a_terminal_of_256_colours_shows_text_that_can_be_read(name: str) -> Non
             assert contrast(_of_256(text), _of_256(behind)) > 4.4, (text, behind)
 
 
+SEEN_WITH = Look((100, 24), "")
+
+
+async def test_every_theme_that_is_offered_can_be_read() -> None:
+    clock = FrozenClock(BEGAN)
+    async with desk(size=SEEN_WITH.size, clock=clock) as it:
+        await it.until(lambda: len(it.names) > 30)
+        await tour.aged(it, clock)
+        await it.go_to("web-2")
+        names = [name for name, one in it.app.available_themes.items() if not one.ansi]
+        assert len(names) > 15
+        assert {one.name for one in theme.THEMES} >= set(it.app.available_themes) - set(names), "sixteen colours: ours"
+        for name in names:
+            it.app.theme = name
+            await it.settle()
+            check_colours(it, SEEN_WITH, f"{name}: fleet")
+            await it.press("!", "f")
+            await it.until(lambda: isinstance(it.app.screen, ConfirmScreen), "the question")
+            await it.settle()
+            check_colours(it, SEEN_WITH, f"{name}: question")
+            await it.press("escape")
+            await it.until(lambda: it.app.page is not None)
+
+
 def _of_256(name: str) -> Color:
     return Color(*RichColor.parse(name).downgrade(ColorSystem.EIGHT_BIT).get_truecolor())
 
