@@ -49,7 +49,7 @@ def test_the_hosts_are_looked_at_and_nothing_is_changed(kvmtui: Shell) -> None:
 
 def test_as_json_each_finding_says_what_mends_it(kvmtui: Shell) -> None:
     found = kvmtui("doctor", "--json").document["findings"]
-    assert {"hardware", "libvirt", "terminal", "hosts"} == {one["area"] for one in found}
+    assert {"hardware", "libvirt", "terminal", "hosts", "files"} == {one["area"] for one in found}
     assert all(set(one) == {"area", "name", "verdict", "text", "mend"} for one in found)
 
 
@@ -67,6 +67,44 @@ def test_pools_and_networks_that_do_not_run_are_started_by_a_command(kvmtui: She
             "virsh -c qemu+ssh://root@hv2/system net-start default"
         ),
     }
+
+
+def test_a_host_without_pools_and_networks_is_told_how_to_get_them(kvmtui: Shell) -> None:
+    entry = entry_of(kvmtui)
+    assert entry.state is not None
+    bare = replace(entry, state=replace(entry.state, pools=(), networks=()))
+    pool, network = mends(bare).values()
+    there = "virsh -c qemu+ssh://root@hv2/system"
+    assert pool == (
+        f"{there} pool-define-as default dir --target /var/lib/libvirt/images && {there} pool-build default && "
+        f"{there} pool-start default && {there} pool-autostart default"
+    )
+    assert network == (
+        f"{there} net-define /usr/share/libvirt/networks/default.xml && {there} net-start default && "
+        f"{there} net-autostart default"
+    )
+    pool, network = mends(replace(bare, uri="qemu:///session")).values()
+    assert pool.startswith(
+        'virsh -c qemu:///session pool-define-as default dir --target "$HOME/.local/share/libvirt/images" && '
+    )
+    assert network == "", "a session makes no networks"
+
+
+def test_files_that_belong_to_somebody_else_are_told_with_what_gives_them_back(
+    kvmtui: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    journal = tmp_path / "kvmtui/journal.jsonl"
+    journal.parent.mkdir()
+    journal.touch()
+    allowed = Machine.may_use
+    monkeypatch.setattr(Machine, "may_use", lambda self, path: path != str(journal) and allowed(self, path))
+    done = kvmtui("doctor", "--json")
+    (found,) = [one for one in done.document["findings"] if one["area"] == "files"]
+    assert (found["verdict"], done.code) == ("bad", 1)
+    assert str(journal) in found["text"]
+    assert found["mend"].startswith("sudo chown -R ")
+    assert found["mend"].endswith(f" {journal.parent}")
 
 
 def test_a_name_that_a_shell_would_obey_is_quoted(kvmtui: Shell) -> None:

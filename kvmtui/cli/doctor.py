@@ -8,6 +8,7 @@ from importlib.metadata import version
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from kvmtui import paths
 from kvmtui.cli.headless import REACH_WITHIN, settled, until
 from kvmtui.cli.output import Exit, write
 from kvmtui.core.errors import KvmtuiError, Unreachable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # What a mend that is a command begins with.
 _COMMANDS = frozenset({"sudo", "virsh", "echo", "export", "unset", "kvmtui"})
+_USUAL_NETWORK = "/usr/share/libvirt/networks/default.xml"  # of libvirt-daemon-config-network; virsh reads it here
 _SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.WARN: "WARN", Verdict.BAD: "BAD"}
 _COLOURS = {Verdict.OK: "32", Verdict.NOTE: "2", Verdict.WARN: "33", Verdict.BAD: "1;31"}
 
@@ -38,6 +40,7 @@ def diagnose(load: Callable[[], Settings], output: Output, *, machine: Machine |
     library = _library(machine)
     found = [*examine(machine), library]
     found += _hosts(load) if library.verdict is Verdict.OK else ()
+    found += _files(machine)
     order = list(Area)
     found.sort(key=lambda one: order.index(one.area))
     if output.json:
@@ -114,6 +117,23 @@ def _hosts(load: Callable[[], Settings]) -> list[Finding]:
     return asyncio.run(_asked(settings))
 
 
+def _files(machine: Machine) -> Iterator[Finding]:
+    """Say where kvmtui keeps its files, and which of them this person may not write."""
+    try:
+        folder = paths.state_dir()
+    except KvmtuiError as error:
+        yield Finding(Area.FILES, "state", Verdict.BAD, error.text, error.hint)
+        return
+    kept = [folder, *(folder / name for name in ("journal.jsonl", "state.json", "kvmtui.log"))]
+    refused = [str(path) for path in kept if machine.exists(str(path)) and not machine.may_use(str(path))]
+    if refused:
+        text = f"{machine.person.name} may not write {refused[0]}: what is done cannot be noted down."
+        mend = shlex.join(("sudo", "chown", "-R", machine.person.name, str(folder)))
+        yield Finding(Area.FILES, "state", Verdict.BAD, text, mend)
+    else:
+        yield Finding(Area.FILES, "state", Verdict.OK, f"The journal and the log are kept in {folder}.")
+
+
 async def _asked(settings: Settings) -> list[Finding]:
     from kvmtui.engine import Engine  # noqa: PLC0415 - what is wrong before is said also when this cannot load
 
@@ -157,16 +177,18 @@ def _pools(entry: HostEntry, state: HostState) -> Iterator[Finding]:
         yield Finding(Area.HOSTS, name, Verdict.WARN, text, _virsh(entry, "pool-list", "--all"))
         return
     if not state.pools:
-        mend = (
-            _virsh(entry, "pool-define-as", "default", "dir", "--target", "/var/lib/libvirt/images")
-            + " && "
-            + _virsh(entry, "pool-build", "default")
-            + " && "
-            + _virsh(entry, "pool-start", "default")
-            + " && "
-            + _virsh(entry, "pool-autostart", "default")
+        yield Finding(
+            Area.HOSTS,
+            name,
+            Verdict.NOTE,
+            "There is no storage pool: no disk can be made from here.",
+            " && ".join(
+                (
+                    f"{_virsh(entry, 'pool-define-as', 'default', 'dir', '--target')} {_images(entry)}",
+                    *(_virsh(entry, f"pool-{step}", "default") for step in ("build", "start", "autostart")),
+                )
+            ),
         )
-        yield Finding(Area.HOSTS, name, Verdict.NOTE, "There is no storage pool: no disk can be made from here.", mend)
     for pool in state.pools:
         if not pool.active:
             text = f"The pool {safe(pool.name)} is not active."
@@ -178,11 +200,27 @@ def _pools(entry: HostEntry, state: HostState) -> Iterator[Finding]:
             yield Finding(Area.HOSTS, name, Verdict.BAD, text, "make room, or its VMs will pause")
 
 
+def _images(entry: HostEntry) -> str:
+    """Return the folder of images that is usual there, for a shell."""
+    if not _is_session(entry):
+        return "/var/lib/libvirt/images"
+    return '"$HOME/.local/share/libvirt/images"' if ":///" in entry.uri else "/home/NAME/images"
+
+
+def _is_session(entry: HostEntry) -> bool:
+    return entry.uri.partition("?")[0].endswith("/session")
+
+
 def _networks(entry: HostEntry, state: HostState) -> Iterator[Finding]:
     name = f"{safe(entry.name)} networks"
-    if not state.networks:
-        text = "There is no virtual network: VMs need a bridge of the host."
+    if not state.networks and _is_session(entry):
+        text = "There is no virtual network: VMs of a session reach the network by themselves, unseen from outside."
         yield Finding(Area.HOSTS, name, Verdict.NOTE, text)
+    elif not state.networks:
+        text = "There is no virtual network: VMs need a bridge of the host, or libvirt's usual network."
+        steps = (("net-define", _USUAL_NETWORK), ("net-start", "default"), ("net-autostart", "default"))
+        mend = " && ".join(_virsh(entry, *words) for words in steps)
+        yield Finding(Area.HOSTS, name, Verdict.NOTE, text, mend)
     for network in state.networks:
         if not network.active:
             mend = _virsh(entry, "net-start", network.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import time
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from kvmtui.doctor.machine import Machine
 
 DAEMONS = ("virtqemud", "libvirtd")
-SOCKETS = ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")
+_SOCKET_OF = {"virtqemud": "/run/libvirt/virtqemud-sock", "libvirtd": "/run/libvirt/libvirt-sock"}
+SOCKETS = tuple(_SOCKET_OF.values())
 EMULATORS = ("qemu-system-x86_64", "qemu-kvm", "qemu-system-aarch64", "qemu-system-s390x", "qemu-system-ppc64")
 KEEPERS = {"virtqemud": ("virtqemud", "virtnetworkd", "virtstoraged", "virtlogd"), "libvirtd": ("libvirtd", "virtlogd")}
 """The daemons that work together, by the one that runs the VMs."""
@@ -24,7 +26,8 @@ NEEDED_BY = {
     "virtlogd": "every VM needs to start",
 }
 OLD = (6, 0)  # libvirt that misses much of what is shown: bulk readings without a guest's memory, no agent facts
-_SERVER = ("libvirt-daemon-system qemu-system", "@virtualization")  # Debian, Fedora
+_QEMU = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}.get(platform.machine(), "qemu-system")
+_SERVER = (f"libvirt-daemon-system {_QEMU}", "@virtualization")  # Debian, Fedora
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
@@ -41,7 +44,7 @@ def install(machine: Machine, debian: str = _SERVER[0], fedora: str = _SERVER[1]
 
 
 def _server(machine: Machine) -> Iterator[Finding]:
-    daemon = next((name for name in DAEMONS if machine.program(name)), "")
+    daemon = _daemon(machine)
     sockets = [path for path in SOCKETS if machine.is_socket(path)]
     if not daemon and not sockets:
         text = "No libvirt daemon is installed: this machine can show other hosts, and run no VMs."
@@ -49,8 +52,8 @@ def _server(machine: Machine) -> Iterator[Finding]:
         return
     yield _version(machine, daemon)
     yield _socket(machine, daemon or "libvirtd", sockets)
-    yield from _ages(machine, daemon or "libvirtd")
-    if sockets:
+    if sockets:  # without one, what runs belongs to a container
+        yield from _ages(machine, daemon or "libvirtd")
         yield from _helpers(machine, daemon or "libvirtd")
     emulator = next((name for name in EMULATORS if machine.program(name)), "")
     if emulator:
@@ -58,6 +61,12 @@ def _server(machine: Machine) -> Iterator[Finding]:
         yield Finding(Area.LIBVIRT, "QEMU", Verdict.OK, said or f"{emulator} is installed.")
     else:
         yield Finding(Area.LIBVIRT, "QEMU", Verdict.BAD, "No QEMU is installed: no VM can start.", install(machine))
+
+
+def _daemon(machine: Machine) -> str:
+    """Return the daemon that runs the VMs here, "" for none: where both are installed, the one that listens."""
+    installed = [name for name in DAEMONS if machine.program(name)]
+    return next((name for name in installed if machine.is_socket(_SOCKET_OF[name])), installed[0] if installed else "")
 
 
 def _version(machine: Machine, daemon: str) -> Finding:
@@ -137,3 +146,6 @@ def _clients(machine: Machine) -> Iterator[Finding]:
     else:
         text = "There is no ssh: hosts with qemu+ssh addresses cannot be reached."
         yield Finding(Area.LIBVIRT, "ssh", Verdict.WARN, text, install(machine, "openssh-client", "openssh-clients"))
+    if not machine.program("virsh"):
+        text = "There is no virsh, which some of the commands told here need; kvmtui itself does not."
+        yield Finding(Area.LIBVIRT, "virsh", Verdict.NOTE, text, install(machine, "libvirt-clients", "libvirt-client"))

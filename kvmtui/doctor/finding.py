@@ -21,6 +21,7 @@ class Area(StrEnum):
     HARDWARE = "hardware"
     LIBVIRT = "libvirt"
     HOSTS = "hosts"
+    FILES = "files"
     TERMINAL = "terminal"
 
 

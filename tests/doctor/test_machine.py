@@ -44,6 +44,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
         ("libvirtd", "libvirtd (libvirt) 9.0.0"),
         ("qemu-system-x86_64", "QEMU emulator version 7.2"),
         ("ssh", "OpenSSH_9.2p1"),
+        ("virsh", "9.0.0"),
     ):
         program(tmp_path, name, said)
     (tmp_path / "run/libvirt").mkdir(parents=True)
@@ -199,7 +200,26 @@ def test_without_rights_the_age_of_its_file_tells_that_it_was_upgraded(machine: 
     assert of(machine, "age").verdict is Verdict.OK
 
 
+def test_of_two_daemons_the_one_that_listens_is_looked_at(machine: Machine) -> None:
+    for name in ("virtqemud", "virtnetworkd", "virtstoraged"):
+        program(machine.root, name, f"{name} (libvirt) 10.0.0")
+    assert of(machine, "daemon").text == "libvirtd is version 9.0.0."
+    assert {one.verdict for one in examine(machine)} == {Verdict.OK}
+
+
+def test_what_runs_in_a_container_is_not_this_machines(machine: Machine) -> None:
+    machine.at("run/libvirt/libvirt-sock").unlink()
+    assert not [one for one in examine(machine) if one.name == "age"]
+
+
+def test_without_virsh_it_says_how_to_get_it(machine: Machine) -> None:
+    machine.at("usr/bin/virsh").unlink()
+    found = of(machine, "virsh")
+    assert (found.verdict, found.mend) == (Verdict.NOTE, "sudo apt install libvirt-clients")
+
+
 def test_each_of_the_modular_daemons_that_does_not_listen_is_named(machine: Machine) -> None:
+    machine.at("usr/bin/libvirtd").unlink()
     for name in ("virtqemud", "virtnetworkd", "virtstoraged", "virtlogd"):
         program(machine.root, name, f"{name} (libvirt) 10.0.0")
     found = {one.name: one.mend for one in examine(machine) if one.verdict is Verdict.WARN}

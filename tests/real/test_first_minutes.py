@@ -226,3 +226,21 @@ def test_a_terminal_that_is_too_small_is_told_how_much_it_lacks(nothing: Home) -
         program.resize(80, 24)
         program.wait("hosts 3/3", timeout=60)
         program.leave()
+
+
+def test_what_the_doctor_says_mends_a_host_without_storage_and_network(own_host: Host, nothing: Home) -> None:
+    def looked_at() -> dict[str, tuple[str, str]]:
+        told = run(nothing, [], "doctor", "--json", "-c", own_host.uri)
+        found = json.loads(told.stdout)["findings"]
+        return {one["text"]: (one["verdict"], one["mend"]) for one in found if one["area"] == "hosts"}
+
+    for kind in ("net", "pool"):
+        own_host.virsh(f"{kind}-destroy", "default")
+        own_host.virsh(f"{kind}-undefine", "default")
+    found = looked_at()
+    mends = [mend for _, mend in found.values() if mend]
+    assert len(mends) == 2, found
+    for mend in mends:
+        done = subprocess.run(["sh", "-c", mend], capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 0, f"{mend}: {done.stderr}"
+    assert not [text for text, (_, mend) in looked_at().items() if mend]
