@@ -138,6 +138,7 @@ class GraphsTab(TabBody, can_focus=True):
     ]
     scroller = cached_property(lambda _: VerticalScroll(can_focus=False))
     grid = cached_property(lambda _: Grid())
+    charts = cached_property(lambda tab: {name: tab.make_chart(name) for name in CHARTS})
 
     def __init__(self, ref: VmRef) -> None:
         super().__init__()
@@ -152,10 +153,13 @@ class GraphsTab(TabBody, can_focus=True):
     def compose(self) -> Iterator[Widget]:
         """Compose the charts."""
         with self.scroller, self.grid:
-            for name in CHARTS:
-                chart = Chart(glyphs=self.face.glyphs, id=f"chart-{name}")
-                chart.can_focus = False  # the keys are for all charts at once
-                yield chart
+            yield from self.charts.values()
+
+    def make_chart(self, name: str) -> Chart:
+        """Return a chart that has nothing to show yet."""
+        chart = Chart(glyphs=self.face.glyphs, id=f"chart-{name}")
+        chart.can_focus = False  # the keys are for all charts at once
+        return chart
 
     def opened(self) -> None:
         """Have every reading kept from now on."""
@@ -177,7 +181,7 @@ class GraphsTab(TabBody, can_focus=True):
         grid.styles.grid_size_columns = columns
         grid.styles.grid_rows = str(height)
         grid.styles.height = height * (len(CHARTS) // columns)
-        for chart in self.query(Chart):
+        for chart in self.charts.values():
             chart.styles.height = height
         self._drawn = None
         self.call_after_refresh(self._again)
@@ -196,8 +200,7 @@ class GraphsTab(TabBody, can_focus=True):
         history = self.face.history(self._ref)
         past = Past(history, history.full if history is not None else None)
         row = vm_row(fleet, self._ref, self.face.now())
-        charts = {str(chart.id).removeprefix("chart-"): chart for chart in self.query(Chart)}
-        width = max(20, next(iter(charts.values())).size.width - 8)
+        width = max(20, next(iter(self.charts.values())).size.width - 8)
         start, end = self._window(past, width)
         devices = self._devices(past, width)
         marks = self._marks(fleet, start, end)
@@ -219,7 +222,7 @@ class GraphsTab(TabBody, can_focus=True):
             "no figures in this time" if row is None or row.vm.is_active else "it is off: there are no figures",
         )
         for name, picture in drawer.pictures(row, devices).items():
-            charts[name].show(picture)
+            self.charts[name].show(picture)
 
     def _window(self, past: Past, width: int) -> tuple[float, float]:
         """Return the time that is shown; its end moves by whole cells, so that most of a line stays as it was."""
@@ -286,7 +289,9 @@ class GraphsTab(TabBody, can_focus=True):
 
     def read_out(self, step: int) -> None:
         """Move the read-out of all charts."""
-        first, *rest = self.query(Chart)
+        if self._drawn is None:
+            return  # there is nothing to be read yet
+        first, *rest = self.charts.values()
         first.action_read(step)
         for chart in rest:
             chart.read(first.read_at)
@@ -306,15 +311,16 @@ class GraphsTab(TabBody, can_focus=True):
 
     def _show_again(self) -> None:
         self._drawn = None
-        self.show_fleet(self.face.fleet)
-        self.screen.show_subject()  # type: ignore[attr-defined] # a TabbedPage
+        if self.is_attached:  # else it is shown when it is
+            self.show_fleet(self.face.fleet)
+            self.screen.show_subject()  # type: ignore[attr-defined] # a TabbedPage
 
     def step_back(self) -> bool:
         """Take the read-out away."""
         if self._read_at is None:
             return False
         self._read_at = None
-        for chart in self.query(Chart):
+        for chart in self.charts.values():
             chart.read(None)
         return True
 
@@ -322,7 +328,7 @@ class GraphsTab(TabBody, can_focus=True):
     def _read(self, event: Chart.Read) -> None:
         event.stop()
         self._read_at = event.at
-        for chart in self.query(Chart):
+        for chart in self.charts.values():
             if chart is not event.chart:
                 chart.read(event.at)
 

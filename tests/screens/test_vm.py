@@ -365,6 +365,18 @@ async def test_zoom_and_read_out() -> None:
         assert not isinstance(here.app.screen, VmPage)
 
 
+async def test_keys_that_come_before_the_charts_do_no_harm() -> None:
+    async with desk() as here:
+        page = await opened(here, "web-2", "overview")
+        page.tab = "graphs"
+        page.action_read(-1)  # as left, + and d are handled when they come in the same moment
+        page.action_zoom(1)
+        page.action_device()
+        await here.until_text("CPU %", "Memory")
+        await here.press("left")
+        await here.until(lambda: here.line_of("CPU %").count(":") >= 2, "the time that is read")
+
+
 async def test_events_are_marked_on_the_time_axis() -> None:
     async with desk(size=WIDE, refresh=0.1) as here:
         await opened(here, "web-2", "graphs")
