@@ -93,10 +93,10 @@ def far_end() -> list[Figure]:
                 began = time.monotonic()
                 time.sleep(WINDOW)
                 moving = relay.bytes_down(began, began + WINDOW) / WINDOW
-            with Recording(_there(over, "--refresh", "60")) as recording:
+            with Recording(_there(over, "--refresh", "100")) as recording:
                 recording.until(shows(RUNNING, 10), "rows of VMs", 60)
-                time.sleep(35.0)  # the second reading comes after 24
-                time.sleep(max(0.0, 61.0 - time.time() % 60) if time.time() % 60 > 58 - WINDOW else 0.0)  # the clock
+                time.sleep(50.0)  # the second reading comes after 40, the third after 140
+                _within_a_minute(recording)
                 began = time.monotonic()
                 time.sleep(WINDOW)
                 still = relay.bytes_down(began, began + WINDOW)
@@ -119,6 +119,17 @@ def _there(over: tuple[str, ...], *arguments: str) -> list[str]:
     places = [f"XDG_{place}_HOME={home}/{place}" for place in ("CONFIG", "STATE", "DATA", "CACHE")]
     terminal = ["TERM=xterm-256color", "COLORTERM=truecolor", "LC_ALL=C.UTF-8"]
     return [*over, "-tt", "env", *places, *terminal, str(KVMTUI), "-c", "qemu:///system", *arguments]
+
+
+def _within_a_minute(recording: Recording) -> None:
+    """Wait until the screen's clock shows a minute that lasts longer than the window."""
+    if time.time() % 60 > 45 - WINDOW:  # it may be painted some 10 s after the minute has begun
+        time.sleep(60.5 - time.time() % 60)
+    recording.catch_up()
+    clock = re.compile(time.strftime(r":%M *$"))
+    if not clock.search(recording.lines()[0]):
+        recording.until(lambda recording: clock.search(recording.lines()[0]), "the clock of this minute")
+    time.sleep(1.0)
 
 
 def _press(recording: Recording) -> list[float]:
