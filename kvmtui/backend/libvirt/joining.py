@@ -244,7 +244,8 @@ def _settings(place: Place, label: str) -> dict[str, str]:
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise Unreachable(f"ssh cannot be started for {label}: {error}.", hint="Install OpenSSH's client.") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Unreachable(f"ssh cannot be started for {label}: {why}.", hint="Install OpenSSH's client.") from None
     if said.returncode != 0:
         why = " ".join(said.stderr.decode("utf-8", "replace").split())
         raise Denied(f"ssh cannot read its configuration for {label}: {why}.", hint="Mend it; x r tries again.")
