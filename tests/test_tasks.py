@@ -356,6 +356,33 @@ async def test_waiting_for_a_guest_can_be_given_up(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_what_a_host_was_asked_cannot_be_stopped_and_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.faults.slow("hv1", 5.0)
+        ids = lab.engine.submit(command("vm.pause"), [target(lab, "web-1")], {})
+        await lab.until(lambda: any(task.phase is TaskPhase.RUNNING for task in lab.engine.fleet.tasks))
+        (view,) = [task for task in lab.engine.fleet.tasks if task.id in ids]
+        cancel = lab.engine.submit(command("task.cancel"), [Target.of_task(view)], {})
+        (refused,) = await lab.engine.wait(cancel)
+        assert refused.phase is TaskPhase.REFUSED
+        assert "pause web-1 cannot be stopped: hv1 was asked, and has not answered yet." in refused.message
+        (view,) = await lab.engine.wait(ids)
+        assert view.phase is TaskPhase.DONE
+
+
+@virtual
+async def test_a_lost_answer_that_is_no_longer_waited_for_is_unknown_and_not_cancelled(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.faults.lose_reply("hv1", verb="pause", done=False)
+        ids = lab.engine.submit(command("vm.pause"), [target(lab, "web-1")], {})
+        await lab.until(lambda: any("no answer came" in task.message for task in lab.engine.fleet.tasks))
+        assert lab.engine.cancel(ids[0])
+        (view,) = await lab.engine.wait(ids)
+        assert view.phase is TaskPhase.UNKNOWN
+        assert "may still happen" in view.message
+
+
+@virtual
 async def test_what_can_be_ended_half_way_is_ended_and_says_what_is_so_then(tmp_path: Path) -> None:
     stopped = asyncio.Event()
 

@@ -30,6 +30,10 @@ async def cancel(context: Context, target: Target, _answers: Answers) -> str:
     """Ask the task to stop."""
     name = safe(target.name)
     if not context.cancel_task(target.uuid):
+        task = next((task for task in context.scene().fleet.tasks if task.id == target.uuid), None)
+        if task is not None and not task.phase.is_final:
+            text = f"The task to {name} cannot be stopped: {safe(task.host)} was asked, and has not answered yet."
+            raise Refused(text, hint="What comes of it shows when it does.")
         raise Refused(f"The task to {name} cannot be stopped any more.", hint="See how it ended.")
     return f"The task to {name} was asked to stop."
 

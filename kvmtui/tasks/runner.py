@@ -260,9 +260,11 @@ class TaskRunner:
             except BackendError as later:
                 _log.info("%s: %s", task.view.id, later)
             except asyncio.CancelledError:
-                self._end_cancelled(task)
                 if not task.cancelled:
+                    self._end_cancelled(task)
                     raise
+                # It was sent, so it is no more cancelled than done: what came of it is looked up later.
+                self._end(task, TaskPhase.UNKNOWN, _left(name))
                 return
         text = f"{safe(error.text)} Whether it was done is not known, and it is not tried again."
         self._end(task, TaskPhase.UNKNOWN, text)
@@ -320,7 +322,7 @@ class TaskRunner:
         if not task.acted:
             self._end(task, TaskPhase.CANCELLED, f"Cancelled before anything was sent to {name}.")
         elif task.cancelled:
-            self._end(task, TaskPhase.CANCELLED, f"No longer waited for; what {name} was asked to do may still happen.")
+            self._end(task, TaskPhase.CANCELLED, _left(name))
         else:
             self._end(task, TaskPhase.UNKNOWN, broken_off(task.view))
 
@@ -359,6 +361,10 @@ class TaskRunner:
         spare = len(self._tasks) - _KEPT
         for id_ in [id_ for id_, task in self._tasks.items() if task.view.phase.is_final][: max(0, spare)]:
             del self._tasks[id_]
+
+
+def _left(name: str) -> str:
+    return f"No longer waited for; what {name} was asked to do may still happen."
 
 
 def _explains(view: TaskView, now: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import time
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.real.lab import Host, Lab, until
 from tests.real.lab.gate import Gate, SlowPool
 from tests.real.program import Home, Program, kvmtui
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.real.lab import Host, Lab
 
 HASTY = """
 import sys
@@ -25,19 +25,15 @@ power.START_SECONDS, runner._PROOF = 3.0, 3.0
 from kvmtui.__main__ import main
 sys.exit(main())
 """
-PAINTS = 2.0  # seconds within which a key shows, on a machine that does a lot else
-
-
-def keys_work(program: Program) -> None:
-    """See each move of the cursor at once."""
-    program.keys("g")
-    program.wait_quiet(0.1)
-    for key in ("j", "k", "G"):
-        before = program.cursor()
-        began = time.monotonic()
-        program.keys(key)
-        until(lambda before=before: program.cursor() not in ("", before), f"{key} moves the cursor", pause=0.005)  # type: ignore[misc]
-        assert time.monotonic() - began < PAINTS
+LEAVES = 3.0  # seconds that leaving takes at most
+LOOKS_LONG = """
+import sys
+from kvmtui.backend.libvirt import power
+from kvmtui.tasks import runner
+power.START_SECONDS, runner._PROOF = 1.0, 300.0
+from kvmtui.__main__ import main
+sys.exit(main())
+"""
 
 
 def test_a_start_that_a_hook_holds_up_is_unknown_until_it_is_seen(own_host: Host, lab: Lab) -> None:
@@ -51,19 +47,70 @@ def test_a_start_that_a_hook_holds_up_is_unknown_until_it_is_seen(own_host: Host
             program.wait_vm(held.name, "off")
             program.ask(f"start {held.name}")
             gate.wait_reached()
-            keys_work(program)
+            program.keys_work()
             program.ask(f"pause {other.name}")
             program.confirm(f"Pause {other.name}")
             program.wait_vm(other.name, "paused")
             assert other.state() == "paused"
             program.wait_said("Whether it was done is not known, and it is not tried again")
-            assert re.match(r" *[>*]?!", program.vm(held.name)), "it is a problem"
+            program.wait(rf"^.!.{held.name} ")  # it is a problem
             assert [line["result"] for line in home.journal() if "result" in line] == ["done", "unknown"]
             gate.open()
             program.wait_vm(held.name, rf"on +{own_host.name}", timeout=30)
             program.wait_said(rf"start {held.name}.*is running on {own_host.name}, as was asked")
             program.wait(rf"^(>| ) .{held.name} ")
             assert home.journal()[-1]["result"] == "done"
+            program.leave()
+    finally:
+        gate.open()
+    assert "Traceback" not in home.log()
+
+
+def cancel(program: Program, task: str) -> None:
+    """Ask the newest task to stop, on the page of the tasks."""
+    program.keys("7")
+    program.wait(rf"^>.*{task}")
+    program.keys("!")
+    program.wait(rf"^ !  {task}")
+    program.keys("c")
+    program.confirm(rf"Cancel {task}\?", "!")
+
+
+def test_a_start_that_a_hook_holds_up_is_not_said_to_be_cancelled(own_host: Host, lab: Lab) -> None:
+    """It cannot be called back: neither by cancelling it, nor by leaving the program, nor by waiting no longer."""
+    one, other = lab.crowd(own_host, 2)
+    gate = Gate(own_host, "prepare begin")
+    own_host.virsh(f"destroy {one.name}; destroy {other.name}")
+    gate.shut()
+    home = Home({own_host.name: own_host.uri})
+    try:
+        with Program(home) as program:
+            program.wait_vm(one.name, "off")
+            program.ask(f"start {one.name}")
+            gate.wait_reached()
+            cancel(program, f"start {one.name}")
+            program.wait_said(rf"start {one.name} cannot be stopped: {own_host.name} was asked, and has not answered")
+            program.wait(rf"start +{one.name} +{own_host.name} +running")
+            program.keys("Q")
+            program.confirm(r"Quit while a task runs\?")
+            assert program.wait_exit(LEAVES) == 0
+        gate.open()
+        with Program(home, argv=[sys.executable, "-c", LOOKS_LONG]) as program:
+            program.wait_said(rf"start {one.name}: {one.name} is running on {own_host.name}, as was asked")
+            gate.shut()
+            program.ask(f"start {other.name}")
+            gate.wait_reached()
+            program.wait("no answer came: reading again")
+            cancel(program, f"start {other.name}")
+            program.wait(rf"start +{other.name} +{own_host.name} +unknown")
+            gate.open()
+            program.keys("1")
+            program.wait_said(rf"start {other.name}: .*{other.name} is running on {own_host.name}, as was asked")
+            program.wait_vm(other.name, rf"on +{own_host.name}", timeout=60)
+            assert "not by kvmtui" not in program.text()
+            ended = [line for line in home.journal() if line["command"] == "vm.start" and "result" in line]
+            results = [(line["vm"], line["result"]) for line in ended]
+            assert results == [(guest.name, how) for guest in (one, other) for how in ("unknown", "done")]
             program.leave()
     finally:
         gate.open()
@@ -84,7 +131,7 @@ def test_a_pool_that_is_refreshed_for_ever_holds_up_nothing_else(own_host: Host,
         slow.hang()
         program.keys("r")
         program.wait_said("pool slow on .*what it holds is as last seen")
-        keys_work(program)
+        program.keys_work()
         own_host.virsh("destroy", one.name)
         program.wait_vm(one.name, "off")
         program.ask(f"pause {other.name}")
