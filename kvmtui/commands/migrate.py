@@ -13,7 +13,7 @@ from kvmtui.commands.moving import Case, lines_of, plan_of, read_case, virsh_of
 from kvmtui.core.errors import Aborted, BackendError
 from kvmtui.core.migration import MovePlan, StorageWay
 from kvmtui.core.text import safe
-from kvmtui.core.units import duration, latency, size
+from kvmtui.core.units import duration, hhmmss, latency, size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,7 +71,7 @@ async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: 
     context.progress("beginning")
     try:
         await _bring(context, case, host, plan, stop)
-        async with _cancelling(context, target, stop):
+        async with _cancelling(context, target, stop), _silence_told(context, target):
             await context.backend.migration.move(target.uuid, plan, _Teller(context))
     except BackendError as error:
         outcome = await look(context, target, host, plan, patient=error.unknown)
@@ -120,6 +120,26 @@ async def _cancelling(context: Context, target: Target, stop: asyncio.Event) -> 
     finally:
         asking.cancel()
         await asyncio.wait([asking])
+
+
+@asynccontextmanager
+async def _silence_told(context: Context, target: Target) -> AsyncIterator[None]:
+    """Say, while the host does not answer, that how far the move is is not known: it goes on without us."""
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(_TELL)
+            condition = context.entry.condition
+            if not condition.is_answering:
+                since = hhmmss(condition.since)
+                context.progress(f"{safe(target.host)} has not answered since {since}: how far it is is not known")
+
+    telling = asyncio.create_task(tell(), name=f"silence in the move of {target.uuid}")
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
 
 
 class _Teller:

@@ -269,6 +269,27 @@ async def test_neither_copy_is_started_until_both_hosts_have_told_how_it_ended(t
 
 
 @virtual
+async def test_how_far_it_is_is_not_known_while_its_host_is_silent(tmp_path: Path) -> None:
+    """The last figure is no figure any more, and it is said since when."""
+    async with running(tmp_path) as lab:
+        (id_,) = begin(lab, "app-3")
+
+        def view() -> TaskView:
+            return next(task for task in lab.engine.fleet.tasks if task.id == id_)
+
+        await lab.until(lambda: any(task.id == id_ and task.percent is not None for task in lab.engine.fleet.tasks))
+        source = view().host
+        lab.faults.silence(source)
+        await lab.until(lambda: "how far it is is not known" in view().message)
+        assert view().message.startswith(f"{source} has not answered since ")
+        assert view().percent is None
+        assert view().phase is TaskPhase.RUNNING
+        lab.faults.answer(source)
+        (ended,) = await lab.engine.wait((id_,))
+        assert ended.phase in (TaskPhase.DONE, TaskPhase.UNKNOWN)
+
+
+@virtual
 async def test_what_does_not_follow_is_said(tmp_path: Path) -> None:
     async with running(tmp_path) as lab:
         lab.faults.refuse(Denied("hv2 does not let this user."), verb="set_autostart", host="hv2")

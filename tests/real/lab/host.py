@@ -155,15 +155,17 @@ class Host:
 
     # --- its network
 
-    def drop_packets(self) -> None:
-        """Lose all that comes over the network to the host, and all that it sends: nobody is told."""
-        for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
-            self.output("iptables", "-w", "-I", chain, way, "eth0", "-j", "DROP")
+    def drop_packets(self, peer: str = "0.0.0.0/0") -> None:
+        """Lose all that comes to the host from `peer` over the network, and all that it sends there: nobody is told."""
+        self._filter("-I", peer)
 
-    def pass_packets(self) -> None:
+    def pass_packets(self, peer: str = "0.0.0.0/0") -> None:
         """Let packets through again."""
-        for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
-            self.output("iptables", "-w", "-D", chain, way, "eth0", "-j", "DROP")
+        self._filter("-D", peer)
+
+    def _filter(self, action: str, peer: str) -> None:
+        for chain, way, end in (("INPUT", "-i", "-s"), ("OUTPUT", "-o", "-d")):
+            self.output("iptables", "-w", action, chain, way, "eth0", end, peer, "-j", "DROP")
 
     def unplug(self) -> None:
         """Pull the cable: the host's card has no carrier, and its neighbours find nobody there."""

@@ -44,6 +44,11 @@ class Lab:
             output(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self._key)])
             (ssh / "authorized_keys").write_text(self._key.with_suffix(".pub").read_text())
 
+    @property
+    def address(self) -> str:
+        """The address of this process, from which hosts are asked."""
+        return f"{PREFIX}.1"
+
     def host(self, name: str) -> Host:
         """Build a host, up and answering when it is returned, its name known to the others (1.7 s, then 0.3 s each)."""
         if name in self.hosts:
