@@ -82,6 +82,8 @@ async def test_making_a_vm(size: str, picture: SnapshotAssertion) -> None:
         form.query_one("#review").focus()
         await it.press("enter")
         await it.until(lambda: form.query_one("#do").display)
+        await it.until_text("It is started then.")
+        await it.until_gone("Reading the host")
         await quiet(it)
         assert drawn(it) == picture(name=f"review {size}")
         form.query_one("#look").focus()
