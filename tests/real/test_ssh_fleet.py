@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmtui.backend.base import Want
 from kvmtui.backend.libvirt.backend import LibvirtBackend
 from tests.real.lab.process import output, until
 from tests.real.logins import ASKING, PASSWORD, answer, key_of, logins_at, password_of_root, sshd
@@ -128,6 +129,26 @@ async def test_many_lanes_are_few_logins_that_ask_once(hv1: Host, ssh_folder: Pa
             lane.close()
         await close_all([backend])
     until(lambda: not logins_at(port), "the logins end with the host", timeout=30)
+
+
+async def test_over_a_long_link_a_host_and_its_vms_are_shown_before_all_of_them_is_known(
+    hv1: Host, ssh_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kvmtui.backend.libvirt.backend.LONG_CALL", -1.0)
+    backend = LibvirtBackend(hv1.ssh_uri, ask=Person().ask)
+    sketch = await backend.connect()
+    assert sketch.libvirt_version == (0, 0, 0)
+    outline = await backend.inventory()
+    assert outline.is_outline
+    whole = await backend.inventory()
+    assert not whole.is_outline
+    assert whole.vms.keys() == outline.vms.keys()
+    host = whole.host
+    assert host is not None
+    assert (host.uuid, host.hostname, host.cpus) == (sketch.uuid, sketch.hostname, sketch.cpus)
+    assert host.libvirt_version > (0, 0, 0)
+    assert (await backend.sample(Want())).cpu is not None
+    await close_all([backend])
 
 
 def test_a_master_that_dies_is_replaced_without_a_question(hv1: Host, ssh_folder: Path, runtime: Path) -> None:
