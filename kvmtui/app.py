@@ -32,7 +32,7 @@ from kvmtui.screens.outcomes import Outcomes
 from kvmtui.screens.page import Page
 from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
-from kvmtui.widgets import glyphs
+from kvmtui.widgets import glyphs, strips
 from kvmtui.widgets.chords import Chords
 from kvmtui.widgets.driver import ReadDriver
 
@@ -82,6 +82,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         prompts: Prompts | None = None,
     ) -> None:
         super().__init__(driver_class=None if headless else ReadDriver)
+        strips.install()
         self.engine = engine
         self.memory = memory
         self._search = search
@@ -159,6 +160,9 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._logins.look()
         self._mirror()
         self.set_interval(10, self._tick)
+        search = self._search
+        if search is not None:
+            self.set_interval(1, lambda: search.consider(self.idle_seconds()))
 
     def on_unmount(self) -> None:
         """Let the engine go on without a screen."""
@@ -189,8 +193,6 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Keep the minute clock and the marks' time-out going when nothing happens."""
         self._drop_marks()
         self._show_page()
-        if self._search is not None:
-            self._search.consider(self.idle_seconds())
 
     def _take_fleet(self, _fleet: Fleet) -> None:
         # In a message of the app, where a fault ends it with a traceback; not in the engine's callback.

@@ -76,7 +76,14 @@ def test_garbage_is_searched_for_while_nobody_types(monkeypatch: pytest.MonkeyPa
     search = GarbageSearch()
     search.hold()
     assert gc.isenabled()
-    for clock[0], quiet in ((1030.0, 30.0), (1070.0, 0.1), (1090.0, 6.0), (1100.0, 16.0), (1689.0, 0.1), (1690.0, 0.1)):
+    made = 0
+    monkeypatch.setattr("kvmtui.engine.garbage.gc.get_count", lambda: (0, 0, made))
+    # Nothing new is worth a search; after a minute everything is searched, in a quiet moment.
+    for clock[0], quiet in ((1030.0, 30.0), (1070.0, 0.1), (1090.0, 6.0), (1100.0, 16.0)):
         search.consider(quiet)
-    # After a minute, in a quiet moment; and after ten minutes anyway.
-    assert searches == [1090.0, 1690.0]
+    assert searches == [1090.0]
+    # A page or two that were left: between two keys, or after a while of keys without a pause.
+    made = 4
+    for clock[0], quiet in ((1104.0, 0.4), (1105.0, 0.1), (1106.0, 0.4), (1115.0, 0.4), (1117.0, 0.4), (1131.0, 0.1)):
+        search.consider(quiet)
+    assert searches == [1090.0, 1104.0, 1115.0, 1131.0]
