@@ -11,6 +11,7 @@ import pytest
 
 from tests.real.lab.gate import Gate, SlowPool
 from tests.real.program import Home, Program, kvmtui
+from tests.real.test_faults_hosts import LEAVES, leave_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,6 @@ power.START_SECONDS, runner._PROOF = 3.0, 3.0
 from kvmtui.__main__ import main
 sys.exit(main())
 """
-LEAVES = 3.0  # seconds that leaving takes at most
 LOOKS_LONG = """
 import sys
 from kvmtui.backend.libvirt import power
@@ -157,6 +157,9 @@ def test_a_host_whose_storage_hangs_from_the_start_is_shown_without_it(
     listed = kvmtui("vms", home=home)
     assert listed.returncode == 0, listed.stderr
     assert guest.name in listed.stdout
+    with Program(home) as program:
+        program.wait_vm(guest.name, "on")
+        leave_at_once(program)
     with Program(home) as program:
         program.wait_vm(guest.name, "on")
         program.ask("create --name never --accel qemu")
