@@ -204,8 +204,7 @@ def test_killed_between_a_definition_and_its_disks(own_host: Host, lab: Lab) -> 
         program.keys("space")
         program.fill_in("undefine .*--storage vda")
         program.read_dialog(r"Delete doomed on ")
-        program.type_text("doomed")
-        program.keys("enter")
+        program.type_phrase("doomed")
         wait_killed(program)
     assert guest.state() == "gone"
     assert "/var/lib/libvirt/images/doomed.qcow2" in tasks(home)

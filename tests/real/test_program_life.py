@@ -187,8 +187,7 @@ def test_delete(program: Program, hv1: Host, make_guest: MakeGuest) -> None:
     program.keys("space")
     program.fill_in("undefine .*--storage vda")
     program.read_dialog(r"Delete doomed on hv1\?")
-    program.type_text("doome")
-    program.keys("enter")
+    program.type_phrase("doome")
     assert guest.state() == "shut off"
     program.type_text("d")
     program.keys("enter")

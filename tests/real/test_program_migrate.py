@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     MakeGuest = Callable[[Host, GuestSpec], Guest]
 
+pytestmark = pytest.mark.timeout(300)  # they wait for guests to boot, to count and to go, and clear them away
+
 DONE, FAILED = 0, 1
 WIDE = (200, 50)
 COUNTS = 20  # numbers that a guest is given the time to count
@@ -99,8 +101,7 @@ def do_it(program: Program) -> None:
     """Read the review, and do what it says."""
     program.wait(r"\[Do it\]")
     time.sleep(READING)
-    program.keys("enter")
-    program.wait_gone(r"\[Do it\]")
+    program.press_away("enter", r"\[Do it\]")
 
 
 def agree(program: Program) -> None:

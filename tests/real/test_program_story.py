@@ -28,8 +28,9 @@ def hosts(hv1: Host, hv2: Host) -> Iterator[tuple[Host, Host]]:
     hv2.virsh("pool-refresh", "shared")
     yield hv1, hv2
     for host in (hv1, hv2):
-        if "web-1" in host.virsh("list", "--all", "--name").split():
+        if "web-1" in host.virsh("list", "--name").split():
             host.virsh("destroy", "web-1")
+        if "web-1" in host.virsh("list", "--all", "--name").split():
             host.virsh("undefine", "web-1")
     for file in set(hv1.shared.iterdir()) - had:
         file.unlink()
@@ -154,7 +155,7 @@ def move(program: Program) -> None:
 def power_off(program: Program, host: Host) -> None:
     """Force it off: there is nothing in it to be lost."""
     program.select("web-1")
-    program.wait(r"^>..web-1 +on +hv2")
+    program.wait_vm("web-1", r"on +hv2")
     program.chord("!", "f", "web-1")
     program.confirm(r"Force off web-1", "!")
     program.wait_task("force off web-1")
@@ -168,8 +169,7 @@ def delete(program: Program) -> None:
     program.keys("space", "down", "space")
     program.fill_in("undefine ")
     program.read_dialog(r"Delete web-1 on hv2\?")
-    program.type_text("web-1")
-    program.keys("enter")
+    program.type_phrase("web-1")
     program.wait_task("delete web-1")
 
 
@@ -178,5 +178,4 @@ def do_it(program: Program, shown: str) -> None:
     program.wait(r"\[Do it\]")
     program.wait(shown)
     time.sleep(READING)
-    program.keys("enter")
-    program.wait_gone(r"\[Do it\]")
+    program.press_away("enter", r"\[Do it\]")

@@ -109,8 +109,7 @@ def test_deleting_takes_no_vm_of_the_same_name(program: Program, target: Guest) 
     replaced_off = target.host.folder / "guests/crowd" / f"{target.name}.xml"
     target.host.virsh(f"undefine {target.name}; define {replaced_off}")
     before = identity(target)
-    program.type_text(target.name)
-    program.keys("enter")
+    program.type_phrase(target.name)
     program.wait(rf"{target.name}.*({NOTHING})|last: delete {target.name} (refused|failed)")
     assert identity(target) == before
 
