@@ -72,7 +72,7 @@ def status(session: ConsoleSession, standing: Standing, width: int, tones: Mappi
     hint = Text.assemble((prefix, accent), (" d", accent), (" leaves", muted), ("  ?", accent), (" helps", muted))
     if standing.pasted is not None:
         hint = Text(f"pasting {standing.pasted} %, ctrl-c stops it", muted)
-    room = max(8, width - hint.cell_len - 2 - place.cell_len)
+    room = max(8, width - hint.cell_len - 1 - place.cell_len)
     line = _named(session, min(room, 24)) if standing.note else _who(session, standing, room, tones)
     line.append_text(place)
     return _sided(line, hint, width)
@@ -95,7 +95,8 @@ def _who(session: ConsoleSession, standing: Standing, room: int, tones: Mapping[
     line = _named(session, max(8, room - taken))
     line.append(where, tones[Tone.MUTED])
     line.append(f"  {said}", tones[tone])
-    line.append(rows, tones[Tone.MUTED])
+    if line.cell_len + cell_width(rows) <= room:  # half a number would be another one
+        line.append(rows, tones[Tone.MUTED])
     if line.cell_len > room:
         line.truncate(room)
     return line
