@@ -119,7 +119,7 @@ class Program(Terminal):
         return found[0] if found else ""
 
     def _states(self) -> str:
-        """The screen without what is said behind a state when a machine that is busy with tests takes time from guests."""
+        """The screen without what a machine that is busy with tests adds to the state of its guests."""
         return re.sub(r", steal \d+ %", "", self.text())
 
     def cursor(self) -> str:

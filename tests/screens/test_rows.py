@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from kvmtui.core.inventory import Moving, VmRef
-from kvmtui.core.problems import Problem, ProblemKind, Severity
+from kvmtui.core.inventory import Moving, Severity, VmRef
+from kvmtui.core.problems import Problem, ProblemKind
 from kvmtui.screens.rows import VM_BY_NAME, vm_line
 from tests.core.makers import a_row
 
