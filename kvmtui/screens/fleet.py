@@ -12,6 +12,8 @@ from textual.reactive import reactive
 
 from kvmtui.commands.base import Noun, Target
 from kvmtui.core.fields import HOST_FIELDS, HostRow, by_name, host_rows
+from kvmtui.core.limits import HOST_CPU
+from kvmtui.core.text import safe
 from kvmtui.screens.about import event_lines, host_about, side_lines
 from kvmtui.screens.actions import PANES, bindings
 from kvmtui.screens.page import is_small
@@ -23,7 +25,7 @@ from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.table import ResourceTable, Row, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from textual.binding import BindingType
     from textual.widget import Widget
@@ -38,6 +40,18 @@ LEAST_SIDE, MOST_SIDE = 34, 64  # columns of that pane
 EVENTS_FROM = (110, 30)  # columns and lines from which events are shown
 EVENTS_SHARE = 7  # one line in so many is for events
 HOSTS = by_name(HOST_FIELDS)
+
+
+def _busiest(rows: Mapping[str, HostRow], hidden: Sequence[Hashable]) -> str:
+    """Return which of the hosts that are not shown is the busiest, when one is busy; "" otherwise."""
+    loads = {key: rows[str(key)].entry.state for key in hidden if rows[str(key)].live}
+    shares = {
+        key: state.load.cpu for key, state in loads.items() if state and state.load and state.load.cpu is not None
+    }
+    most = max(shares, key=lambda key: shares[key], default=None)
+    if most is None or shares[most] <= HOST_CPU.warn:
+        return ""
+    return f"; the busiest is {safe(str(most), limit=20)}, CPU {shares[most]:.0f} %"
 
 
 class FleetPage(VmListPage):
@@ -56,6 +70,10 @@ class FleetPage(VmListPage):
             " and the target does not change while the menu is open."
         ),
         "With VMs marked (space), a change acts on the marked ones; . before it means the cursor's row alone.",
+        (
+            "Before a name: > the cursor, * marked, ! something is wrong, x no answer or gone, ? as it was last seen."
+            " The more a figure stands out, the worse it is; what is a problem stands in words, too."
+        ),
         "What stands grey is old: its host does not answer. - is not known, never zero.",
         "Hold shift to select text with the mouse.",
     )
@@ -146,7 +164,7 @@ class FleetPage(VmListPage):
         if self.view != "hosts" and 0 < room < len(keys):
             quiet = len(keys) - (room - 1)
             # A host that is worth a look is never behind the line: the worst come first.
-            keys = [*keys[: room - 1], Rule(f"{quiet} more hosts, 9 lists them")]
+            keys = [*keys[: room - 1], Rule(f"{quiet} more hosts, 9 lists them{_busiest(rows, keys[room - 1 :])}")]
         self.hosts.show(keys, lambda key: self._host_line(rows[str(key)]))
 
     def _host_order(self, rows: list[HostRow]) -> list[Hashable]:

@@ -268,8 +268,11 @@ class VmListPage(Page):
 
     def action_wide(self) -> None:
         """Show all columns that fit, or the usual ones."""
+        before = self.pane.table.columns_shown
         self.pane.wide = not self.pane.wide
         self.pane.show_fleet(self.fleet, at_once=True)
+        if self.pane.wide and self.pane.table.columns_shown == before:
+            self.face.tell("No more columns fit here; W chooses which are shown.")
 
     def action_columns(self) -> None:
         """Choose the columns."""

@@ -13,8 +13,10 @@ from textual.color import Color
 
 from kvmtui import theme
 from kvmtui.core.fields import Tone
+from kvmtui.core.limits import HOST_CPU
 from kvmtui.screens.console import ConsoleScreen
 from kvmtui.screens.copying import CopyScreen
+from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.page import Page
 from kvmtui.screens.tabs import TabbedPage
 from kvmtui.widgets.confirm import ConfirmScreen
@@ -423,3 +425,36 @@ async def test_what_is_said_in_passing_never_covers_a_dialog(size: tuple[int, in
             it.app.clear_notifications()
             await it.press("escape")
             await it.until(lambda: it.app.page is not None)
+
+
+async def test_a_key_that_can_show_no_more_says_so() -> None:
+    async with desk(size=(80, 24)) as it:
+        await it.until(lambda: len(it.names) > 30)
+        shown = it.vms.pane.table.columns_shown
+        await it.press("w")
+        assert it.vms.pane.table.columns_shown == shown
+        await it.until_told("No more columns fit here; W chooses which are shown.")
+        await it.press("w")
+        await it.resize(200, 60)
+        await it.press("w")
+        assert len(it.vms.pane.table.columns_shown) > len(shown)
+        assert len(it.toasts) == 1
+
+
+async def test_a_busy_host_that_has_no_room_is_named() -> None:
+    clock = FrozenClock(BEGAN)
+    async with desk("demo:///?hosts=12&vms=200&pace=0", clock=clock) as it:
+        await it.until(lambda: len(it.names) > 30)
+        await tour.aged(it, clock)
+        loads = {
+            entry.name: entry.state.load.cpu or 0.0
+            for entry in it.engine.fleet.hosts
+            if entry.state and entry.state.load
+        }
+        page = it.page
+        assert isinstance(page, FleetPage)
+        hidden = set(loads) - {str(key) for key in page.hosts.keys_shown}
+        assert len(hidden) == 8
+        most = max(hidden, key=lambda name: loads[name])
+        said = f"; the busiest is {most}, CPU {loads[most]:.0f} %" if loads[most] > HOST_CPU.warn else ""
+        assert f"8 more hosts, 9 lists them{said} ─" in it.text

@@ -64,6 +64,8 @@ async def test_lists(size: str, picture: SnapshotAssertion) -> None:
         await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
         await aged(it, clock)
         await it.go_to("web-2")
+        if size == "200x60":
+            await it.until(lambda: any(line.endswith("  web-2") for line in it.lines), "the side pane to follow")
         assert drawn(it) == picture(name=f"fleet {size}")
         if size == "200x60":
             return
