@@ -238,6 +238,9 @@ async def test_the_guest_is_told_the_size() -> None:
         await it.press(PRE, "r")
         assert typed.endswith(b"stty rows 24 cols 80\r")
         assert "rows 1-19/24" in status(it)
+        await it.resize(50, 20)
+        await it.until(lambda: "live" in status(it) and "rows 1-19" not in status(it))
+        assert "row" not in status(it), "all of it or nothing"
 
 
 async def test_chords_are_pressed_on_its_keyboard() -> None:
