@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kvmtui.commands.base import Command
     from kvmtui.config import HostConfig
     from kvmtui.core.inventory import HostEntry, Vm
+    from kvmtui.widgets.confirm import Answering
 
 LETTERS = {leader: [letter for letter, _ in registry.DEFAULT.menu(Noun.VM, leader)] for leader in registry.LEADERS}
 ANOTHER = "00000000-0000-0000-0000-0000000000ff"
@@ -261,7 +263,7 @@ class Person:
         question = it.app.screen.answering
         right = {Level.ORDINARY: ("enter",), Level.FORCED: ("!",)}.get(question.question.level, ())
         if chance.random() < 0.25:
-            await it.early("enter", "!", *question.phrase, "enter")  # before it can have been read
+            await self._hurry(question, seen)
         elif chance.random() < 0.25:
             await it.press(*chance.choice((("y",), ("space",), ("enter",) if right == ("!",) else ("!",))))
         else:
@@ -269,6 +271,12 @@ class Person:
             await it.press(*((*question.phrase, "enter") if question.phrase else right))
         if isinstance(it.app.screen, ConfirmScreen):
             await it.press("escape")
+
+    async def _hurry(self, question: Answering, seen: list[Shown]) -> None:
+        """Confirm before the question can have been read."""
+        await self.it.early("enter", "!", *question.phrase, "enter")
+        if question.heeds(time.monotonic()):  # the machine was slow: it could be read by then
+            self.confirmed |= set(seen)
 
 
 @pytest.mark.parametrize("seed", range(3))

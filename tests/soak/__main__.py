@@ -22,6 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from tests.soak.reach import Reach
+
 PARTS = ("keys", "races", "real", "hour")
 GAME = 2500  # keys of one game, and races
 SCREEN_GAME = 100  # races by keys
@@ -45,32 +47,44 @@ def quiet_home(folder: str) -> dict[str, str]:
     return {**os.environ, **mine, "TEXTUAL_ANIMATIONS": "none", "LIBVIRT_DEFAULT_URI": "test:///default"}
 
 
-def games(module: str, seed: int, count: int, size: int, *words: str) -> tuple[int, str]:
-    """Play games of a size until so many events were played; returns how many games broke, and what they said."""
+class Games(NamedTuple):
+    """What came of many games."""
+
+    broken: list[str]  # what those that broke said
+    whole: list[str]  # what the others said
+
+
+def games(module: str, seed: int, count: int, size: int, *words: str) -> Games:
+    """Play games of a size until so many events were played; a game that breaks is told at once."""
     sizes = [min(size, count - at) for at in range(0, count, size)]
 
-    def play(number: int) -> str:
+    def play(number: int) -> tuple[bool, str]:
         with TemporaryDirectory() as folder:
             argv = [sys.executable, "-m", module, str(seed + number), str(sizes[number]), *words]
             played = subprocess.run(argv, cwd=TOP, env=quiet_home(folder), capture_output=True, text=True, check=False)
         if played.returncode == 0:
-            return ""
-        return f"{' '.join(argv[1:])}\n{(played.stdout + played.stderr)[-TAIL:]}"
+            return True, played.stdout
+        said = f"{' '.join(argv[1:])}\n{(played.stdout + played.stderr)[-TAIL:]}"
+        print(said, flush=True)
+        return False, said
 
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2 + 1)) as pool:
-        broken = [said for said in pool.map(play, range(len(sizes))) if said]
-    return len(broken), "\n\n".join(broken)
+        played = list(pool.map(play, range(len(sizes))))
+    return Games([said for whole, said in played if not whole], [said for whole, said in played if whole])
 
 
 def play_keys(seed: int, count: int) -> list[Result]:
     """Play random keys on the demo fleet."""
     began = time.monotonic()
-    broken, said = games("tests.soak.monkey", seed, count, GAME)
-    print(said, end="")
+    broken, whole = games("tests.soak.monkey", seed, count, GAME)
+    reach = Reach()
+    for said in whole:
+        reach.added(said)
+    print(f"what they reached\n{reach.table()}")
     return [
         Result(
             f"random keys on the demo fleet: {count}, seed {seed}",
-            f"{broken} games broke",
+            f"{len(broken)} games broke",
             not broken,
             time.monotonic() - began,
         )
@@ -86,9 +100,9 @@ def race(seed: int, count: int) -> list[Result]:
         ("by keys", by_keys, SCREEN_GAME, ("--screen",)),
     ):
         began = time.monotonic()
-        broken, said = games("tests.soak.races", seed, number, size, *words)
-        print(said, end="")
-        wrong = f"{broken} wrong-target actions" if not broken else f"{broken} games with a wrong target"
+        broken, whole = games("tests.soak.races", seed, number, size, *words)
+        sent = sum(int(said.split()[0]) for said in whole)
+        wrong = f"0 wrong-target actions, {sent} sent" if not broken else f"{len(broken)} games with a wrong target"
         found.append(Result(f"races {what}: {number}, seed {seed}", wrong, not broken, time.monotonic() - began))
     return found
 

@@ -18,6 +18,7 @@ from kvmtui.screens.page import Page
 from kvmtui.screens.palette import PaletteScreen
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.form import Form
+from tests.soak.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,11 +114,17 @@ class Oracles:
         self._submitted: dict[tuple[str, str], set[tuple[str, VmState | None, str]]] = {}
         self._made_on: set[str] = set()  # hosts that a VM was made on: nobody saw its UUID
         self._several: set[str] = set()  # UUIDs of VMs that something with several steps was asked for
+        self._begun: dict[str, tuple[Painted, ...]] = {}  # what was seen when a command was asked for last
         self._unshown: list[str] = []
         self._text = ""
         self._log = Log()
         self._loop: list[str] = []
         self.burst = False  # whether what is sent now holds more than one key: nobody saw what lies between them
+        self.reach = Reach()
+        self._begin = it.app._asking.begin
+        it.app._asking.begin = self._beginning  # type: ignore[method-assign,assignment] # to count what is asked for
+        self._run_line = it.app._runner.run
+        it.app._runner.run = self._running_line  # type: ignore[method-assign] # to count the lines
         self._submit = it.engine.submit
         it.engine.submit = self._submitting  # type: ignore[method-assign] # to see each request as the engine gets it
 
@@ -206,16 +213,26 @@ class Oracles:
 
     # -- when something is asked for
 
+    def _beginning(self, command: Command, *rest: Any) -> None:
+        self.reach.asked(command)
+        self._begun[command.id] = tuple(self._painted)
+        self._begin(command, *rest)
+
+    def _running_line(self, text: str) -> None:
+        self.reach.entered(text)
+        self._run_line(text)
+
     def _submitting(
         self, command: Command, targets: Sequence[Target], answers: Answers, *, agreed: Level | None = None
     ) -> tuple[str, ...]:
+        self.reach.sent(command, len(targets))
         for target in targets:
             if command.noun is Noun.VM:
                 seen = (target.name, target.state, target.host_uuid)
                 self._submitted.setdefault((target.host, target.uuid), set()).add(seen)
             if command.id in ("vm.migrate", "vm.delete"):
                 self._several.add(target.uuid)
-            if command.id == "vm.create":
+            if command.id in ("vm.create", "volume.upload"):
                 self._made_on |= {target.host, *map(str, answers.values())}
         if self._reads and not self.burst:
             self._shown(command, targets, agreed)
@@ -225,7 +242,9 @@ class Oracles:
         """What is asked for stood on the screen just before, and was confirmed where it has to be."""
         kinds = {painted.kind for painted in self._painted}
         names = [safe(target.name)[:SHORT] for target in targets]
-        joined = ["".join(painted.text.split()) for painted in self._painted]
+        # Between a key and what is sent, a slow host may have been read, and other screens seen.
+        seen = (*self._painted, *self._begun.get(command.id, ()))
+        joined = ["".join(painted.text.split()) for painted in seen]
         several = ("markedVMs", f"{len(names)}VMs")
         if not any(
             all("".join(name.split()) in text for name in names) or any(words in text for words in several)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kvmtui.backend.base import Prompt, PromptKind
 from kvmtui.backend.demo import roles
 from kvmtui.backend.demo.plan import VmPlan
 from kvmtui.core.errors import BackendError, Busy, Denied, NotFound, TimedOut, Unreachable
 from kvmtui.core.inventory import Reason, VmState
+from tests.soak.words import PROMPTS
 
 if TYPE_CHECKING:
     import random
@@ -16,9 +19,11 @@ if TYPE_CHECKING:
     from kvmtui.backend.demo import World
     from kvmtui.backend.demo.guest import Guest
     from kvmtui.backend.demo.host import SimHost
+    from kvmtui.prompts import Prompts
 
 ANOTHER = "00000000-0000-0000-0000-0000000000ff"
 MOST_VMS = 60  # of all hosts together
+MOST_PROMPTS = 3  # questions of logins that wait
 STATES = (
     (VmState.RUNNING, Reason.BOOTED),
     (VmState.PAUSED, Reason.USER),
@@ -43,10 +48,12 @@ NAMES = ("", "x", " y", "-\x1b[2J", "\u202e", "[red]", "\U0001f469\u200d\U0001f4
 class Weather:
     """Meddles with the hosts and VMs of a world, or lets all be calm again."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
+    def __init__(self, world: World, chance: random.Random, prompts: Prompts) -> None:
         """Choose by `chance`."""
         self._world = world
         self._chance = chance
+        self._prompts = prompts
+        self._asking: set[asyncio.Task[str | None]] = set()
         self._made = 0
 
     def turn(self) -> str:
@@ -56,7 +63,8 @@ class Weather:
             return "nothing"
         host = chance.choice(hosts)
         kind = chance.choices(
-            (self._state, self._vm, self._host, self._call, self._name, self._appear), (30, 18, 26, 14, 5, 7)
+            (self._state, self._vm, self._host, self._call, self._name, self._appear, self._login),
+            (30, 18, 26, 14, 5, 7, 6),
         )[0]
         guest = chance.choice(list(host.guests.values()))
         return f"{host.name} {guest.vm.name!a} {kind(host, guest)}"
@@ -64,6 +72,8 @@ class Weather:
     def calm(self) -> None:
         """End every fault."""
         self._world.faults.calm()
+        for asking in self._asking:
+            asking.cancel()
         for host in self._world.hosts.values():
             for guest in host.guests.values():
                 guest.hung = False
@@ -134,6 +144,17 @@ class Weather:
     def _name(self, _host: SimHost, guest: Guest) -> str:
         guest.vm = replace(guest.vm, name=f"{guest.vm.name[:40]}{self._chance.choice(NAMES)}")
         return f"is called {guest.vm.name!a}"
+
+    def _login(self, host: SimHost, _guest: Guest) -> str:
+        if len(self._asking) >= MOST_PROMPTS:
+            self._chance.choice(list(self._asking)).cancel()
+            return "takes a question back"
+        kind = self._chance.choice(list(PromptKind))
+        prompt = Prompt(host.name, self._chance.choice(PROMPTS), kind, again=self._chance.random() < 0.5)
+        asking = asyncio.create_task(self._prompts.ask(prompt))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        return f"asks for a {kind.value}"
 
     def _appear(self, host: SimHost, _guest: Guest) -> str:
         if sum(len(one.guests) for one in self._world.hosts.values()) >= MOST_VMS:
