@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from kvmtui.backend.base import Wake, WakeKind, Want
 from kvmtui.core.errors import BackendError, NotFound, NotSupported, TimedOut, Unreachable
-from kvmtui.core.metrics import LONGEST_GAP, RateBook
+from kvmtui.core.rates import RateBook
+from kvmtui.core.tracks import LONGEST_GAP
 from kvmtui.monitor.guests import Guests
 from kvmtui.monitor.pause import pause
 from kvmtui.picture import is_new_start

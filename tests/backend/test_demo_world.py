@@ -13,7 +13,7 @@ from kvmtui.backend.base import ShutdownMode, Wake, WakeKind, Want
 from kvmtui.backend.demo import DemoBackend, FleetAddress, World, hosts_of, world_of
 from kvmtui.core.errors import BackendError, Busy, ConfigError, Conflict, Denied, NotSupported
 from kvmtui.core.inventory import AgentState, Job, Reason, Vm, VmState
-from kvmtui.core.metrics import RateBook
+from kvmtui.core.rates import RateBook
 
 if TYPE_CHECKING:
     from kvmtui.core.metrics import Sample

@@ -7,18 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmtui.core.metrics import (
-    SHORTEST_GAP,
     CpuTimes,
     DiskCounters,
     HostMemory,
     MemoryReading,
     NicCounters,
-    RateBook,
     VmCounters,
     VmRates,
-    host_rates,
-    vm_rates,
 )
+from kvmtui.core.rates import SHORTEST_GAP, RateBook, host_rates, vm_rates
 from tests.core.makers import GIB, NOW, a_sample, some_counters
 
 SECOND = 1_000_000_000
