@@ -123,7 +123,7 @@ def _there(over: tuple[str, ...], *arguments: str) -> list[str]:
 
 def _within_a_minute(recording: Recording) -> None:
     """Wait until the screen's clock shows a minute that lasts longer than the window."""
-    if time.time() % 60 > 45 - WINDOW:  # it may be painted some 10 s after the minute has begun
+    if time.time() % 60 > 45 - WINDOW:  # it is painted a moment after the minute has begun
         time.sleep(60.5 - time.time() % 60)
     recording.catch_up()
     clock = re.compile(time.strftime(r":%M *$"))

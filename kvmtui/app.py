@@ -160,6 +160,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._logins.look()
         self._mirror()
         self.set_interval(10, self._tick)
+        self._await_minute()
         search = self._search
         if search is not None:
             self.set_interval(1, lambda: search.consider(self.idle_seconds()))
@@ -189,8 +190,16 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self.memory.set("theme", self.theme)
         self._show_page()
 
+    def _await_minute(self) -> None:
+        self.set_timer(max(1.0, 60 - self.now() % 60), self._turn_minute)
+
+    def _turn_minute(self) -> None:
+        """Show the new minute when it begins."""
+        self._show_page()
+        self._await_minute()
+
     def _tick(self) -> None:
-        """Keep the minute clock and the marks' time-out going when nothing happens."""
+        """Keep ages, and the marks' time-out, going when nothing happens."""
         self._drop_marks()
         self._show_page()
 
