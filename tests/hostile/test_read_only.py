@@ -237,7 +237,10 @@ def test_each_call_that_a_backend_has_is_a_reading_or_walked() -> None:
         has = {one for one, _ in inspect.getmembers(getattr(base, name), inspect.isfunction) if not one.startswith("_")}
         assert set(calls) <= has, name
         assert has - set(calls) <= READS.get(name, set()), name
-    facets = {one for one, _ in inspect.getmembers(Backend, lambda member: isinstance(member, property))} - {"uri"}
+    facets = {one for one, _ in inspect.getmembers(Backend, lambda member: isinstance(member, property))} - {
+        "uri",
+        "ssh_use",
+    }
     known = {"power", "definition", "storage", "guest", "console", "creation", "migration", "logs"}
     assert facets <= known
 

@@ -148,7 +148,8 @@ def _sees_where_they_are(program: Program, hurt: list[Hurt], everybody: list[Hos
     for guest in (guest for one in hurt for guest in (one.leaver, one.comer) if guest is not None):
         (where,) = until(partial(running_on, guest, everybody), f"{guest.name} runs", timeout=SETTLED)
         program.wait_vm(guest.name, rf"on +{where}", timeout=SETTLED)
-        shown = re.findall(rf"^.{{3}}{guest.name} ", program.text(), re.MULTILINE)
+        # Where it was under the cursor a row stays that says so.
+        shown = re.findall(rf"^.{{3}}{guest.name} +(?!gone )\S", program.text(), re.MULTILINE)
         assert len(shown) == 1, "it is shown where it is, and nowhere else"
     for one in hurt:
         if one.comer is None:
