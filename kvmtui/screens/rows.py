@@ -193,8 +193,9 @@ def _state_cell(row: VmRow, problem: Problem | None, room: int) -> Cell:
     tone = Tone.BAD if problem.severity is Severity.BAD else Tone.WARN
     if cell_width(both) <= room:
         return Cell(both, tone)
-    # How far a move is stands nowhere else; a figure that is too high has a column of its own.
-    return Cell(said if row.moving is not None and tone is Tone.WARN else problem.short, tone)
+    # How far a move or a job is, or a shutdown, stands nowhere else; a figure that is too high has a column of its own.
+    on_its_way = row.moving is not None or row.stopping is not None or row.vm.job is not None
+    return Cell(said if on_its_way and tone is Tone.WARN else problem.short, tone)
 
 
 def gone_line(row: VmRow, at: float, how: str) -> Row:

@@ -15,7 +15,7 @@ from kvmtui.screens.listing import Fold
 from kvmtui.screens.rows import state_room, vm_columns, vm_line
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.table import Rule
-from tests.core.makers import a_row, a_vm, some_rates
+from tests.core.makers import NOW, a_row, a_vm, some_rates
 from tests.screens import tour
 from tests.screens.harness import FrozenClock, desk
 
@@ -65,6 +65,14 @@ def test_a_row_names_what_only_the_fleet_shows(kind: ProblemKind, words: str, wi
     for row in (a_row(), off):
         problem = Problem(Severity.WARN, kind, "hv1", row.key, "a long sentence about it", words)
         assert words in state_of(row, problem, width)[0]
+
+
+def test_a_shutdown_is_not_hidden_by_a_high_figure() -> None:
+    row = a_row(rates=some_rates(steal=34.2))._replace(stopping=NOW)
+    problem = vm_problem(row)
+    assert problem is not None
+    assert problem.kind is ProblemKind.STEAL
+    assert state_of(row, problem, 80)[0] == "stopping since 14:03"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
