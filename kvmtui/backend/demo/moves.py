@@ -217,6 +217,8 @@ def has_volume(host: SimHost, source: str) -> bool:
 
 def _take(target: SimHost, source: str, size: int, host: SimHost) -> None:
     """Make a volume like that of another host, in the pool that has its folder."""
+    if source not in host.volumes:
+        raise NotFound(f"No pool of {host.name} has {source}.")
     pool = next((pool for pool in target.pools if pool.active and source.startswith(f"{pool.path}/")), None)
     if pool is None:
         raise NotFound(f"No active pool of {target.name} has the folder of {source}.")
