@@ -24,6 +24,7 @@ from kvmtui.commands.naming import find
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.errors import BackendError, NotFound, Refused
 from kvmtui.core.fields import HOST_FIELDS, TASK_FIELDS, VM_FIELDS, VmRow
+from kvmtui.core.fields.field import natural
 from kvmtui.core.filters import parse as parse_filter
 from kvmtui.core.inventory import TaskPhase, VmState
 from kvmtui.journal import Journal
@@ -112,6 +113,12 @@ def test_an_option_in_the_wrong_place_is_told_where_it_stands(kvmtui: Shell) -> 
         done = kvmtui.bare(*words)
         assert (done.code, done.out) == (2, "")
         assert sentence in done.err
+
+
+def test_vms_stand_by_name_when_nobody_asks_for_another_order(kvmtui: Shell) -> None:
+    names = [row["name"] for row in kvmtui("vms", "--json").document["vms"]]
+    assert names == sorted(names, key=natural)
+    assert len(names) > 1
 
 
 def test_a_mistyped_column_is_guessed(kvmtui: Shell) -> None:

@@ -37,6 +37,7 @@ MEASURED = frozenset(
     {"active", "cores", "cpu", "io", "iops", "iowait", "lat", "mem", "net", "rss", "steal", "uptime", "used"}
 )
 """Fields that two readings are needed for."""
+_NAME = next(field for field in VM_FIELDS if field.name == "name")
 _FAILED = frozenset({ConditionKind.DOWN, ConditionKind.DENIED, ConditionKind.SILENT, ConditionKind.DISCONNECTED})
 
 
@@ -183,8 +184,9 @@ async def _list_vms(given: Namespace, engine: Engine, output: Output, deaf: tupl
     wanted = listing(given, VM_FIELDS, json=output.json)
     await _read(given, engine, wanted, output)
     fleet = engine.fleet
-    rows = wanted.rows(vm_rows(fleet, engine.scene().now))
-    wanted.show(rows, output, errors=_errors(deaf))
+    # libvirt lists them in no order.
+    by_name = sorted(vm_rows(fleet, engine.scene().now), key=_NAME.sort)
+    wanted.show(wanted.rows(by_name), output, errors=_errors(deaf))
     return Exit.DONE
 
 
