@@ -159,6 +159,9 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._stop_prompting = self.prompts.watch(self._prompted)
         self._logins.look()
         self._mirror()
+        configured = self.engine.settings.theme
+        if configured and theme.NAMES.get(configured, configured) not in self.available_themes:
+            self.call_later(self.choose_theme, configured)  # says what there is
         self.set_interval(10, self._tick)
         self._await_minute()
         search = self._search

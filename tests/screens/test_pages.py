@@ -272,3 +272,10 @@ async def test_a_start_takes_up_where_the_last_run_left_off() -> None:
         await it.until(lambda: it.names)
         assert "USED/TOTAL" not in it.text
         assert "VM▼" in it.text
+
+
+async def test_a_theme_that_is_not_there_is_said_at_the_start() -> None:
+    async with desk(theme="nrod") as it:
+        await it.until(lambda: it.toasts, "a sentence")
+        assert it.toasts[0].startswith("There is no theme nrod: there is ")
+        assert it.app.theme == "kvmtui"
