@@ -38,11 +38,9 @@ _SHORT_NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def safe(text: str, *, limit: int = 300, newlines: bool = False) -> str:
     """Return `text` as it can be shown: nothing invisible or active in it, at most `limit` characters.
 
-    Everything is one line, unless `newlines` keeps line ends (and turns tabs into four spaces). A line that is nothing
-    but spaces is written out, too: a name must not look as if there were none. Applying it twice changes nothing.
+    Everything is one line, unless `newlines` keeps line ends (and turns tabs into four spaces).
+    Applying it twice changes nothing.
     """
-    if text.isspace() and not newlines:
-        text = text.replace(" ", "\\x20")
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
     if newlines:
@@ -69,8 +67,10 @@ def safe(text: str, *, limit: int = 300, newlines: bool = False) -> str:
 
 
 def vm_name(name: str, uuid: str, *, limit: int = 300) -> str:
-    """Return a VM's name as it can be shown; of one without a name, the head of its UUID: "(0ea67bcb)"."""
-    return safe(name, limit=limit) if name else f"({safe(uuid[:8])})"
+    """Return a VM's name as it can be shown: spaces alone are written out, and no name is the head of the UUID."""
+    if not name:
+        return f"({safe(uuid[:8])})"
+    return safe(name.replace(" ", r"\x20") if name.isspace() else name, limit=limit)
 
 
 def _written_out(character: str) -> str:

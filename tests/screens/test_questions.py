@@ -74,7 +74,7 @@ async def test_what_is_down_and_what_should_be_on_stand_first_without_any_key() 
         it.world.faults.close_door("hv3")
         await it.until_text("down since", "off: crashed")
         assert re.match(r"[ >]x hv3 +down since \d\d:\d\d:\d\d", it.line_of("down since"))
-        assert "its 8 VMs" in it.line_of("down since")
+        assert "8 VMs as last seen" in it.line_of("down since")
         band = it.lines[: it.lines.index(it.line_of("more by CPU"))]
         assert any(" dns-1 " in line and "off: crashed" in line for line in band)
         assert any(" mail " in line and "off, should be on" in line for line in band)
