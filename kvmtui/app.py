@@ -32,9 +32,10 @@ from kvmtui.screens.outcomes import Outcomes
 from kvmtui.screens.page import Page
 from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
-from kvmtui.widgets import glyphs, strips
+from kvmtui.widgets import glyphs, strips, timers
 from kvmtui.widgets.chords import Chords
 from kvmtui.widgets.driver import ReadDriver
+from kvmtui.widgets.notices import take_away_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +84,7 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     ) -> None:
         super().__init__(driver_class=None if headless else ReadDriver)
         strips.install()
+        timers.install()
         self.engine = engine
         self.memory = memory
         self._search = search
@@ -313,6 +315,8 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         for one in [one for one in self._notifications if one not in older]:
             self._unnotify(one, refresh=False)
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        if self.screen_stack:
+            take_away_frames(self.screen, self._notifications)
 
     def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
         """Ask what the command asks, and run it."""

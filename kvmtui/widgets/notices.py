@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.widgets._toast import ToastRack
+from textual.widgets._toast import ToastHolder, ToastRack
 
 if TYPE_CHECKING:
+    from textual.notifications import Notifications
+    from textual.screen import Screen
     from textual.widget import Widget
 
 LEAST = 2  # lines that are worth a word
@@ -20,3 +22,12 @@ def keep_clear(panel: Widget) -> None:
     for rack in panel.screen.query(ToastRack):
         rack.styles.max_height = room if room >= LEAST else 0
         rack.scroll_end(animate=False, force=True)  # the newest counts
+
+
+def take_away_frames(screen: Screen[object], standing: Notifications) -> None:
+    """Remove the frames of notices that stand no longer: of one that is said anew Textual removes the text alone."""
+    for rack in screen.query(ToastRack):
+        kept = {rack._toast_id(each) for each in standing}  # noqa: SLF001 - the one name of a frame
+        for frame in rack.children:
+            if isinstance(frame, ToastHolder) and frame.id not in kept:
+                frame.remove()
