@@ -75,6 +75,8 @@ GROWTH = 5.0  # MiB that the program may grow by after it has warmed up
 WARM = 10.0  # minutes
 TURNS = 15  # after which a person rests
 REST = 8.0  # seconds
+ANSWER = 60.0  # seconds in which a key must have been answered, however little of the machine is left for the program
+WHOLE = 1500  # bytes that a screen painted anew takes at least
 
 
 class Broken(AssertionError):
@@ -277,6 +279,17 @@ def memory_of(pid: int) -> float:
     )
 
 
+def _expect_an_answer(program: Program) -> None:
+    """Raise Broken unless the program still does what a key asks."""
+    program.keys("escape", "escape")
+    before, deadline = program.received, time.monotonic() + ANSWER
+    program.keys("ctrl+l")
+    while program.received < before + WHOLE:
+        if time.monotonic() > deadline:
+            raise Broken(f"no key has been answered for {ANSWER:.0f} s:\n{program.told()}")
+        time.sleep(0.1)
+
+
 def stand(hosts: Sequence[Host], minutes: float, seed: int) -> list[Figure]:
     """Run beside guests that come and go; gives how the program's memory grew, and the faults of its log."""
     chance = random.Random(seed)  # noqa: S311 - the same guests each time
@@ -298,6 +311,8 @@ def stand(hosts: Sequence[Host], minutes: float, seed: int) -> list[Figure]:
             if at >= next_told:
                 print(f"  minute {at:5.1f}: {samples[-1][1]:6.2f} MiB, {churn.turns} turns", flush=True)
                 next_told = at + max(1.0, minutes / 30)
+            if churn.turns % TURNS == 0:
+                _expect_an_answer(program)
             time.sleep(REST if churn.turns % TURNS == 0 else 0.5)
         first = statistics.median(size for at, size in samples if warm <= at < warm + minutes / 12)
         last = statistics.median(size for at, size in samples if at >= minutes - minutes / 12)
