@@ -83,7 +83,8 @@ class Terminal:
         self._ended = False
         self.process = subprocess.Popen(
             # setsid makes the pty the controlling terminal of a new session, and replaces itself by the program.
-            ["setsid", "--ctty", *argv],
+            # SIGHUP does what it does at a login, also where these tests are run by nohup.
+            ["env", "--default-signal=HUP", "setsid", "--ctty", *argv],
             stdin=slave,
             stdout=slave,
             stderr=slave,
