@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from kvmtui.backend.demo.world import Call
 from kvmtui.commands.base import Level, Noun
-from kvmtui.core.inventory import Guard
+from kvmtui.core.inventory import Guard, VmRef
 from kvmtui.core.text import safe
 from kvmtui.screens.page import Page
 from kvmtui.screens.palette import PaletteScreen
@@ -109,6 +109,7 @@ class Oracles:
         self._reads = reads
         self.calls = Calls(it.world)
         it.world.calls = self.calls
+        self._let_go: set[tuple[str, str]] = set()  # hosts and files of disks that were to go
         self._opened: set[str] = set()  # read-only hosts that `:unlock` has opened
         self._checked = 0
         self._painted: deque[Painted] = deque(maxlen=LOOKED)
@@ -201,6 +202,10 @@ class Oracles:
             call = met.call
             if guards[call.host] is Guard.READ_ONLY and call.host not in self._opened:
                 raise Broken(f"{call} on a host that is read-only")
+            if call.verb == "delete_disk":
+                if not ({(call.host, *call.args)} <= self._let_go or call.host in self._made_on):
+                    raise Broken(f"{call} is of no disk that was to go with its VM")
+                continue
             if call.uuid in self._several or self._is_made(call):
                 continue
             seen = self._submitted.get((call.host, call.uuid), set())
@@ -220,6 +225,14 @@ class Oracles:
         self._begun[command.id] = tuple(self._painted)
         self._begin(command, *rest)
 
+    def _chosen_disks(self, target: Target, answers: Answers) -> set[tuple[str, str]]:
+        """Return hosts and files of the disks that are to go with a VM."""
+        vm = self._it.engine.fleet.vm(VmRef(target.host, target.uuid))
+        chosen = answers.get("disks")
+        if vm is None or not isinstance(chosen, tuple):
+            return set()
+        return {(target.host, disk.source or "") for disk in vm.disks if disk.target in chosen}
+
     def _running_line(self, text: str) -> None:
         self.reach.entered(text)
         self._run_line(text)
@@ -234,6 +247,8 @@ class Oracles:
                 self._submitted.setdefault((target.host, target.uuid), set()).add(seen)
             if command.id in ("vm.migrate", "vm.delete"):
                 self._several.add(target.uuid)
+            if command.id == "vm.delete":
+                self._let_go |= self._chosen_disks(target, answers)
             if command.id in ("vm.create", "volume.upload"):
                 self._made_on |= {target.host, *map(str, answers.values())}
         if self._reads and not self.burst:
