@@ -117,7 +117,7 @@ class Night:
         self.dead.kill9()
         for host in (self.froze, self.deaf, self.short, self.cut):
             program.wait_host(host.name, rf"no answer since {TIME}", timeout=SAYS_SO)
-        program.wait_host(self.dead.name, rf"down since {TIME}: \S+ refused the connection; its 1 VM ")
+        program.wait_host(self.dead.name, rf"down since {TIME}: \S+ refused the connection; 1 VM as last seen")
         program.wait(r"hosts 1/6")
         program.wait(rf"^.{{3}}2 VMs of {self.deaf.name} +as last seen at {TIME}")
         program.keys_work()
@@ -210,7 +210,7 @@ def test_a_server_with_no_client_to_spare_says_so_and_is_back_when_some_have_gon
         program.wait_vm("crowd-01", "paused")
         program.ask(f"reconnect {own_host.name}")
         program.confirm(f"Reconnect {own_host.name}")
-        full = rf"no answer since {TIME}: \S+ takes connections, but libvirt there does not answer; its 3 VMs"
+        full = rf"no answer since {TIME}: \S+ takes connections, but libvirt there does not answer; 3 VMs as last seen"
         program.wait_host(own_host.name, full, timeout=BACK)
         program.keys("g", "enter")  # opens the line of its VMs
         program.wait(r"^.{3}crowd-03 +on at ")
