@@ -68,7 +68,7 @@ def trouble(lab: Lab) -> Iterator[dict[str, Host]]:
 
     A libvirtd may break down long after a host that it was moving a VM to has gone: none of them serves another test.
     """
-    made = {name: lab.host(name) for name in ("pulled", "deaf", "mute", "haven", "home")}
+    made = {name: lab.host(name) for name in ("pulled", "deaf", "mute", "haven", "harbour", "home")}
     yield made
     for host in made.values():
         lab.drop(host)
@@ -79,13 +79,13 @@ def test_hosts_that_nobody_reaches_or_we_alone_while_vms_come_and_go_lose_none(
     trouble: dict[str, Host], lab: Lab
 ) -> None:
     """One has its cable pulled, one drops all packets, and one ours alone: what was to leave that one arrives."""
-    pulled, deaf, mute, haven, home = trouble.values()
+    pulled, deaf, mute, haven, harbour, home = trouble.values()  # a host takes in two at a time
     hurt = [
         Hurt(host, cut, heal, booting(lab, f"from-{host.name}", host, to), to, comer)
         for host, cut, heal, to, comer in (
             (pulled, pulled.unplug, pulled.plug, haven, booting(lab, "to-pulled", home, pulled)),
             (deaf, deaf.drop_packets, deaf.pass_packets, haven, booting(lab, "to-deaf", home, deaf)),
-            (mute, partial(mute.drop_packets, lab.address), partial(mute.pass_packets, lab.address), haven, None),
+            (mute, partial(mute.drop_packets, lab.address), partial(mute.pass_packets, lab.address), harbour, None),
         )
     ]
     _moves_while_hosts_are_hurt(hurt, lab.guest(home, GuestSpec("calm", 64)).start())
