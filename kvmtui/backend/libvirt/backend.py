@@ -38,6 +38,7 @@ PING_SECONDS = 4.0
 READ_SECONDS = 10.0
 LONG_CALL = 0.1  # seconds that a cheap call takes over a long link, where what can wait is read after the first picture
 DETAILS_SECONDS = 20.0
+LEAVE_SECONDS = 0.2  # that quitting may take longer for a host that has just stopped answering
 PATIENCE = 40.0  # a late event lane is kept: the host is up again at the first answer; keepalive ends it after 30 s
 
 
@@ -216,8 +217,11 @@ class LibvirtBackend:
         return replace(found, facts=(*found.facts, ("ssh", said)))
 
     async def close(self) -> None:
-        """Let go of everything at once; never waits for the host."""
+        """Let go of everything; waits a moment for a host that answers, never for one that does not."""
+        lanes, self._current = self._current, None
         self._let_go()
+        if lanes is not None:
+            await lanes.leave(LEAVE_SECONDS)
         master, self._master = self._master, None
         if master is not None:
             master.leave()

@@ -95,7 +95,7 @@ class Lane:
         self._is_over = False
         self._is_cut = False
         self.is_late = False  # the call in flight has missed its deadline
-        self.is_gone = False
+        self.gone = asyncio.Event()
         self.on_over: Callable[[], None] | None = None  # told once, when it takes no more calls
         self.host_uuid = ""
 
@@ -108,6 +108,11 @@ class Lane:
     def is_busy(self) -> bool:
         """Whether a call is in flight or waiting."""
         return self._turn.locked()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its connection and its thread have ended."""
+        return self.gone.is_set()
 
     async def open(self, seconds: float) -> None:
         """Connect; a lane that has not within `seconds` is given up. A person may take longer to answer."""
@@ -271,7 +276,7 @@ class Lane:
             self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _leave(self) -> None:
-        self.is_gone = True
+        self.gone.set()
         self._is_over = True
         self._on_end(self)
 

@@ -202,6 +202,19 @@ class Lanes:
                 lane.close()
         self._idle.clear()
 
+    async def leave(self, seconds: float) -> None:
+        """Let go of everything, and wait so long at most until all of it has ended in good order.
+
+        libvirt 9.0's daemon crashes when a client goes in the midst of taking its callbacks back.
+        """
+        leaving = tuple(self._open)
+        self.drop()
+        if leaving:
+            ends = [asyncio.ensure_future(lane.gone.wait()) for lane in leaving]
+            _, late = await asyncio.wait(ends, timeout=seconds)
+            for end in late:
+                end.cancel()
+
     async def _on_some_lane(self, work: Work[T], seconds: float, *, change: bool) -> T:
         while True:
             lane = await self._take_coming()
