@@ -484,7 +484,7 @@ class Backend(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of everything at once; never waits for the host."""
+        """Let go of everything; waits a moment at most, never for a host that does not answer."""
         ...
 
 
