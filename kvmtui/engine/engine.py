@@ -98,7 +98,7 @@ class Engine:
         await Aftermath(self.journal, self._tasks, self.scene, self.backend).run(self.happened)
 
     async def stop(self) -> tuple[str, ...]:
-        """Let go of everything, and wait for no host that does not answer; returns what to say of tasks that it ended."""
+        """Let go of everything, waiting for no host that is silent; returns what to say of tasks that it ended."""
         self._publisher.stop()
         if self._looking_back is not None:
             self._looking_back.cancel()
