@@ -26,6 +26,11 @@ class Noun(Enum):
     HOST = "host"
     TASK = "task"
 
+    @property
+    def word(self) -> str:
+        """What a sentence calls it."""
+        return "VM" if self is Noun.VM else self.value
+
 
 class Level(IntEnum):
     """What would be lost, and so what is asked."""

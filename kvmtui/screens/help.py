@@ -57,7 +57,7 @@ class HelpScreen(TextPage):
             for command in commands
             if key_of(command.id)
         ]
-        keys(sheet, f"What can be done to a {noun.value}", done)
+        keys(sheet, f"What can be done to a {noun.word}", done)
         named = [(f":{command.verb}", command.label, command.help) for command in commands if not key_of(command.id)]
         keys(sheet, "By name only", named)
         fields = VM_FIELDS if noun.value == "vm" else HOST_FIELDS if noun.value == "host" else ()

@@ -267,7 +267,7 @@ class Page(Screen[None]):
         self.close_menu()
         command = self.face.bindings.by_chord(noun, leader, letter)
         if command is None:
-            self.face.tell(f"{leader} {letter} does nothing to a {noun.value}.")
+            self.face.tell(f"{leader} {letter} does nothing to a {noun.word}.")
         elif not targets and not hidden:
             self.face.tell("Nothing is selected.")
         else:

@@ -101,7 +101,7 @@ class Runner:
         if names:
             return Line(command, self._named(command, names), (), answers)
         if page is None or page.noun() is not command.noun:
-            raise Refused(f"{command.label} needs the name of a {command.noun.value}.")
+            raise Refused(f"{command.label} needs the name of a {command.noun.word}.")
         targets, hidden = page.targets(), page.hidden_targets()
         if not targets and not hidden:
             raise Refused("Nothing is selected.")

@@ -56,7 +56,7 @@ async def test_a_letter_without_a_verb_says_so() -> None:
     async with desk() as it:
         await it.go_to("web-1")
         await it.press("x", "q")
-        await it.until_told("x q does nothing to a vm.")
+        await it.until_told("x q does nothing to a VM.")
         assert it.app.is_running
 
 

@@ -45,6 +45,7 @@ SENT_BY = {
 }
 STRICT = frozenset(SENT_BY.values())
 LOOKED = 5  # screens back that a person who confirms may have read the target on
+ASKING = frozenset({"ConfirmScreen", "Form"})
 SOON = 60.0  # seconds in which, on a machine that has much else to do, a screen is painted whole
 SHORT = 24  # characters of a name that a screen shows when it shortens it at all
 
@@ -113,6 +114,7 @@ class Oracles:
         self._opened: set[str] = set()  # read-only hosts that `:unlock` has opened
         self._checked = 0
         self._painted: deque[Painted] = deque(maxlen=LOOKED)
+        self._dialogs: deque[Painted] = deque(maxlen=LOOKED)  # questions, which are answered long before a slow host is
         self._submitted: dict[tuple[str, str], set[tuple[str, VmState | None, str]]] = {}
         self._made_on: set[str] = set()  # hosts that a VM was made on: nobody saw its UUID
         self._several: set[str] = set()  # UUIDs of VMs that something with several steps was asked for
@@ -165,7 +167,10 @@ class Oracles:
                 raise Broken(fault)
             await asyncio.sleep(0.01)
             await it.settle()
-        self._painted.append(Painted(self.kind(), self._text))
+        painted = Painted(self.kind(), self._text)
+        self._painted.append(painted)
+        if painted.kind in ASKING:
+            self._dialogs.append(painted)
 
     def kind(self) -> str:
         """What is on top."""
@@ -260,7 +265,7 @@ class Oracles:
         kinds = {painted.kind for painted in self._painted}
         names = [safe(target.name)[:SHORT] for target in targets]
         # Between a key and what is sent, a slow host may have been read, and other screens seen.
-        seen = (*self._painted, *self._begun.get(command.id, ()))
+        seen = (*self._painted, *self._dialogs, *self._begun.get(command.id, ()))
         joined = ["".join(painted.text.split()) for painted in seen]
         several = ("markedVMs", f"{len(names)}VMs")
         if not any(
