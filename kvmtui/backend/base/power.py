@@ -1,0 +1,39 @@
+"""Changing the state that a VM is in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ShutdownMode(StrEnum):
+    """How a guest is asked to shut down or reboot."""
+
+    DEFAULT = "default"
+    ACPI = "acpi"
+    AGENT = "agent"
+
+
+class Power(Protocol):
+    """What changes a VM's state. Each call returns when the hypervisor has accepted it."""
+
+    async def start(self, uuid: str) -> None: ...
+    async def shutdown(self, uuid: str, mode: ShutdownMode = ShutdownMode.DEFAULT) -> None: ...
+    async def reboot(self, uuid: str, mode: ShutdownMode = ShutdownMode.DEFAULT) -> None: ...
+    async def reset(self, uuid: str) -> None: ...
+    async def force_off(self, uuid: str) -> None: ...
+    async def pause(self, uuid: str) -> None: ...
+    async def resume(self, uuid: str) -> None: ...
+    async def wake(self, uuid: str) -> None: ...
+    async def save(self, uuid: str, progress: Callable[[float], None] | None = None) -> None:
+        """Managed save; `progress` is given percents while it runs."""
+        ...
+
+    async def drop_saved(self, uuid: str) -> None: ...
+    async def nmi(self, uuid: str) -> None: ...
+    async def send_keys(self, uuid: str, keycodes: tuple[int, ...]) -> None:
+        """Press Linux key codes (at most 16) together."""
+        ...
