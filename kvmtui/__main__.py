@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 gc.disable()  # what loads from here on stays: searching it for garbage would cost a tenth of the start
@@ -23,9 +24,12 @@ def main() -> NoReturn:
     atexit._run_exitfuncs()  # noqa: SLF001 - os._exit leaves them out
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
     except BrokenPipeError:
         code = Exit.BROKEN_PIPE
+    except OSError:
+        code = code or Exit.FAILED
+    with suppress(OSError):  # what nobody can read changes nothing of what was done
+        sys.stderr.flush()
     os._exit(code)
 
 

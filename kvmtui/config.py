@@ -18,6 +18,7 @@ __all__ = ["Arguments", "HostConfig", "Settings", "load"]
 
 _PRODUCT_UUID = Path("/sys/class/dmi/id/product_uuid")
 _OWNERS = ("nova", "oVirt", "KubeVirt")
+_MOST_BYTES = 4 << 20  # a device that never ends is not read to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +135,16 @@ def load(arguments: Arguments, *, machine: Machine | None = None) -> Settings:
 
 def _read(path: Path, *, required: bool) -> dict[str, object]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
         if not required:
             return {}
         raise ConfigError(f"There is no configuration file {path}.") from None
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {os.strerror(error.errno or 0)}.") from None
+    if len(content) > _MOST_BYTES:
+        raise ConfigError(f"The configuration file {path} is no configuration: it is larger than 4 MiB.")
     import tomllib  # noqa: PLC0415 - most have no file, and their start need not wait for it
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -88,17 +89,55 @@ def test_the_version(kvmtui: Shell) -> None:
     assert kvmtui.bare("--version") == (0, f"kvmtui {__version__}\n", "")
 
 
-def test_a_full_disk_behind_the_output_is_one_sentence() -> None:
-    program = Path(sys.executable).with_name("kvmtui")
-    for words in (["--version"], ["completion", "bash"], ["--demo", "vms", "--json"], ["--demo", "hosts"]):
+PROGRAM = Path(sys.executable).with_name("kvmtui")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_the_output_is_one_sentence(unbuffered: str) -> None:
+    for words in (
+        ["--version"],
+        ["vm", "--help"],
+        ["completion", "bash"],
+        ["--demo", "vms", "--json"],
+        ["--demo", "hosts"],
+        ["nonsense", "--json"],
+    ):
         with Path("/dev/full").open("w") as full:
             done = subprocess.run(
-                [program, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=90, check=False
+                [PROGRAM, *words],
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=90,
+                check=False,
             )
         assert (done.returncode, done.stderr) == (
             1,
             "kvmtui: The output cannot be written: No space left on device.\n",
         ), words
+
+
+def test_what_cannot_be_said_changes_neither_what_is_done_nor_the_exit_code(tmp_path: Path) -> None:
+    codes = {"nonsense": 2, "--demo vm show nobody": 1, "--demo vm shutdown web-1 --yes": 0}
+    for words, code in codes.items():
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [PROGRAM, *words.split()],
+                env={**os.environ, "PYTHONUNBUFFERED": "", "XDG_STATE_HOME": str(tmp_path)},
+                stdout=subprocess.PIPE,
+                stderr=full,
+                text=True,
+                timeout=90,
+                check=False,
+            )
+        assert (done.returncode, done.stdout) == (code, "" if code else "web-1 is off.\n"), words
+
+
+def test_an_empty_word_too_many_is_told(kvmtui: Shell) -> None:
+    done = kvmtui.bare("doctor", "")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("kvmtui: Nothing is to stand behind that: a text that is empty.")
 
 
 def test_an_option_in_the_wrong_place_is_told_where_it_stands(kvmtui: Shell) -> None:

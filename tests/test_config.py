@@ -7,7 +7,7 @@ import json
 import logging
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,9 +21,6 @@ from kvmtui.core.inventory import Guard
 from kvmtui.host_choice import Machine
 from kvmtui.state_file import StateFile
 from tests.fleet_lab import virtual
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BARE = Machine(hostname="desk")
 FULL = """
@@ -181,6 +178,8 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
         told(tmp_path, "label = ")
     with pytest.raises(ConfigError, match="cannot be read"):
         load(Arguments(config=tmp_path), machine=BARE)
+    with pytest.raises(ConfigError, match="is larger than 4 MiB"):
+        load(Arguments(config=Path("/dev/zero")), machine=BARE)  # which never ends
 
 
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.lists(st.integers(), max_size=3)))

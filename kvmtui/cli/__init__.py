@@ -21,19 +21,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     output = Output(json="--json" in words)
     try:
-        return _run(words, output)
+        return _told(words, output)
     except OutputLost as error:
         _give_up_output()
         output.note(str(error))
         return Exit.FAILED
-    except KvmtuiError as error:
-        output.error(error)
-        return code_of(error)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         _give_up_output()
         return Exit.BROKEN_PIPE
+
+
+def _told(words: list[str], output: Output) -> int:
+    """Do what the words say; an error is told, which may find the output full."""
+    try:
+        return _run(words, output)
+    except OutputLost:
+        raise
+    except KvmtuiError as error:
+        output.error(error)
+        return code_of(error)
 
 
 def _give_up_output() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -75,15 +76,13 @@ class Output:
                 content["column"] = error.column
             self.document(content)
             return
-        if isinstance(error, UsageError) and error.usage:
-            sys.stderr.write(error.usage)
-        self.note(str(error))
+        self.note(str(error), before=error.usage if isinstance(error, UsageError) else "")
 
-    def note(self, text: str) -> None:
-        """Write a line to the standard error."""
-        write("")
-        sys.stderr.write(f"kvmtui: {safe(without_secrets(text), limit=2000)}\n")
-        sys.stderr.flush()
+    def note(self, text: str, *, before: str = "") -> None:
+        """Write a line to the standard error; one that takes nothing any more is no reason to stop."""
+        with suppress(OSError):
+            sys.stderr.write(f"{before}kvmtui: {safe(without_secrets(text), limit=2000)}\n")
+            sys.stderr.flush()
 
     def line(self, text: str) -> None:
         """Write a line."""

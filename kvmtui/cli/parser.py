@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from kvmtui.cli.output import UsageError
+from kvmtui.cli.output import UsageError, write
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 MOST_WIDE = 100  # columns: longer lines are hard to read
 FIRST = {
@@ -73,6 +76,13 @@ class Parser(argparse.ArgumentParser):
         sentence = message[:1].upper() + message[1:]
         raise UsageError(f"{sentence.rstrip('.')}.", usage=self.format_usage(), hint=self._more)
 
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Write the help as all else is written: argparse would not say that nothing takes it."""
+        if file is None:
+            write(self.format_help())
+        else:
+            super().print_help(file)
+
     @property
     def _more(self) -> str:
         return f"`{self.prog} --help` tells more."
@@ -106,12 +116,12 @@ class Parser(argparse.ArgumentParser):
 
 def _unknown(words: str) -> str:
     """Return what to say of words that nothing takes there."""
-    first = words.split(maxsplit=1)[0].partition("=")[0]
+    first = words.strip().partition(" ")[0].partition("=")[0]
     if first in FIRST:
         return f"{first} {FIRST[first]}."
     if first.startswith("-"):
         return f"There is no option {first} here."
-    return f"Nothing is to stand behind that: {words}."
+    return f"Nothing is to stand behind that: {words.strip() or 'a text that is empty'}."
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name for it
