@@ -266,19 +266,14 @@ class Asking:
         lines += [f"Skipped: {reason}" for reason in refused[:REASONS_SHOWN]]
         if len(refused) > REASONS_SHOWN:
             lines.append(f"and {len(refused) - REASONS_SHOWN} more are skipped")
-        first = everything[0][0]
-        if len(everything) == 1:
-            where = f" on {first.host}" if command.noun is Noun.VM else ""
-            title = f"{command.label} {vm_name(first.name, first.uuid or first.name)}{where}?"
-        else:
-            title = f"{command.label} {len(everything)} VMs?"
         return Confirmation(
-            title=title[0].upper() + title[1:],
+            title=_question(command, able or everything),
+            title_of_all=_question(command, everything),
             level=level,
             names=tuple(target.name for target, _ in able),
             hidden=tuple(target.name for target, _ in hidden),
             lines=tuple(dict.fromkeys(lines)),
-            virsh=command.virsh(first, answers),
+            virsh=command.virsh(everything[0][0], answers),
             verb=command.verb,
         )
 
@@ -314,6 +309,16 @@ class Asking:
 
     def _tell(self, text: str) -> None:
         self._app.notify(safe(text, limit=400), severity="warning", timeout=8, markup=False)
+
+
+def _question(command: Command, able: Sequence[tuple[Target, Judgement]]) -> str:
+    """Return what is asked in one line: "Force off web-1 on hv1?"."""
+    label = command.label[:1].upper() + command.label[1:]
+    if len(able) > 1:
+        return f"{label} {len(able)} VMs?"
+    first = able[0][0]
+    where = f" on {first.host}" if command.noun is Noun.VM else ""
+    return f"{label} {vm_name(first.name, first.uuid or first.name)}{where}?"
 
 
 def _title(command: Command, targets: Sequence[Target]) -> str:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from kvmtui.widgets.selecting import LastingText
+
 if TYPE_CHECKING:
     from textual import events
 
 
-class KeyTaker(Screen[None], inherit_bindings=False):
+class KeyTaker(LastingText, Screen[None], inherit_bindings=False):
     """While it is on top, the app hands it each key and each paste in the order they came, and acts on none."""
 
     AUTO_FOCUS = None

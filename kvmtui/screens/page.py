@@ -20,6 +20,7 @@ from kvmtui.widgets.chords import Cancelled, Chord, Dropped, Leader
 from kvmtui.widgets.commandline import CommandLine
 from kvmtui.widgets.lines import Line
 from kvmtui.widgets.menu import LeaderMenu, MenuEntry
+from kvmtui.widgets.selecting import LastingText
 from kvmtui.widgets.table import ResourceTable
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ MENU_HINTS = [("a letter", "does it"), ("esc", "closes")]
 JUDGED = 20  # of many marked VMs, how many are judged for the menu; the dialog judges all
 
 
-class Page(Screen[None]):
+class Page(LastingText, Screen[None]):
     """A screen that shows some part of the fleet; the app gives it each new fleet while it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(GO)]

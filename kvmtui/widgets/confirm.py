@@ -39,6 +39,7 @@ class Confirmation:
     level: Level
     names: tuple[str, ...]  # of what it would be done to, without the hidden
     hidden: tuple[str, ...] = ()  # marked, but not shown by the filter
+    title_of_all: str = ""  # with the hidden: "Force off 12 VMs?"
     lines: tuple[str, ...] = ()  # what would happen, and what to know
     virsh: str = ""
     verb: str = "delete"  # at level 4, for several: "delete 12"
@@ -185,7 +186,8 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         """Return what the dialog says now."""
         answering, question = self.answering, self.answering.question
         bad = Color.parse(self.app.theme_variables["error"]).rich_color if question.level >= Level.FORCED else None
-        lines = [Text(safe(question.title, limit=1000), style=Style(color=bad, bold=True))]
+        title = question.title_of_all or question.title if answering.hidden else question.title
+        lines = [Text(safe(title, limit=1000), style=Style(color=bad, bold=True))]
         if question.hidden:
             how = "included" if answering.hidden else "left out"
             lines.append(Text(f"{len(question.hidden)} hidden by the filter, {how}: {_listed(question.hidden)}"))

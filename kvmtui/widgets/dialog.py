@@ -5,8 +5,10 @@ from __future__ import annotations
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen, ScreenResultType
 
+from kvmtui.widgets.selecting import LastingText
 
-class Dialog(ModalScreen[ScreenResultType]):
+
+class Dialog(LastingText, ModalScreen[ScreenResultType]):
     """A modal screen that can be left once only, whatever reaches it afterwards.
 
     Textual would take away whichever screen is on top by then, and end the program where there is none below it.

@@ -121,6 +121,7 @@ async def test_a_filter_hides_marks_which_are_counted_and_left_out_until_h() -> 
         await it.press("p")
         await asked(it)
         assert "1 hidden by the filter, left out: web-1" in it.text
+        assert "Pause wiki on hv2?" in it.text
         await it.press("escape")
         await it.press("x", "p")
         await asked(it)
@@ -135,7 +136,7 @@ async def test_h_includes_the_hidden_ones() -> None:
         await it.press("/", *"wiki", "enter", "x", "p")
         await asked(it)
         await it.press("h")
-        await it.until_text("1 hidden by the filter, included: web-1", "type 2 and press enter")
+        await it.until_text("Pause 2 VMs?", "1 hidden by the filter, included: web-1", "type 2 and press enter")
         await it.press("2", "enter")
         await it.until_done(2)
         assert sent(it) == [("pause", "web-1"), ("pause", "wiki")]

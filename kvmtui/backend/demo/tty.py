@@ -115,7 +115,7 @@ class Tty:
     def say(self, text: str) -> None:
         """Print; what nobody reads is gone."""
         if self.sink is not None:
-            self.sink(text.encode())
+            self.sink(text.encode(errors="replace"))
 
     def type(self, data: bytes) -> None:
         """Take what was typed; a guest that does not run takes it later."""
