@@ -61,7 +61,7 @@ CONSOLE = (
         Noun.VM,
         ("!", "c"),
         "take over console",
-        "Open the VM's serial console although somebody holds it: his session ends at once.",
+        "Open the VM's serial console although somebody holds it: their session ends at once.",
         _take,
         _on_the_screen,
         lambda target, _answers: vm_line(target, "console", "--force"),
