@@ -54,11 +54,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.passed
 
 
+def now() -> float:
+    """Return seconds since the epoch by the running virtual loop."""
+    return BEGAN + asyncio.get_running_loop().time()
+
+
 class VirtualClock:
     """The clock of the running virtual loop."""
 
     def now(self) -> float:
-        return BEGAN + asyncio.get_running_loop().time()
+        return now()
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
