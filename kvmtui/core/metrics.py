@@ -46,7 +46,7 @@ class DiskRates(NamedTuple):
     write_iops: float
     latency_ms: float | None
     capacity: int | None = None  # bytes that the guest sees
-    allocation: int | None = None  # bytes of them that are written to the host's storage
+    allocation: int | None = None  # bytes that its image occupies on the host's storage
 
 
 class Growth(NamedTuple):

@@ -46,7 +46,8 @@ class DiskTrack:
 
     def step(self, name: str, counters: DiskCounters, at: float) -> DiskRates | None:
         """Return the rates since the last reading, or None (and begin anew) when a counter went back."""
-        reads, read_bytes, read_ns, writes, write_bytes, write_ns, flushes, flush_ns, capacity, allocation, _ = counters
+        reads, read_bytes, read_ns, writes, write_bytes, write_ns, flushes, flush_ns, *sizes = counters
+        capacity, highest, physical = sizes
         before = self.counters
         requests = reads + writes + flushes
         spent = read_ns + write_ns + flush_ns
@@ -81,7 +82,7 @@ class DiskTrack:
             writes / seconds,
             latency,
             capacity,
-            allocation,
+            highest if physical is None else physical,
         )
 
     def is_stalled(self) -> bool:

@@ -135,6 +135,7 @@ def test_memory_says_whose_figure_it_is() -> None:
         (a_vm(state=VmState.OFF, reason=Reason.SHUTDOWN, autostart=True), "off, should be on"),
         (a_vm(state=VmState.OFF, autostart=True, template=True), "off"),
         (a_vm(state=VmState.OFF, saved=True), "off: saved"),
+        (a_vm(state=VmState.OFF, reason=Reason.SAVED), "off"),  # and what was saved is gone
         (a_vm(state=VmState.OFF, saved=True, since=Since(NOW - 3 * 86_400, exact=True)), "off: saved 3 d"),
         (a_vm(state=VmState.OFF, saved=True, since=Since(NOW - 60, exact=True)), "off: saved 14:02"),
         (a_vm(state=VmState.OFF, saved=True, since=Since(NOW - 60, exact=False)), "off: saved"),

@@ -60,6 +60,16 @@ def test_devices_are_compared_by_name_whatever_their_order() -> None:
     assert {one.name: one.read_iops for one in rates.disks} == {"vda": 2, "vdb": 1}
 
 
+def test_a_disk_occupies_its_file_and_not_what_was_written_since_the_vm_started() -> None:
+    """What libvirt calls its allocation is how far it was written to since the start: 0 of a full disk after it."""
+    just_started = disk(1)._replace(capacity=40 * GIB, allocation=0, physical=30 * GIB)
+    rates = rates_of(some_counters(disks={"vda": just_started}), some_counters(disks={"vda": just_started}))
+    assert (rates.disks[0].allocation, rates.disks[0].capacity) == (30 * GIB, 40 * GIB)
+    untold = just_started._replace(allocation=GIB, physical=None)
+    rates = rates_of(some_counters(disks={"vda": untold}), some_counters(disks={"vda": untold}))
+    assert rates.disks[0].allocation == GIB
+
+
 def test_a_device_that_came_has_no_rate_yet() -> None:
     rates = rates_of(some_counters(), some_counters(disks={"vda": disk(2), "vdb": disk(9000)}))
     assert [one.name for one in rates.disks] == ["vda"]

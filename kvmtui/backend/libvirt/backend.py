@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt.lane import Lane, Session
     from kvmtui.backend.libvirt.logs import LibvirtLogs
     from kvmtui.backend.libvirt.migration import LibvirtMigration
+    from kvmtui.backend.libvirt.survey import Marks
     from kvmtui.core.inventory import Host, SshUse, Vm
     from kvmtui.core.metrics import Sample
 
@@ -61,7 +62,8 @@ class LibvirtBackend:
         self._reader = Reader(self._lanes, self._pools_came)
         if self._server is not None:  # somebody looks on, who is better served with some of it than with a long wait
             self._reader.on_outline = self._outlined
-        self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active)
+        self._sampler = Sampler(self._lanes, self._reader.vcpus, self._reader.active, self._marked)
+        self._looked_at: frozenset[str] = frozenset()
         self._power = LibvirtPower(self._lanes, self._reader.touch)
         self._definition = LibvirtDefinition(self._lanes, self._reader.touch)
         self._storage = LibvirtStorage(self._lanes)
@@ -206,7 +208,28 @@ class LibvirtBackend:
             # What the daemon cannot do is not known yet; its lane can be opened meanwhile.
             await asyncio.gather(asyncio.wait((self._knowing,)), self._lanes().bulk(_nothing, READ_SECONDS))
         known = self._known_host()
-        return await self._sampler.sample(want, known.lacks, known.cpus)
+        self._looked_at = want.delay_of
+        sample = await self._sampler.sample(want, known.lacks, known.cpus)
+        if want.delay or want.delay_of:
+            self._told_vcpus(sample)
+        return sample
+
+    def _told_vcpus(self, sample: Sample) -> None:
+        """Have the VMs read again whose number of vCPUs is another than is known: no event tells that."""
+        lanes = self._lanes()
+        for uuid, counters in sample.vms.items():
+            if counters.vcpus != (self._reader.vcpus(uuid) or counters.vcpus):
+                self._heard(lanes, Wake(WakeKind.VM, uuid))
+
+    def _marked(self, marks: Marks) -> None:
+        """Have the VMs read again of which something changed that no event tells, and those that are looked at."""
+        lanes = self._lanes()
+        changed = self._reader.contradicted(marks)
+        for uuid in changed:
+            self._heard(lanes, Wake(WakeKind.VM, uuid))
+        if self._wake is not None:
+            for uuid in self._looked_at.difference(changed):
+                self._wake(Wake(WakeKind.VM, uuid))  # it was not touched, as far as is known
 
     async def details(self) -> HostDetails:
         found = await self._lanes().detail(lambda session: read_details(session, self._address), DETAILS_SECONDS)

@@ -13,7 +13,7 @@ from kvmtui.backend.base import Inventory
 from kvmtui.backend.libvirt.control import is_stuck
 from kvmtui.backend.libvirt.pools import PoolReader
 from kvmtui.backend.libvirt.resources import read_networks
-from kvmtui.backend.libvirt.survey import Details, Progress, Seen, glance, look, read_many, read_one, survey
+from kvmtui.backend.libvirt.survey import Details, Marks, Progress, Seen, glance, look, read_many, read_one, survey
 from kvmtui.core.errors import BackendError, NotFound, TimedOut
 from kvmtui.core.inventory import Network, Reason, Vm, VmState
 
@@ -29,6 +29,7 @@ LONG_SURVEY = 0.4  # seconds: from there on VMs are shown before their definitio
 READ_SECONDS = 10.0
 CHUNK = 50  # definitions read per call, so that others get their turn
 BUILD_STEP = 200
+FEWEST_AGAIN = 6  # definitions read again in each survey, where there are so many
 MOST_STUCK = 3  # VMs whose definition does not come, before the rest is left for the next time
 NO_SPACE = 2  # VIR_DOMAIN_DISK_ERROR_NO_SPACE
 
@@ -76,6 +77,16 @@ class Reader:
         """Return the vCPUs of a VM as last read, 0 when it is not known."""
         known = self._vms.get(uuid)
         return known.vcpus if known is not None else 0
+
+    def contradicted(self, marks: Marks) -> list[str]:
+        """Return the VMs of which something is known that is not so any more."""
+        return [
+            uuid
+            for uuid, vm in self._vms.items()
+            if vm.autostart is not (uuid in marks.autostart)
+            or vm.saved is not (uuid in marks.saved)
+            or (vm.snapshots is not None and (vm.snapshots > 0) is not (uuid in marks.snapshots))
+        ]
 
     def active(self) -> list[Vm]:
         """Return the active VMs, as last read."""
@@ -217,11 +228,12 @@ class Reader:
                 wanted[one.uuid] = one
             else:
                 rest.append((details.read_at, one))
-        # Not every change has an event, so each definition is read again within about twenty surveys.
+        # Not every change has an event, so each definition is read again within about twenty surveys, and sooner
+        # where there are few, or snapshots, which come and go unheard.
         rest.sort(key=lambda pair: pair[0])
-        for _, one in rest[: len(seen) // 20 + 1] if not wanted else ():
-            wanted[one.uuid] = one
-        return wanted
+        again = [one for _, one in rest[: max(FEWEST_AGAIN, len(seen) // 20 + 1)]]
+        again += [one for _, one in rest if one.has_snapshots][:FEWEST_AGAIN]
+        return wanted or {one.uuid: one for one in again}
 
     def _build(self, seen: Seen) -> Vm:
         details = self._details.get(seen.uuid)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmtui.backend.libvirt import api, counters
 from kvmtui.backend.libvirt.control import is_stuck
 from kvmtui.backend.libvirt.errors import NO_DOMAIN
+from kvmtui.backend.libvirt.survey import read_marks
 from kvmtui.core.errors import NotSupported, TimedOut
 from kvmtui.core.metrics import CpuTimes, HostMemory, Sample, VmCounters
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.base import Want
     from kvmtui.backend.libvirt.lane import Session
     from kvmtui.backend.libvirt.lanes import Lanes
+    from kvmtui.backend.libvirt.survey import Marks
     from kvmtui.core.inventory import Vm
 
 BULK_SECONDS = (5.0, 10.0)  # the shortest and the longest deadline of a bulk call
@@ -35,6 +37,8 @@ NODE_SECONDS = 5.0
 CHUNK = 100  # VMs
 CHUNK_ABOVE = 500  # vCPUs: a reading of more comes near the largest message
 MOST_ABANDONED = 3
+MARKS_EVERY = 4.0  # seconds between two looks at what no event tells ...
+MARKS_SHARE = 20.0  # ... or so many times as long as the last one took
 LIST_AGAIN = (20.0, 600.0)  # seconds until a list that did not come is asked for again: at first, and at most
 
 USUAL = api.STATS_STATE | api.STATS_CPU_TOTAL | api.STATS_BALLOON | api.STATS_INTERFACE | api.STATS_BLOCK
@@ -61,10 +65,16 @@ class Sampler:
     """Samples one host."""
 
     def __init__(
-        self, lanes: Callable[[], Lanes], vcpus: Callable[[str], int], active: Callable[[], Sequence[Vm]]
+        self,
+        lanes: Callable[[], Lanes],
+        vcpus: Callable[[str], int],
+        active: Callable[[], Sequence[Vm]],
+        marked: Callable[[Marks], None] = lambda _: None,
     ) -> None:
-        """`vcpus` and `active` tell what was read last."""
+        """`vcpus` and `active` tell what was read last; `marked` is told now and then what no event tells."""
         self._lanes = lanes
+        self._marked = marked
+        self._marks_due = 0.0
         self._vcpus = vcpus
         self._active = active
         self._usual_seconds = 0.0
@@ -94,6 +104,7 @@ class Sampler:
         self._abandoned = 0
         self._stuck = frozenset()
         self._list_due, self._list_pause = 0.0, LIST_AGAIN[0]
+        self._marks_due = time.monotonic() + MARKS_EVERY
 
     async def _bulk(self, lanes: Lanes, want: Want) -> Reading:
         groups = USUAL | (api.STATS_VCPU if want.delay else 0)
@@ -106,13 +117,31 @@ class Sampler:
                 else self._read(lanes, groups, steal_of)
             )
         except TimedOut:
-            if not lanes.is_silent:
-                self._abandoned += 1
-                self._is_careful = self._check_all = True
-                self._put_list_off()
+            self._abandon(lanes)
             raise
         self._usual_seconds = max(time.monotonic() - started, 0.7 * self._usual_seconds)
+        if not self._is_careful and time.monotonic() >= self._marks_due:
+            await self._read_marks(lanes)
         return reading
+
+    async def _read_marks(self, lanes: Lanes) -> None:
+        """Look at what no event tells; these lists may hang as those of a reading do, and it is not lost for them."""
+        began = time.monotonic()
+        try:
+            marks = await lanes.bulk(read_marks, self._deadline())
+        except TimedOut:
+            self._abandon(lanes)
+            return
+        now = time.monotonic()
+        self._marks_due = now + max(MARKS_EVERY, MARKS_SHARE * (now - began))
+        self._marked(marks)
+
+    def _abandon(self, lanes: Lanes) -> None:
+        """Take care from now on: a call did not come back."""
+        if not lanes.is_silent:
+            self._abandoned += 1
+            self._is_careful = self._check_all = True
+            self._put_list_off()
 
     def _deadline(self) -> float:
         shortest, longest = BULK_SECONDS

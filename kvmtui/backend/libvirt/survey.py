@@ -42,6 +42,14 @@ class Details(NamedTuple):
     read_at: float  # monotonic
 
 
+class Marks(NamedTuple):
+    """What no event tells when it changes: the VMs that start with their host, have a saved state, have snapshots."""
+
+    autostart: frozenset[str]
+    saved: frozenset[str]
+    snapshots: frozenset[str]
+
+
 class Progress:
     """Where a reading is, so that the one VM that holds it up is known."""
 
@@ -62,18 +70,22 @@ def survey(session: Session) -> list[Seen]:
     conn = session.conn
     records = conn.getAllDomainStats(api.STATS_STATE, 0)
     persistent = _uuids(conn.listAllDomains(api.LIST_PERSISTENT))
-    autostart = _uuids(conn.listAllDomains(api.LIST_AUTOSTART))
-    saved = _uuids(conn.listAllDomains(api.LIST_MANAGED_SAVE))
-    snapshots = _uuids(conn.listAllDomains(api.LIST_HAS_SNAPSHOT))
+    marks = read_marks(session)
     return [
         one._replace(
             persistent=one.uuid in persistent,
-            autostart=one.uuid in autostart,
-            saved=one.uuid in saved,
-            has_snapshots=one.uuid in snapshots,
+            autostart=one.uuid in marks.autostart,
+            saved=one.uuid in marks.saved,
+            has_snapshots=one.uuid in marks.snapshots,
         )
         for one in _seen(session, records)
     ]
+
+
+def read_marks(session: Session) -> Marks:
+    """Read in three calls what no event tells."""
+    flags = (api.LIST_AUTOSTART, api.LIST_MANAGED_SAVE, api.LIST_HAS_SNAPSHOT)
+    return Marks(*(_uuids(session.conn.listAllDomains(flag)) for flag in flags))
 
 
 def _seen(session: Session, records: Sequence[tuple[api.Domain, api.Stats]]) -> list[Seen]:

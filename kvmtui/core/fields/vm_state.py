@@ -83,7 +83,9 @@ def _off_text(row: VmRow) -> str:
         return f"off: saved{_age(row)}"
     if should_be_on(vm):
         return "off, should be on"
-    return "off" if vm.reason is Reason.NONE else f"off: {vm.reason.value}"
+    # Its saved state is gone, and its host goes on to give it as the reason.
+    untold = vm.reason in (Reason.NONE, Reason.SAVED)
+    return "off" if untold else f"off: {vm.reason.value}"
 
 
 def _age(row: VmRow) -> str:

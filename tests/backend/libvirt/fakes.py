@@ -48,6 +48,8 @@ class FakeVm:
     xml_hangs: bool = False  # its definition does not come
     occupied: bool = False  # a command already waits for its monitor
     gone: bool = False
+    starts_with_host: bool = False
+    snapshots: int = 0
     xml: str = "<domain><vcpu>2</vcpu><memory>1024</memory></domain>"
     stored: str = ""
     state_is: tuple[int, int] = (1, 1)
@@ -84,13 +86,13 @@ class FakeVm:
         return int(self.is_on)
 
     def autostart(self) -> int:
-        return 0
+        return int(self.starts_with_host)
 
     def hasManagedSaveImage(self, flags: int = 0) -> int:  # noqa: N802
         return 0
 
     def snapshotNum(self, flags: int = 0) -> int:  # noqa: N802
-        return 0
+        return self.snapshots
 
     def jobStats(self, flags: int = 0) -> dict[str, int]:  # noqa: N802
         return {"type": 0}
@@ -128,7 +130,12 @@ class FakeConn:
         self._pass_all()
         if flags in (0, api.LIST_PERSISTENT):
             return list(self.vms)
-        return [vm for vm in self.vms if vm.is_on] if flags == api.LIST_ACTIVE else []
+        has = {
+            api.LIST_ACTIVE: lambda vm: vm.is_on,
+            api.LIST_AUTOSTART: lambda vm: vm.starts_with_host,
+            api.LIST_HAS_SNAPSHOT: lambda vm: vm.snapshots,
+        }
+        return [vm for vm in self.vms if flags in has and has[flags](vm)]
 
     def lookupByUUIDString(self, uuidstr: str) -> FakeVm:  # noqa: N802
         for vm in self.vms:

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.libvirt import read, survey
-from kvmtui.backend.libvirt.read import CHUNK, Reader
+from kvmtui.backend.libvirt.read import CHUNK, FEWEST_AGAIN, Reader
+from kvmtui.backend.libvirt.survey import Marks
 from kvmtui.core.inventory import Reason, VmState
 from tests.backend.libvirt.fakes import FakeConn, FakeLanes, FakeVm
 
@@ -158,3 +159,28 @@ async def test_a_full_pool_is_told_from_other_errors_by_the_disk_or_by_the_event
     assert [vm.reason for vm in inventory.vms.values()] == [Reason.POOL_FULL, Reason.POOL_FULL, Reason.IO_ERROR]
     bench.reader.note_reason("vm-0002", VmState.RUNNING, Reason.NONE)
     assert (await bench.reader.vm("vm-0002")).reason is Reason.IO_ERROR
+
+
+async def test_what_marks_contradict_is_named_and_what_is_read_anew_agrees_with_them() -> None:
+    bench = Bench(4)
+    inventory = await bench.reader.inventory()
+    assert inventory.vms["vm-0001"].snapshots == 0
+    none: frozenset[str] = frozenset()
+    assert bench.reader.contradicted(Marks(none, none, none)) == []
+    marks = Marks(frozenset({"vm-0001"}), frozenset({"vm-0002"}), frozenset({"vm-0003", "not known"}))
+    assert bench.reader.contradicted(marks) == ["vm-0001", "vm-0002", "vm-0003"]
+    bench.vms[0].starts_with_host = True
+    bench.vms[2].snapshots = 2
+    assert (await bench.reader.vm("vm-0001")).autostart
+    assert (await bench.reader.vm("vm-0003")).snapshots == 2
+    assert bench.reader.contradicted(marks) == ["vm-0002"]
+
+
+async def test_the_snapshots_of_few_vms_are_counted_again_in_each_survey() -> None:
+    bench = Bench(10 * FEWEST_AGAIN)
+    bench.vms[-1].snapshots = 2
+    await bench.reader.inventory()
+    bench.vms[-1].snapshots = 1  # one was deleted, of which no event tells
+    await bench.reader.inventory()
+    uuid = bench.vms[-1].UUIDString()
+    assert (await bench.reader.inventory()).vms[uuid].snapshots == 1

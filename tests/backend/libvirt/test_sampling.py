@@ -15,6 +15,7 @@ from kvmtui.core.inventory import Vm, VmState
 from tests.backend.libvirt.fakes import FakeConn, FakeLanes, FakeVm, Hang
 
 if TYPE_CHECKING:
+    from kvmtui.backend.libvirt.survey import Marks
     from kvmtui.core.metrics import Sample
 
 
@@ -167,3 +168,33 @@ async def test_a_vm_that_has_just_gone_off_has_no_counters() -> None:
     bench.conn.vms[0].is_on = False
     reading = sampling._read_these(lanes.session, ["vm-0001", "vm-0002"], USUAL, frozenset(), lambda _: 1)
     assert reading.vms.keys() == {"vm-0002"}
+
+
+async def test_what_no_event_tells_is_looked_at_now_and_then_and_not_while_a_vm_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampling, "MARKS_EVERY", 0.0)
+    monkeypatch.setattr(sampling, "MARKS_SHARE", 0.0)
+    bench = Bench(2)
+    told: list[Marks] = []
+    bench.sampler = Sampler(bench.lanes.lanes, lambda _: 2, lambda: bench.active(2), told.append)
+    bench.conn.vms[1].starts_with_host = True
+    await bench.sample()
+    assert [marks.autostart for marks in told] == [{"vm-0002"}]
+    bench.conn.vms[0].hangs = True
+    with pytest.raises(TimedOut):
+        await bench.sample()
+    await bench.sample()
+    assert len(told) == 1
+
+
+async def test_a_look_that_hangs_loses_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "MARKS_EVERY", 0.0)
+
+    def locked(_session: object) -> NoReturn:
+        raise Hang
+
+    monkeypatch.setattr(sampling, "read_marks", locked)
+    bench = Bench(2)
+    assert bench.complete(await bench.sample()) == {"vm-0001": True, "vm-0002": True}
+    assert bench.complete(await bench.sample()) == {"vm-0001": True, "vm-0002": True}
