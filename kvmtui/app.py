@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import App
 from textual.reactive import reactive
 
-from kvmtui import theme
 from kvmtui.commands import registry
 from kvmtui.commands.base import Target
 from kvmtui.core.inventory import Fleet, VmRef
 from kvmtui.core.problems import fleet_problems
-from kvmtui.core.text import safe
 from kvmtui.prompts import Prompts
 from kvmtui.screens import keymap
 from kvmtui.screens.asking import Asking
@@ -32,25 +26,17 @@ from kvmtui.screens.outcomes import Outcomes
 from kvmtui.screens.page import Page
 from kvmtui.screens.running import Runner
 from kvmtui.state_file import StateFile
-from kvmtui.widgets import glyphs, strips, timers
 from kvmtui.widgets.chords import Chords
-from kvmtui.widgets.driver import ReadDriver
-from kvmtui.widgets.notices import take_away_frames
+from kvmtui.widgets.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from rich.style import Style
-    from textual.filter import LineFilter
-    from textual.notifications import SeverityLevel
     from textual.screen import Screen
-    from textual.theme import Theme
-    from textual.timer import Timer
 
     from kvmtui.backend.base import Backend
     from kvmtui.commands.base import Command, Judgement
     from kvmtui.consoles import Consoles
-    from kvmtui.core.fields import Tone
     from kvmtui.core.inventory import TaskView
     from kvmtui.core.metrics import History
     from kvmtui.core.problems import Problem
@@ -58,13 +44,10 @@ if TYPE_CHECKING:
     from kvmtui.engine.garbage import GarbageSearch
     from kvmtui.screens.console_typist import Typists
 
-_log = logging.getLogger(__name__)
 LARGE = 1000  # VMs from which looking for problems is done at most once a second
-SENTENCES = 3  # that stand on the screen at once
-SETTLED = 0.25  # seconds without another size after which a terminal has taken its last one
 
 
-class KvmtuiApp(App[int], inherit_bindings=False):
+class KvmtuiApp(TerminalApp, inherit_bindings=False):
     """The terminal face of an engine."""
 
     CSS_PATH = "kvmtui.tcss"
@@ -82,20 +65,15 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         search: GarbageSearch | None = None,
         prompts: Prompts | None = None,
     ) -> None:
-        super().__init__(driver_class=None if headless else ReadDriver)
-        strips.install()
-        timers.install()
+        super().__init__(headless=headless)
         self.engine = engine
         self.memory = memory
         self._search = search
         self.marks = Marks()
-        self.glyphs = glyphs.glyphs_for(os.environ)
-        self._signs = theme.Signs(letters=glyphs.is_utf8(os.environ))
         self.key_map = keymap.bind(engine.settings.keys, allow_single=engine.settings.allow_single)
         self.bindings = self.key_map.bindings
         self.chords = Chords()
         self.problems: Sequence[Problem] = ()
-        self.tones: Mapping[Tone, Style] = {}
         self._open_consoles = OpenConsoles(self, self, engine)
         shown_here = {
             "vm.console": self._open_consoles.open,
@@ -109,43 +87,13 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._logins = Logins(self, self, self.prompts)
         self._navigator = Navigator(self, self)
         self._outcomes = Outcomes(self.tell)
-        self._ends = False
-        self._was_sized = False
-        self._settling: Timer | None = None  # until the whole screen is painted in a size that stays
         self._judged_at = 0.0
         self._last_input = time.monotonic()
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
-        for each in theme.THEMES:
-            self.register_theme(each)
-        for name in theme.UNPROVED:
-            self.unregister_theme(name)
-        self.ansi_theme_dark, self.ansi_theme_light = theme.GUESTS_DARK, theme.GUESTS_LIGHT
-        first = theme.wished(engine.settings.theme, memory.get("theme"), os.environ, colours=not self.no_color)
-        self.theme = first if first in self.available_themes else theme.DEFAULT
+        self.begin_with_theme(engine.settings.theme, memory.get("theme"))
         self.set_keymap(dict(self.key_map.textual))
 
-    # -- life
-
-    def get_theme(self, theme_name: str) -> Theme | None:
-        """Return a theme of which every text can be read."""
-        found = super().get_theme(theme_name)
-        return None if found is None else theme.mended(found)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Return the variables that themes need not set."""
-        return theme.defaults(self.current_theme, os.environ)
-
-    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - as Textual has it
-        """Apply the styles anew; as long as there is no screen to apply them to, only note what they are made of."""
-        if self.screen_stack:
-            super().refresh_css(animate)
-        else:
-            self.stylesheet.set_variables(self.get_css_variables())
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return what is done to each line before it is sent: what the terminal does not show is taken away."""
-        filters = (theme.WITHOUT_COLOURS,) if self.no_color else super().get_line_filters()
-        return (*filters, self._signs) if self.glyphs.ascii else filters
+    # -- life and time
 
     def get_default_screen(self) -> Screen[None]:
         """Return the first screen: the fleet, as it was looked at last."""
@@ -153,16 +101,15 @@ class KvmtuiApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Follow the engine from now on."""
-        self.tones = theme.styles_of(self.theme_variables)
+        self.take_tones()
         self.theme_changed_signal.subscribe(self, lambda _theme: self._theme_changed())
         self.app_resume_signal.subscribe(self, lambda _app: self._resumed())
-        stop = self.engine.watch(self._take_fleet)
-        self._stop_watching = stop
+        self._stop_watching = self.engine.watch(self._take_fleet)
         self._stop_prompting = self.prompts.watch(self._prompted)
         self._logins.look()
         self._mirror()
         configured = self.engine.settings.theme
-        if configured and theme.NAMES.get(configured, configured) not in self.available_themes:
+        if configured and not self.has_theme(configured):
             self.call_later(self.choose_theme, configured)  # says what there is
         self.set_interval(10, self._tick)
         self._await_minute()
@@ -176,22 +123,16 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._stop_watching()
         self._open_consoles.close_all()
 
-    async def _shutdown(self) -> None:
-        self._ends = True
-        await super()._shutdown()
-
-    def _handle_exception(self, error: Exception) -> None:
-        """End the program with a traceback, unless it ends anyway: its screens are half gone then, and done with."""
-        if self._ends:
-            _log.warning("while the program ended: %r", error, exc_info=error)
-        else:
-            super()._handle_exception(error)
+    def _resumed(self) -> None:
+        """Be whole and new again after a suspension, however long it was."""
+        self.action_repaint()
+        self.engine.refresh()
 
     def _prompted(self) -> None:
         self.call_later(self._logins.look)
 
     def _theme_changed(self) -> None:
-        self.tones = theme.styles_of(self.theme_variables)
+        self.take_tones()
         self.memory.set("theme", self.theme)
         self._show_page()
 
@@ -208,17 +149,19 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         self._drop_marks()
         self._show_page()
 
+    # -- the picture
+
+    @property
+    def page(self) -> Page | None:
+        """The page that is shown, unless a dialog covers it."""
+        return self.screen if self.screen_stack and isinstance(self.screen, Page) else None
+
     def _take_fleet(self, _fleet: Fleet) -> None:
         # In a message of the app, where a fault ends it with a traceback; not in the engine's callback.
         self.call_later(self._mirror)
 
     def _mirror(self) -> None:
         self.fleet = self.engine.fleet
-
-    @property
-    def page(self) -> Page | None:
-        """The page that is shown, unless a dialog covers it."""
-        return self.screen if self.screen_stack and isinstance(self.screen, Page) else None
 
     def watch_fleet(self, fleet: Fleet) -> None:
         """Show the newest fleet where it is looked at."""
@@ -296,53 +239,6 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Return the newest tasks of the journal."""
         return self.engine.journal.read(limit)
 
-    def tell(self, text: str, *, bad: bool = False) -> None:
-        """Say one sentence for a moment."""
-        self.notify(safe(text, limit=400), severity="error" if bad else "information", timeout=8, markup=False)
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = True,
-    ) -> None:
-        """Say it beside the newest of what was said before, each sentence once: the list must stay in sight."""
-        _log.info("said: %s", message)
-        older = [one for one in self._notifications if one.message != message][1 - SENTENCES :]
-        for one in [one for one in self._notifications if one not in older]:
-            self._unnotify(one, refresh=False)
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
-        if self.screen_stack:
-            take_away_frames(self.screen, self._notifications)
-
-    def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
-        """Ask what the command asks, and run it."""
-        if (
-            command.id == "vm.console"
-            and len(targets) == 1
-            and not hidden
-            and self._open_consoles.come_back(targets[0].ref)
-        ):
-            return
-        if command.interview is not None and not targets:
-            targets = self._hosts_for(command, None)
-        self._asking.begin(command, tuple(targets), tuple(hidden))
-
-    def _hosts_for(self, command: Command, host: str | None) -> Sequence[Target]:
-        """Return this host, if it can have what the command makes, or else the first that can."""
-        targets = [Target.of_host(entry) for entry in self.fleet.hosts]
-        targets.sort(key=lambda target: (not self.judge(command, target).allowed, target.host != host))
-        return targets[:1]
-
-    def make_vm(self, host: str | None) -> None:
-        """Ask for a new VM, on that host if it can have one, else on the first that can."""
-        command = registry.by_id("vm.create")
-        if command is not None:
-            self.request(command, self._hosts_for(command, host))
-
     # -- consoles
 
     @property
@@ -359,11 +255,6 @@ class KvmtuiApp(App[int], inherit_bindings=False):
     def open_consoles(self) -> int:
         """How many there are."""
         return len(self._open_consoles)
-
-    def type_through(self, *, on: bool) -> None:
-        """Have keys read as they were typed, for a guest."""
-        if isinstance(self._driver, ReadDriver):
-            self._driver.literal = on
 
     def _show_display(self, targets: Sequence[Target]) -> None:
         """Show the way to a VM's screen."""
@@ -409,21 +300,32 @@ class KvmtuiApp(App[int], inherit_bindings=False):
             return
         self._navigator.back()
 
-    def action_leave(self) -> None:
-        """Quit; ask while tasks run."""
-        running = [task for task in self.fleet.tasks if task.ours and not task.phase.is_final]
-        if not running:
-            self.exit(0)
-            return
-        self._asking.leave(running)
+    # -- what a person asks for
 
-    def choose_theme(self, name: str) -> None:
-        """Use another theme from now on."""
-        wished = theme.NAMES.get(name, name)
-        if wished in self.available_themes:
-            self.theme = wished
-        else:
-            self.tell(f"There is no theme {name}: there is {', '.join(sorted(self.available_themes))}.", bad=True)
+    def request(self, command: Command, targets: Sequence[Target], hidden: Sequence[Target] = ()) -> None:
+        """Ask what the command asks, and run it."""
+        if (
+            command.id == "vm.console"
+            and len(targets) == 1
+            and not hidden
+            and self._open_consoles.come_back(targets[0].ref)
+        ):
+            return
+        if command.interview is not None and not targets:
+            targets = self._hosts_for(command, None)
+        self._asking.begin(command, tuple(targets), tuple(hidden))
+
+    def _hosts_for(self, command: Command, host: str | None) -> Sequence[Target]:
+        """Return this host, if it can have what the command makes, or else the first that can."""
+        targets = [Target.of_host(entry) for entry in self.fleet.hosts]
+        targets.sort(key=lambda target: (not self.judge(command, target).allowed, target.host != host))
+        return targets[:1]
+
+    def make_vm(self, host: str | None) -> None:
+        """Ask for a new VM, on that host if it can have one, else on the first that can."""
+        command = registry.by_id("vm.create")
+        if command is not None:
+            self.request(command, self._hosts_for(command, host))
 
     def run_line(self, text: str) -> None:
         """Run what was entered after `:`."""
@@ -433,63 +335,12 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         """Return what a text after `:` can become."""
         return self._runner.complete(text)
 
-    def action_repaint(self) -> None:
-        """Paint the whole screen anew."""
-        if self._driver is not None:
-            self._driver.write("\x1b[2J")
-        self._paint_all()
-
-    def on_resize(self) -> None:
-        """Paint the whole screen once more when the size has settled.
-
-        What was on its way to the terminal for another size lands on this one, and a size that comes back is no
-        change to the toolkit.
-        """
-        if self._settling is not None:
-            self._settling.stop()
-            self._settling = None
-        if self._was_sized:
-            self._settling = self.set_timer(SETTLED, self._paint_all)
-        self._was_sized = True
-
-    def _paint_all(self) -> None:
-        if self.screen_stack:  # there is none while the program ends
-            self.refresh(repaint=True, layout=True)
-            self.screen.refresh(repaint=True, layout=True)
-
-    def _resumed(self) -> None:
-        """Be whole and new again after a suspension, however long it was."""
-        self.action_repaint()
-        self.engine.refresh()
-
-    def action_suspend_process(self) -> None:
-        """Leave to the shell, with whatever started this program: `make` would wait for it otherwise."""
-        if self._driver is not None and self._driver.can_suspend:
-            os.kill(0, signal.SIGTSTP)
-
     def action_palette(self) -> None:
         """Open the palette."""
-        from kvmtui.screens.palette import Entry, PaletteScreen
+        from kvmtui.screens.palette import open_palette
 
-        page = self.page
-        if page is None:
-            return
-        palette = PaletteScreen(page)
-        targets, hidden = page.targets(), page.hidden_targets()
-
-        async def chosen(entry: Entry | None) -> None:
-            if entry is None:
-                return
-            if entry.action.startswith("theme:"):
-                self.choose_theme(entry.action.removeprefix("theme:"))
-            elif entry.command is None:
-                await self.run_action(entry.action, page)
-            elif entry.refusal:
-                self.tell(entry.refusal, bad=True)
-            else:
-                self.request(entry.command, targets, hidden)
-
-        self.push_screen(palette, chosen)
+        if self.page is not None:
+            open_palette(self.page)
 
     def action_help(self) -> None:
         """Explain this screen and its keys."""
@@ -498,6 +349,14 @@ class KvmtuiApp(App[int], inherit_bindings=False):
         page = self.page
         if page is not None:
             self.push_screen(HelpScreen(page))
+
+    def action_leave(self) -> None:
+        """Quit; ask while tasks run."""
+        running = [task for task in self.fleet.tasks if task.ours and not task.phase.is_final]
+        if not running:
+            self.exit(0)
+            return
+        self._asking.leave(running)
 
     # -- keys
 

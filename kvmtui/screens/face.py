@@ -124,3 +124,7 @@ class Face(Protocol):
     def tell(self, text: str, *, bad: bool = False) -> None:
         """Say one sentence for a moment."""
         ...
+
+    def choose_theme(self, name: str) -> None:
+        """Use another theme from now on."""
+        ...

@@ -40,6 +40,27 @@ class Entry(NamedTuple):
     command: Command | None
     action: str = ""
     refusal: str = ""
+    theme: str = ""
+
+
+def open_palette(page: Page) -> None:
+    """Show the palette over a page, and do there what is chosen."""
+    palette = PaletteScreen(page)
+    targets, hidden = page.targets(), page.hidden_targets()
+
+    async def chosen(entry: Entry | None) -> None:
+        if entry is None:
+            return
+        if entry.theme:
+            page.face.choose_theme(entry.theme)
+        elif entry.command is None:
+            await page.app.run_action(entry.action, page)
+        elif entry.refusal:
+            page.face.tell(entry.refusal, bad=True)
+        else:
+            page.face.request(entry.command, targets, hidden)
+
+    page.app.push_screen(palette, chosen)
 
 
 class PaletteScreen(Dialog[Entry | None]):
@@ -107,7 +128,7 @@ class PaletteScreen(Dialog[Entry | None]):
             words = f"{action.id} {action.label} {action.help} {shown}".lower()
             yield Entry(action.id, action.label, shown, action.help, words, None, action.method)
         for name in sorted(self._page.app.available_themes):
-            yield Entry(f"theme.{name}", f"theme {name}", "", "Use this theme.", f"theme {name}", None, f"theme:{name}")
+            yield Entry(f"theme.{name}", f"theme {name}", "", "Use this theme.", f"theme {name}", None, theme=name)
 
     def _list(self) -> None:
         wanted = self._editor.text.lower().split()
