@@ -120,6 +120,18 @@ _SIGNS = (
         "The TLS certificates of {host} and of this machine do not agree, or are missing.",
         "See libvirt's guide to TLS, or use qemu+ssh.",
     ),
+    _Sign(
+        "tls confirmation",
+        Unreachable,
+        "libvirt on {host} ended the connection when TLS stood.",
+        "It may not take this machine's certificate: look at its CA and its tls_allowed_dn_list.",
+    ),
+    _Sign(
+        "tls handshake failed",
+        Unreachable,
+        "What answers on {host} does not come to terms over TLS.",
+        "Is it libvirt's port for TLS (16514)? Its certificate, or this machine's, may not be taken either.",
+    ),
     _Sign("could not resolve hostname", Unreachable, "The name {host} is not known.", "Check the address."),
     _Sign("name or service not known", Unreachable, "The name {host} is not known.", "Check the address."),
     _Sign(
@@ -154,7 +166,24 @@ _SIGNS = (
 )
 
 
-_OF_LIBVIRT = frozenset({"certificate", "no such file or directory", "not found", "permission denied"})
+_NO_LIBVIRT = _Sign(
+    _NOISE,
+    Unreachable,
+    "What answers on {host} is not libvirt.",
+    "Check the port in the address: libvirt's is 16509 for TCP, 16514 for TLS.",
+)
+_TLS = ("peer's certificate", "tls handshake", "tls confirmation")
+"""What is in a text that tells of TLS, although libvirt calls it a login."""
+_OF_LIBVIRT = frozenset(
+    {
+        "certificate",
+        "tls confirmation",
+        "tls handshake failed",
+        "no such file or directory",
+        "not found",
+        "permission denied",
+    }
+)
 """The signs that say nothing of a login by ssh."""
 
 _LOGIN_SIGNS = (
@@ -214,12 +243,14 @@ def is_lost(fault: Fault) -> bool:
     return fault.domain in (FROM_RPC, FROM_REMOTE) and fault.code in _LOST
 
 
-def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = False) -> BackendError:
+def translate(
+    fault: Fault, host: str, *, change: bool = False, opening: bool = False, by_ssh: bool = True
+) -> BackendError:
     """Return the error to raise; `change` says that a request was sent which may still be carried out."""
     said = " ".join(without_secrets(fault.message).split())
-    if opening and _asks_who_we_are(fault, said):
-        return _of_login(fault.code, said, host)
-    if is_lost(fault) or (opening and (fault.code in _LOST or _NOISE in said)):
+    if opening and (found := _of_opening(fault, said, host, by_ssh=by_ssh)):
+        return found
+    if is_lost(fault):
         return _of_transport(said, host, change=change and not opening, opening=opening)
     kind = Conflict if "not in suspended state" in said else _KINDS.get(fault.code, BackendError)
     if kind is Denied:
@@ -229,6 +260,20 @@ def translate(fault: Fault, host: str, *, change: bool = False, opening: bool = 
     if kind is TimedOut and "not connected" in said:
         return NotSupported("The guest agent is not running.", hint="Install and start qemu-guest-agent in the guest.")
     return kind(_sentence(said))
+
+
+def _of_opening(fault: Fault, said: str, host: str, *, by_ssh: bool) -> BackendError | None:
+    """Return what kept a connection from being made, None when it is told as any other error."""
+    low = said.lower()
+    if not by_ssh and (_NOISE in low or "decode message" in low):
+        return _NO_LIBVIRT.kind(_NO_LIBVIRT.text.format(host=host), hint=_NO_LIBVIRT.hint)
+    if any(part in low for part in _TLS):
+        return _of_transport(said, host, change=False, opening=True)
+    if _asks_who_we_are(fault, said):
+        return _of_login(fault.code, said, host)
+    if fault.code in _LOST or _NOISE in low:
+        return _of_transport(said, host, change=False, opening=True)
+    return None
 
 
 def lost(host: str, *, change: bool) -> Unreachable:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kvmtui.backend.libvirt import api, errors
 from kvmtui.backend.libvirt.transport import Line, is_taken, line_for
+from kvmtui.backend.libvirt.uri import Transport
 from kvmtui.backend.libvirt.xml.capabilities import host_uuid
 from kvmtui.backend.meant import need_meant
 from kvmtui.core.errors import BackendError, KvmtuiError, TimedOut, Unreachable
@@ -83,6 +84,7 @@ class Lane:
     ) -> None:
         """`patience`: seconds that a call may be late before the lane is given up for it; `server` asks a person."""
         self._label = address.label
+        self._by_ssh = address.transport is Transport.SSH
         self._line: Line = line_for(address, read_only=read_only, server=server)
         self._read_only = read_only
         self._patience = patience
@@ -234,7 +236,7 @@ class Lane:
             api.prepare()
             session = self._connect()
         except api.LibvirtError as failure:
-            error = errors.translate(api.fault(failure), self._label, opening=True)
+            error = errors.translate(api.fault(failure), self._label, opening=True, by_ssh=self._by_ssh)
         except KvmtuiError as failure:
             error = _bare(failure)
         except BaseException as failure:  # noqa: BLE001 - a bug must reach the one who awaits, not end this thread

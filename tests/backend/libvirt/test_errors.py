@@ -96,6 +96,35 @@ def test_a_login_that_polkit_refuses_names_the_group(fault: Fault) -> None:
     assert "group libvirt" in error.hint
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "part"),
+    [
+        ("authentication failed: Failed to verify peer's certificate", Denied, "TLS certificates of hv1"),
+        ("authentication failed: TLS handshake failed An unexpected TLS packet was received.", Unreachable, "over TLS"),
+        ("Unable to read TLS confirmation: Input/output error", Unreachable, "when TLS stood"),
+    ],
+)
+def test_what_is_wrong_with_tls_is_no_matter_of_groups(said: str, kind: type[BackendError], part: str) -> None:
+    error = translate(Fault(38 if "read" in said else 45, 7, said), "hv1", opening=True, by_ssh=False)
+    assert type(error) is kind
+    assert part in error.text
+    assert "group" not in error.hint
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "internal error: packet 1397966893 bytes received from server too large, want 33554432",
+        "Unable to decode message payload",
+    ],
+)
+def test_noise_comes_from_a_shell_only_where_there_is_one(said: str) -> None:
+    told = translate(Fault(1, 7, said), "hv1", opening=True, by_ssh=False)
+    assert type(told) is Unreachable
+    assert told.text == "What answers on hv1 is not libvirt."
+    assert "not libvirt" not in translate(Fault(1, 7, said), "hv1", opening=True).text
+
+
 def test_a_login_that_asks_for_a_password_says_so() -> None:
     error = translate(
         Fault(79, 46, "authentication cancelled: Failed to collect auth credentials"), "hv1", opening=True
