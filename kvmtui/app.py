@@ -181,7 +181,7 @@ class KvmtuiApp(TerminalApp, inherit_bindings=False):
         if large and time.monotonic() - self._judged_at < 1.0:
             return
         self._judged_at = time.monotonic()
-        self.problems = fleet_problems(fleet, self.now())
+        self.problems = fleet_problems(fleet, self.now(), self.problems)
 
     def _drop_marks(self) -> None:
         fallen = self.marks.fall(self.fleet, time.monotonic())

@@ -15,6 +15,7 @@ from kvmtui.core.inventory import (
     ConditionKind,
     Fleet,
     HostEntry,
+    Pool,
     Reason,
     Severity,
     TaskPhase,
@@ -22,7 +23,7 @@ from kvmtui.core.inventory import (
     VmRef,
     VmState,
 )
-from kvmtui.core.limits import POOL, SOLD, STEAL
+from kvmtui.core.limits import POOL, POOL_ENDS, SOLD, STEAL, STEAL_ENDS
 from kvmtui.core.rows import HostRow, VmRow
 from kvmtui.core.text import safe
 
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 STOPPING_LONG = 300.0  # seconds after which a guest that was asked to shut down is a problem
+STEAL_HELD = 30.0  # seconds after its last figure above the limit in which steal stays a problem
+FULL_LATE = 1.5 * FULL_SOON  # seconds to its end from which a pool that was about to be full is a problem no more
 OUTCOME_KEPT = 86_400.0  # seconds for which an outcome that is not known is a problem
 
 
@@ -76,6 +79,8 @@ class Problem(NamedTuple):
     ref: VmRef | None  # None: of the host itself
     text: str  # safe to show
     words: str = ""  # the same where there is room for no more than a few words; "" when `text` is as short
+    beyond: tuple[tuple[str, float], ...] = ()
+    """The figures that it is about, of those that come and go, and when each was last beyond its limit."""
 
     @property
     def rank(self) -> int:
@@ -113,29 +118,37 @@ _HOST_KINDS = {
 }
 
 
+_STEAL = "steal"
 _WORDS = {ProblemKind.STALL: "disk stalls"}
 
 
-def vm_problem(row: VmRow, known: Mapping[VmRef, Problem] | None = None) -> Problem | None:
+_Beyond = Mapping[str, float]  # a figure that comes and goes -> when it was last beyond its limit
+
+
+def vm_problem(
+    row: VmRow, known: Mapping[VmRef, Problem] | None = None, before: Problem | None = None
+) -> Problem | None:
     """Return the worst that is wrong with a VM; of a host that does not answer nothing is judged.
 
-    `known` is what `doubles` and `unknown_outcomes` found: what only the whole fleet shows.
+    `known` is what `doubles` and `unknown_outcomes` found: what only the whole fleet shows. `before` is what was wrong
+    with it when it was last looked at: a figure about a limit does not come and go.
     """
-    return _judge(row, known or {})
+    return _judge(row, known or {}, dict(before.beyond) if before is not None else {})
 
 
-def _judge(row: VmRow, known: Mapping[VmRef, Problem]) -> Problem | None:
+def _judge(row: VmRow, known: Mapping[VmRef, Problem], before: _Beyond) -> Problem | None:
     entry, vm = row.entry, row.vm
     if not entry.condition.is_answering:
         return None
-    found = _of_state(vm, row.stopping, row.now) or _of_rates(row)
+    beyond = _steal_beyond(row, before)
+    found = _of_state(vm, row.stopping, row.now) or _of_rates(row, beyond)
     other = known.get(row.key) if known else None
     if found is None:
         return other
     severity, kind, text = found
     if other is not None and other.rank <= kind.value:
         return other
-    return Problem(severity, kind, entry.name, row.key, text, _WORDS.get(kind, ""))
+    return Problem(severity, kind, entry.name, row.key, text, _WORDS.get(kind, ""), beyond)
 
 
 _Finding = tuple[Severity, ProblemKind, str]
@@ -162,21 +175,36 @@ def _of_intent(vm: Vm, stopping: float | None, now: float) -> _Finding | None:
     return None
 
 
-def _of_rates(row: VmRow) -> _Finding | None:
+def _steal_beyond(row: VmRow, before: _Beyond) -> tuple[tuple[str, float], ...]:
+    """Return when steal was last above its limit, as long as that is a problem; () when it is none."""
+    if row.vm.state is not VmState.RUNNING:
+        return ()
+    steal, last = row.rates.steal if row.rates is not None else None, before.get(_STEAL)
+    if steal is not None and steal > STEAL.warn:
+        return ((_STEAL, row.now),)
+    if last is None:
+        return ()
+    held = 0.0 <= row.now - last < STEAL_HELD
+    return ((_STEAL, last),) if held or (steal is not None and steal > STEAL_ENDS) else ()
+
+
+def _of_rates(row: VmRow, beyond: tuple[tuple[str, float], ...]) -> _Finding | None:
     rates = row.rates
-    if rates is None or row.vm.state is not VmState.RUNNING:
+    if row.vm.state is not VmState.RUNNING:
         return None
-    if rates.silent_since is not None and is_hung(row):
+    if rates is not None and rates.silent_since is not None and is_hung(row):
         return Severity.BAD, ProblemKind.HUNG, f"its QEMU has not answered since {units.hhmmss(rates.silent_since)}"
-    if rates.stalled:
+    if rates is not None and rates.stalled:
         return Severity.BAD, ProblemKind.STALL, "a busy disk has completed nothing for 10 s"
-    if rates.steal is not None and rates.steal > STEAL.warn:
-        return Severity.WARN, ProblemKind.STEAL, f"steal {rates.steal:.0f} %"
+    if beyond:
+        now = f"steal {rates.steal:.0f} %" if rates is not None and rates.steal is not None else "steal not known now"
+        lately = "" if beyond[0][1] == row.now else f", lately above {STEAL.warn:.0f}"
+        return Severity.WARN, ProblemKind.STEAL, f"{now}{lately}"
     return None
 
 
-def host_problem(row: HostRow) -> Problem | None:
-    """Return the worst that is wrong with a host itself."""
+def host_problem(row: HostRow, before: Problem | None = None) -> Problem | None:
+    """Return the worst that is wrong with a host itself; `before` is what was when it was last looked at."""
     entry = row.entry
     found = _HOST_KINDS.get(entry.condition.kind)
     if found is not None and entry.condition.kind is not ConditionKind.SLOW:
@@ -191,39 +219,53 @@ def host_problem(row: HostRow) -> Problem | None:
     sold = host_sold(entry.state)
     texts = [f"memory sold to {sold:.0f} %"] if sold is not None and sold > SOLD.warn else []
     kind = ProblemKind.OVERSOLD if texts else ProblemKind.POOL_FULL
-    texts += _of_pools(row)
+    of_pools, beyond = _of_pools(row, dict(before.beyond) if before is not None else {})
+    texts += of_pools
     if texts:
-        return Problem(Severity.WARN, kind, entry.name, None, ", ".join(texts))
+        return Problem(Severity.WARN, kind, entry.name, None, ", ".join(texts), "", beyond)
     if found is not None:
         return Problem(*found, entry.name, None, condition_text(entry, row.now))
     return None
 
 
-def _of_pools(row: HostRow) -> list[str]:
+def _of_pools(row: HostRow, before: _Beyond) -> tuple[list[str], tuple[tuple[str, float], ...]]:
     """Return what is wrong with a host's pools: the fullest is nearly full, or one will be within a day."""
-    texts = []
+    texts: list[str] = []
+    beyond: list[tuple[str, float]] = []
     fullest, next_full = fullest_pool(row.entry.state), first_full(row)
-    if fullest is not None and fullest[1] > POOL.bad:
-        texts.append(f"pool {safe(fullest[0].name, limit=60)} {fullest[1]:.0f} % full")
-    if next_full is not None and next_full[1] < FULL_SOON:
-        pool, seconds = next_full
-        same = fullest is not None and pool is fullest[0] and bool(texts)
-        name = "" if same else f"pool {safe(pool.name, limit=60)} "
-        texts.append(f"{name}full in ~{units.duration(seconds)}")
+    if fullest is not None:
+        sign, limit = f"fill {fullest[0].uuid}", POOL.bad
+        if fullest[1] > (POOL_ENDS if sign in before else limit):
+            beyond.append((sign, row.now))
+            texts.append(f"pool {safe(fullest[0].name, limit=60)} {fullest[1]:.0f} % full")
+    if next_full is not None:
+        sign, limit = f"soon {next_full[0].uuid}", FULL_SOON
+        if next_full[1] < (FULL_LATE if sign in before else limit):
+            beyond.append((sign, row.now))
+            texts.append(_full_soon(*next_full, named=not (texts and fullest and fullest[0] is next_full[0])))
     state = row.entry.state
     if state is not None and state.pools_late:
         late = ", ".join(safe(pool.name, limit=60) for pool in state.pools if pool.late)
         texts.append(f"pool {late} does not answer" if late else "its storage does not answer")
-    return texts
+    return texts, tuple(beyond)
 
 
-def fleet_problems(fleet: Fleet, now: float) -> tuple[Problem, ...]:
-    """Return everything that is wrong, worst first; at most one problem per host and per VM."""
+def _full_soon(pool: Pool, seconds: float, *, named: bool) -> str:
+    name = f"pool {safe(pool.name, limit=60)} " if named else ""
+    return f"{name}full in ~{units.duration(seconds)}"
+
+
+def fleet_problems(fleet: Fleet, now: float, before: Iterable[Problem] = ()) -> tuple[Problem, ...]:
+    """Return everything that is wrong, worst first; at most one problem per host and per VM.
+
+    `before` is what was wrong when the fleet was last looked at: what is about a limit does not come and go.
+    """
     problems: list[Problem] = []
+    past = {one.ref or one.host: one for one in before if one.beyond}
     known = {**doubles(fleet), **unknown_outcomes(fleet, now)}
     stopping = fleet.stopping
     for entry in fleet.hosts:
-        problem = host_problem(HostRow(entry, fleet, now))
+        problem = host_problem(HostRow(entry, fleet, now), past.get(entry.name))
         if problem is not None:
             problems.append(problem)
         state = entry.state
@@ -234,9 +276,10 @@ def fleet_problems(fleet: Fleet, now: float) -> tuple[Problem, ...]:
         seen = {ref.uuid for ref in known if ref.host == entry.name}
         for uuid, vm in state.vms.items():
             measured = rates.get(uuid)
-            if _is_quiet(vm, measured) and uuid not in asked and uuid not in seen:
+            last = past.get(VmRef(entry.name, uuid)) if past else None
+            if last is None and _is_quiet(vm, measured) and uuid not in asked and uuid not in seen:
                 continue
-            problem = _judge(VmRow(entry, vm, measured, asked.get(uuid), now), known)
+            problem = vm_problem(VmRow(entry, vm, measured, asked.get(uuid), now), known, last)
             if problem is not None:
                 problems.append(problem)
     problems.sort(key=lambda one: (-one.severity.value, one.kind.value, one.host))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +23,13 @@ from kvmtui.core.inventory import (
     VmRef,
     VmState,
 )
+from kvmtui.core.metrics import Growth
 from kvmtui.core.problems import Problem, ProblemKind, doubles, fleet_problems, host_problem, vm_problem
 from kvmtui.core.rows import HostRow
 from tests.core.makers import GIB, HOSTILE, NOW, a_fleet, a_row, a_vm, an_entry, some_rates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 OFF, PAUSED = VmState.OFF, VmState.PAUSED
 
@@ -238,3 +244,92 @@ def test_problems_are_safe_to_show(text: str) -> None:
     found = fleet_problems(fleet, NOW)
     assert found
     assert all(problem.text.isprintable() and len(problem.text) < 400 for problem in found)
+
+
+# -- what is about a limit
+
+
+def steal_seen(figures: Iterable[float | None], every: float = 2.0) -> list[str]:
+    """Return what is said of a VM for each figure of its steal; "" for nothing."""
+    said: list[str] = []
+    before: tuple[Problem, ...] = ()
+    for index, figure in enumerate(figures):
+        vm = a_vm()
+        entry = an_entry(vms=[vm], rates={} if figure is None else {vm.uuid: some_rates(steal=figure)})
+        before = fleet_problems(a_fleet(entry), NOW + index * every, before)
+        said.append(before[0].short if before else "")
+    return said
+
+
+def changes(said: Sequence[str]) -> int:
+    return sum(bool(one) is not bool(other) for one, other in pairwise(said))
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        [9.8, 10.3] * 100,
+        [12.0, 5.0] * 100,
+        [2.0, 14.0, 0.0, 0.0, 3.0, 11.0] * 40,
+        [10.1] + [8.0] * 200,
+        [9.9, 10.1, None, None, 9.9] * 40,
+    ],
+    ids=["about the limit", "to and fro", "by fits", "a little below", "with gaps"],
+)
+def test_steal_about_its_limit_comes_once_and_stays(figures: list[float | None]) -> None:
+    said = steal_seen(figures)
+    assert changes(said) <= 1
+    assert said[-1]
+
+
+def test_steal_that_is_over_is_no_problem_after_a_while_and_its_figure_is_never_an_old_one() -> None:
+    said = steal_seen([12.0, *[3.0] * 60])
+    assert said[:2] == ["steal 12 %", "steal 3 %, lately above 10"]
+    assert changes(said) == 1
+    assert said[20:] == [""] * 41
+    assert steal_seen([12.0, None])[-1] == "steal not known now, lately above 10"
+
+
+def test_steal_below_its_limit_is_no_problem_by_itself() -> None:
+    assert steal_seen([9.9, 8.0, 10.0] * 20) == [""] * 60
+
+
+def test_what_was_wrong_with_a_vm_that_is_off_now_is_over() -> None:
+    vm = a_vm()
+    before = fleet_problems(a_fleet(an_entry(vms=[vm], rates={vm.uuid: some_rates(steal=20.0)})), NOW)
+    assert kinds(before) == [ProblemKind.STEAL]
+    off = replace(vm, state=OFF)
+    assert fleet_problems(a_fleet(an_entry(vms=[off])), NOW + 1, before) == ()
+
+
+def test_a_clock_that_is_set_back_holds_nothing() -> None:
+    vm = a_vm()
+    before = fleet_problems(a_fleet(an_entry(vms=[vm], rates={vm.uuid: some_rates(steal=20.0)})), NOW)
+    low = a_fleet(an_entry(vms=[vm], rates={vm.uuid: some_rates(steal=1.0)}))
+    assert fleet_problems(low, NOW - 3600, before) == ()
+
+
+def test_a_pool_about_its_limit_comes_once_and_stays_until_there_is_room() -> None:
+    said: list[str] = []
+    before: tuple[Problem, ...] = ()
+    for index, used in enumerate([949, 951, 949, 955, 948, 951, 935] * 10 + [925, 949]):
+        pool = Pool("u", "nvme", True, 1000, used, 1000 - used, "/srv")
+        before = fleet_problems(a_fleet(an_entry(pools=(pool,))), NOW + 60 * index, before)
+        said.append(before[0].text if before else "")
+    assert changes(said) == 2
+    assert said[2] == "pool nvme 95 % full"
+    assert said[-2:] == ["", ""]
+
+
+def test_a_pool_that_may_be_full_within_a_day_comes_once_and_stays() -> None:
+    said: list[str] = []
+    before: tuple[Problem, ...] = ()
+    hours_left = [25.0, 23.0] * 20 + [40.0]
+    for index, hours in enumerate(hours_left):
+        pool = Pool("u", "nvme", True, 1000 * GIB, 500 * GIB, 500 * GIB, "/srv")
+        growth = {("hv1", "u"): Growth(500 * GIB / (hours * 3600.0), 7200.0)}
+        before = fleet_problems(a_fleet(an_entry(pools=(pool,)), growth=growth), NOW + 60 * index, before)
+        said.append(before[0].text if before else "")
+    assert changes(said) == 2
+    assert said[1].startswith("pool nvme full in ~23 h")
+    assert said[-1] == ""
