@@ -27,3 +27,8 @@ def memory(pid: int) -> Memory:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = {name: int(number) * 1024 for name, number in re.findall(r"^(Rss|Pss):\s+(\d+) kB", text, re.MULTILINE)}
     return Memory(found["Rss"], found["Pss"])
+
+
+def waited_seconds(pid: int) -> float:
+    """Return how long the first thread of a process has waited for a CPU that other programs had."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9

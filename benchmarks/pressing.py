@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.figures import number, percentile, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.recording import Recording
 
 PRESSES = 40
 AFTER_KEY = 0.12  # seconds: what comes to the terminal within them is counted to the key
+DOWN, UP = b"\x1b[B", b"\x1b[A"
 
 
 def press(recording: Recording, presses: int = PRESSES) -> tuple[Sequence[float], Sequence[float]]:
@@ -22,7 +26,7 @@ def press(recording: Recording, presses: int = PRESSES) -> tuple[Sequence[float]
     for count in range(presses):
         recording.catch_up()
         before = recording.selected()
-        key = b"\x1b[B" if count // 8 % 2 == 0 else b"\x1b[A"
+        key = DOWN if count // 8 % 2 == 0 else UP
         sent = recording.send(key)
         seen = recording.until(
             lambda recording, before=before: recording.selected() not in (None, before),  # type: ignore[misc]
@@ -33,3 +37,72 @@ def press(recording: Recording, presses: int = PRESSES) -> tuple[Sequence[float]
         sizes.append(float(recording.bytes_between(sent, sent + AFTER_KEY)))
         time.sleep(chance.uniform(0.05, 0.35))
     return latencies, sizes
+
+
+class Press(NamedTuple):
+    """What one key took until its row was highlighted, in milliseconds."""
+
+    took: float
+    waited: float
+    """Of it, how long the program waited for a CPU: what others on this machine cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presses:
+    """What many keys took."""
+
+    each: list[Press] = field(default_factory=list)
+
+    @property
+    def p95(self) -> float:
+        """Milliseconds."""
+        return percentile([press.took for press in self.each], 95)
+
+    @property
+    def own(self) -> float:
+        """The same without what others cost."""
+        return percentile([press.took - press.waited for press in self.each], 95)
+
+    @property
+    def about(self) -> str:
+        """The sample in a few words."""
+        return f"{spread([press.took for press in self.each])}; p95 {number(self.own)} without waits for a CPU"
+
+
+class Finger:
+    """Moves the selection down and up for as long as it is let, while rows may come, go and move by themselves."""
+
+    def __init__(self, recording: Recording, reach: int = 5) -> None:
+        """`reach`: by how many rows it goes away from where it began."""
+        self._recording = recording
+        self._reach = reach
+        self._count = 0
+        self._chance = random.Random(7)  # noqa: S311 - keys at moments that do not keep step with the refresh
+
+    def during(self, seconds: float, before_each: Callable[[], None] | None = None) -> list[Press]:
+        """Press keys for so long."""
+        made = []
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._recording.catch_up()
+            if before_each is not None:
+                before_each()
+            made.append(self._press())
+            time.sleep(self._chance.uniform(0.04, 0.2))
+        return made
+
+    def _press(self) -> Press:
+        recording = self._recording
+        before = name(recording)
+        key = DOWN if self._count // self._reach % 2 == 0 else UP
+        self._count += 1
+        waited = recording.waited()
+        sent = recording.send(key)
+        seen = recording.until(lambda recording: name(recording) not in ("", before), "another highlighted row")
+        return Press(1000 * (seen - sent), 1000 * (recording.waited(seen) - waited))
+
+
+def name(recording: Recording) -> str:
+    """Return the name in the highlighted row, wherever that stands; "" when none is seen."""
+    selected = recording.selected()
+    return "" if selected is None else selected[1]

@@ -15,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from benchmarks.cost import waited_seconds
 from tests.real.lab.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ class Missing(Exception):
 
 
 class Chunk(NamedTuple):
-    """What one read(2) brought, and when (seconds, monotonic)."""
+    """What one read(2) brought, when (seconds, monotonic), and how long the program had waited for a CPU by then."""
 
     at: float
     data: bytes
+    waited: float
 
 
 class Recording:
@@ -48,8 +50,8 @@ class Recording:
         self._came = threading.Condition()
         self._ended = False
         self._master, self._slave = pty.openpty()
-        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLS, 0, 0))
         self._emulator = Emulator(COLS, ROWS, self._reply)
+        self.resize(COLS, ROWS)
         # Neither this user's configuration nor what an earlier run remembered.
         self._home = tempfile.TemporaryDirectory(prefix="kvmtui-bench-", ignore_cleanup_errors=True)
         places = ("CONFIG", "STATE", "DATA", "CACHE")
@@ -110,6 +112,12 @@ class Recording:
         """Return how many bytes were written to the terminal from `start` to `end` (monotonic)."""
         return sum(len(chunk.data) for chunk in self.chunks if start <= chunk.at < end)
 
+    def waited(self, at: float | None = None) -> float:
+        """Return the seconds for which the program had waited for a CPU when the chunk of `at` came, or until now."""
+        if at is None:
+            return waited_seconds(self.process.pid)
+        return next(chunk.waited for chunk in reversed(self.chunks) if chunk.at <= at)
+
     # --- acting
 
     def send(self, data: bytes) -> float:
@@ -117,6 +125,11 @@ class Recording:
         at = time.monotonic()
         os.write(self._master, data)
         return at
+
+    def resize(self, cols: int, rows: int) -> None:
+        """Give the terminal another size; the program is told by a signal."""
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        self._emulator.resize(cols, rows)
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +163,7 @@ class Recording:
             at = time.monotonic()
             with self._came:
                 if self._master in readable:
-                    self.chunks.append(Chunk(at, os.read(self._master, 65536)))
+                    self.chunks.append(Chunk(at, os.read(self._master, 65536), waited_seconds(self.process.pid)))
                 else:
                     self._ended = True
                 self._came.notify_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import statistics
 import sys
 import tempfile
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 from benchmarks import calls, links, outside
 from benchmarks.consoles import console
 from benchmarks.cost import cpu_seconds, memory
+from benchmarks.faults import faults
 from benchmarks.figures import Figure, percentile, spread
 from benchmarks.making import create, migrate
-from benchmarks.pressing import press
+from benchmarks.pressing import Finger, Presses, press
 from benchmarks.recording import COLS, ROWS, Recording
 from benchmarks.trouble import trouble
 from benchmarks.verbs import verbs
@@ -34,6 +36,9 @@ MIB = 2**20
 PYTHON = sys.executable
 LOCAL = (PYTHON, "-m", "kvmtui", "-c", "qemu:///system")
 DEMO = (PYTHON, "-m", "kvmtui", "--demo", "50x5000", "--refresh", "1")
+SHAKEN_FLEET = "demo:///?hosts=10&vms=1000&faults=story"
+SHAKEN = (PYTHON, "-m", "benchmarks.shaken", "-c", SHAKEN_FLEET, "--refresh", "1")
+SHAKES, CALM, SHAKING = 2, 15.0, 25.0  # rounds, and seconds of keys in each
 RUNNING = re.compile(r"crowd-\d+ +on\b")
 WITH_RATES = re.compile(r"crowd-\d+ +on .*\d\.\d/1\b")
 LARGE_ROWS = re.compile(r"\d\.\d/\d+ .*[KMG]\b")
@@ -123,6 +128,26 @@ def large() -> list[Figure]:
     ]
 
 
+def thousand() -> list[Figure]:
+    """A simulated fleet of 10 hosts and 1,000 VMs, at rest and while things go wrong."""
+    name = "demo 10x1000"
+    with Recording(SHAKEN) as recording:
+        recording.until(shows(LARGE_ROWS, 5), "rows with figures", 60)
+        time.sleep(SETTLED)
+        finger, calm, shaken = Finger(recording), Presses(), Presses()
+        for _ in range(SHAKES):
+            calm.each.extend(finger.during(CALM))
+            recording.process.send_signal(signal.SIGUSR1)
+            shaken.each.extend(finger.during(SHAKING))
+            recording.process.send_signal(signal.SIGUSR1)
+            time.sleep(3.0)
+    return [
+        Figure(name, "key to the row it highlights, p95", calm.p95, "ms", 50.0, calm.about),
+        Figure(name, "the same while 4 hosts fail, 10 VMs a second change", shaken.p95, "ms", 50.0, shaken.about),
+        Figure(name, "the same, against before", shaken.p95 / calm.p95, "times"),
+    ]
+
+
 def changes() -> list[Figure]:
     """A change by virsh to its row on the screen."""
     with Recording([*LOCAL, "--refresh", str(REFRESH)]) as recording:
@@ -172,10 +197,12 @@ SCENES: Mapping[str, Callable[[], list[Figure]]] = {
     "changes": changes,
     "selection": selection,
     "large": large,
+    "thousand": thousand,
     "calls": rpc,
     "verbs": verbs,
     "console": console,
     "trouble": trouble,
+    "faults": faults,
     "far-end": links.far_end,
     "fleet": links.fleet,
     "listed": links.listed,
@@ -184,9 +211,9 @@ SCENES: Mapping[str, Callable[[], list[Figure]]] = {
 }
 """What can be measured, by name."""
 
-WITHOUT_LAB = frozenset({"large"})
+WITHOUT_LAB = frozenset({"large", "thousand"})
 """The scenes that need no libvirt host."""
-OWN_HOSTS = frozenset({"console", "trouble", "far-end", "fleet", "listed", "migrate", "create"})
+OWN_HOSTS = frozenset({"console", "trouble", "faults", "far-end", "fleet", "listed", "migrate", "create"})
 """The scenes that build hosts for themselves."""
 
 SIZE = f"{COLS}x{ROWS}, true colour"
