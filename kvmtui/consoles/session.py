@@ -80,6 +80,8 @@ class ConsoleSession:
         self.emulator = Emulator()
         self.phase = Phase.OPENING
         self.why = ""
+        self.was_open = False
+        """Whether it has been open here at all."""
         self.is_held = False
         """Whether the host has said that another session has it, since it was open here."""
         self._around = around
@@ -123,6 +125,11 @@ class ConsoleSession:
     def takes_keys(self) -> bool:
         """Whether what is typed goes to the guest, now or a little later."""
         return self.phase is Phase.LIVE and not self._locked()
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether it is being opened for the first time, and nothing is known to be in the way."""
+        return self.phase is Phase.OPENING and not self.was_open
 
     def take_over(self) -> None:
         """Open it even if somebody else holds it."""
@@ -231,6 +238,7 @@ class ConsoleSession:
         """Mark the seam, if there is one."""
         past, self._past = self._past, None
         self.is_held = self._force = False
+        self.was_open = True
         self._twins = whereabouts.twins(self._around.fleet(), ref)
         self._ghost_until = 0.0
         if past is not None:

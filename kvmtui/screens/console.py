@@ -56,6 +56,7 @@ class ConsoleScreen(ConsoleFrame):
     def take_paste(self, text: str) -> None:
         """Hand a paste to the guest, or to the line that is being typed."""
         if not self.is_mounted:
+            self.typist.paste(paste_bytes(text, bracketed=False))
             return
         if self.mode is Mode.SEARCH:
             self.scrolling.editor.insert(text)
@@ -70,7 +71,7 @@ class ConsoleScreen(ConsoleFrame):
     def _type(self, data: bytes) -> None:
         if self.view.port.is_scrolling:
             self.view.follow()
-        if data == b"\x03" and self.typist.left:
+        if data == b"\x03" and (self.typist.left or self.typist.kept):
             self.typist.stop()
         said = self.typist.type(data)
         if said or self.said_note:

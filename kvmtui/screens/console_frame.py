@@ -118,8 +118,12 @@ class ConsoleFrame(KeyTaker):
         self._watched.clear()
         for session in self.sessions:
             typist = self.face.typists.of(session)
-            if typist.changed == self.say:
-                typist.changed = _nothing
+            self._leave(typist)
+
+    def _leave(self, typist: Typist) -> None:
+        """Let what types to a console that is shown no more tell somebody else."""
+        if typist.changed == self.say:
+            typist.changed, typist.lost = _nothing, self.face.typists.tell
 
     def on_resize(self) -> None:
         """Fit the lines."""
@@ -146,9 +150,9 @@ class ConsoleFrame(KeyTaker):
                 self._watched[session] = session.watch(partial(self._changed, session))
             typist = self.face.typists.of(session)
             if session is self.session:
-                typist.changed = self.say
-            elif typist.changed == self.say:
-                typist.changed = _nothing
+                typist.changed, typist.lost = self.say, self.note
+            else:
+                self._leave(typist)
 
     def _changed(self, session: ConsoleSession) -> None:
         """Paint what was written; say what is new of a console."""
@@ -182,6 +186,8 @@ class ConsoleFrame(KeyTaker):
             self.bar.name_tabs(tabs, str(self.index + 1), face.tones, "")
         self.line.say(status(session, self._standing(), self.size.width, face.tones))
         lines = said_over(session, face.key_map.prefix)
+        if self.typist.kept:
+            lines = (*lines, "What is typed now is sent when it is open.")
         self.said.display = bool(lines)
         if lines:
             self.said.update(Text("\n").join(Text(each, face.tones[Tone.WARN]) for each in lines))

@@ -13,7 +13,7 @@ from textual.errors import NoWidget
 from kvmtui.screens.actions import RESERVED
 from kvmtui.screens.key_taker import KeyTaker
 from kvmtui.screens.page import Page, is_small
-from kvmtui.widgets.chords import Leader, Pass
+from kvmtui.widgets.chords import Dropped, Leader, Pass
 from kvmtui.widgets.driver import name_of, read_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CATCH_UP = 0.5  # seconds that a key or click waits at most for what came before it
 SLICE = 0.01  # seconds between two looks whether what was waited for has gone
 COME_UP = 5.0  # seconds that a key typed ahead waits at most for its screen
+TURNS = 5  # of the loop that it takes to begin what was asked for, where no host has to be read
+NO_PASTE = "A paste does nothing here: it is text for a field, a filter or a console."
 QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
 """Keys that Textual or a terminal would act upon, and that do nothing here."""
 
@@ -66,6 +68,7 @@ class Keyboard:
 
     async def takes(self, event: events.InputEvent | events.Paste) -> bool:
         """Do what an event is for; return False for one that Textual is to give to a widget."""
+        await self._let_ask()
         if self._app.screen_stack and not self._app.screen.is_mounted:
             await self._come_up()
         if self._given is not None and isinstance(event, events.Key | events.MouseDown | events.Paste):
@@ -73,6 +76,9 @@ class Keyboard:
         if not self._app.screen_stack:
             return True  # the program ends: what was typed behind its last key is for nobody
         if isinstance(event, events.Key | events.Paste) and self._taken_whole(event):
+            return True
+        if isinstance(event, events.Paste) and not self._is_wanted():
+            self._refuse_paste()
             return True
         if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):
             return True
@@ -90,6 +96,12 @@ class Keyboard:
             page.take_step(Leader(leader))
 
     # -- the order
+
+    async def _let_ask(self) -> None:
+        """Let what was just asked for be begun: a console that it opens is what the next key is for."""
+        for _ in range(TURNS):
+            if self._asking.busy:
+                await asyncio.sleep(0)
 
     async def _come_up(self) -> None:
         """Let a screen be made before a key that was typed ahead of it, which may even leave it."""
@@ -138,6 +150,22 @@ class Keyboard:
         else:
             taker.take_paste(event.text)
         return True
+
+    def _is_wanted(self) -> bool:
+        """Whether there is a field, or a dialog with one, that a paste is text for."""
+        if is_small(*self._app.size) or self._asking.busy:
+            return False
+        taker = self._app.focused or self._app.screen
+        return any(hasattr(type(node), "on_paste") for node in taker.ancestors_with_self)
+
+    def _refuse_paste(self) -> None:
+        """Say that a paste does nothing where there is no field for it; no leader waits any more."""
+        self._chords.reset()
+        page = self._page
+        if page is not None:
+            page.take_step(Dropped(0, NO_PASTE))
+        else:
+            self._surface.tell(NO_PASTE)
 
     def _pressed(self, event: events.MouseDown) -> None:
         """Close a menu that was not what the mouse pressed."""

@@ -63,7 +63,7 @@ class OpenConsoles:
         if self._typists is None:
             from kvmtui.screens.console_typist import Typists
 
-            self._typists = Typists()
+            self._typists = Typists(self._surface.tell)
         return self._typists
 
     def close_all(self) -> None:

@@ -19,6 +19,7 @@ from textual.geometry import Size
 from textual.keys import _character_to_key
 
 from kvmtui.widgets.chords import MOUSE, OPEN, PASTE, REPLY, TAIL, Read
+from kvmtui.widgets.floods import Gatherer, Sieve
 from kvmtui.widgets.framing import ESC, Framer, Kind, Token
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Decoder:
     ) -> None:
         self._clock = clock
         self._framer = Framer(escape_delay)
+        self._sieve = Sieve()
         self._parser = XTermParser()
 
     @property
@@ -71,7 +73,8 @@ class Decoder:
         """Take what one read brought."""
         late = self.tick()
         now = self._clock()
-        return [*late, *self._messages(self._framer.feed(text, now), now)]
+        tokens = self._sieve.sift(self._framer.feed(text, now), now, literal=self.literal)
+        return [*late, *self._messages(tokens, now)]
 
     def tick(self) -> list[Message]:
         """Give up what did not come in time: the escape key, mostly."""
@@ -190,14 +193,14 @@ class ReadDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read until told to end."""
-        decoder = Decoder()
+        decoder, gatherer = Decoder(), Gatherer()
         # A mouse report of an old terminal is not UTF-8; a strict decoder would end the input there.
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                wait = decoder.wait
-                if selector.select(0.1 if wait is None else min(0.1, wait)):
+                text = ""
+                if selector.select(self._patience(decoder, gatherer)):
                     try:
                         data = os.read(self.fileno, 4096)
                     except OSError:
@@ -205,11 +208,25 @@ class ReadDriver(LinuxDriver):
                     if not data:  # the terminal is gone
                         self._loop.call_soon_threadsafe(self._app.exit)
                         return
-                    decoder.literal = self.literal
-                    for message in decoder.feed(decode(data)):
-                        self.process_message(message)
-                for message in decoder.tick():
-                    self.process_message(message)
+                    text = gatherer.take(decode(data), time.monotonic())
+                elif gatherer.deadline is not None and time.monotonic() >= gatherer.deadline:
+                    text = gatherer.release()
+                decoder.literal = self.literal
+                if text:
+                    self._process(decoder.feed(text))
+                elif gatherer.deadline is None:
+                    self._process(decoder.tick())
+
+    @staticmethod
+    def _patience(decoder: Decoder, gatherer: Gatherer) -> float:
+        """Return seconds until something is to be done though nothing comes."""
+        if gatherer.deadline is not None:
+            return max(0.0, gatherer.deadline - time.monotonic())
+        return 0.1 if decoder.wait is None else min(0.1, decoder.wait)
+
+    def _process(self, messages: list[Message]) -> None:
+        for message in messages:
+            self.process_message(message)
 
     def _enable_mouse_support(self) -> None:
         """Ask for buttons, wheel and drags in SGR form: nothing is done while a mouse only moves."""

@@ -97,6 +97,18 @@ def test_a_command_is_typed_and_answered(program: Program, talker: Guest) -> Non
     program.leave()
 
 
+def test_what_is_typed_before_the_console_is_open_reaches_the_guest(program: Program, talker: Guest) -> None:
+    open_console(program, talker)
+    close_console(program)
+    program.select(talker.name)
+    program.keys("c")
+    program.type_text("echo $((6 * 7)) ahead")
+    program.keys("enter")
+    program.wait("^42 ahead$", 30)
+    close_console(program)
+    program.leave()
+
+
 @pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
 def test_an_editor_looks_as_in_tmux(hv1: Host, talker: Guest, size: tuple[int, int]) -> None:
     """Busybox vi, edited, scrolled, searched: the same screen as tmux makes of the same bytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,16 @@ from kvmtui.screens.actions import GO, LIST, MARK, PANES, RESERVED, Action
 from kvmtui.screens.console import ConsoleScreen
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.help import HelpScreen
+from kvmtui.screens.keyboard import NO_PASTE
 from kvmtui.screens.log import LogPage
 from kvmtui.screens.page import Page
 from kvmtui.screens.tasks import TasksPage
 from kvmtui.widgets.confirm import ConfirmScreen
+from kvmtui.widgets.driver import Decoder
 from tests.screens.harness import Desk, desk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 LEADERS = set(registry.LEADERS)
 LEAVING = {"q", "Q"}
@@ -204,11 +207,69 @@ async def test_what_nobody_typed_key_by_key_is_dropped_and_said() -> None:
             assert not isinstance(it.app.screen, ConfirmScreen), keys
 
 
+FLOOD = "".join(f"systemctl stop unit-{number}\rxs !f\r! f xdy\r4\r" for number in range(100))
+
+
+@pytest.mark.parametrize("before", [(), ("x",), ("!",), ("o",), ("enter",), ("?",), ("y",), ("!", "f")])
+async def test_a_flood_of_keys_is_a_paste_and_does_nothing_but_say_so(before: Sequence[str]) -> None:
+    async with desk(configs=lambda host: replace(host, guard=Guard.FREE)) as it:
+        await it.go_to("web-1")
+        await it.press(*before)
+        await it.settle()
+        screen = it.app.screen
+        ahead = time.monotonic() + 10  # long after any dialog was painted
+        decoder = Decoder(clock=lambda: ahead)
+        for _ in range(20):  # 90 kB
+            await it.quick(decoder.feed(FLOOD))
+        await it.settle()
+        assert it.app.screen is screen
+        assert it.calls == []
+        assert it.tasks == ()
+        if not isinstance(screen, ConfirmScreen):
+            assert [toast for toast in it.toasts if "paste" in toast] == [NO_PASTE]
+        if isinstance(screen, Page):
+            assert not screen.menu.is_open
+        await it.press("escape")
+        await it.go_to("web-1")
+        await it.press("x")
+        await it.until_text("x  web-1 on ")
+
+
+async def test_a_flood_of_keys_is_text_where_there_is_a_field_for_it() -> None:
+    async with desk() as it:
+        await it.until(lambda: it.names)
+        await it.press(":")
+        await it.quick(Decoder().feed("start web-1\r" + "and so on\r" * 40))
+        await it.settle()
+        assert it.page.command_line.text.startswith("start web-1")
+        assert it.page.command_line.text.count("and so on") > 3
+        assert it.calls == []
+        assert it.tasks == ()
+
+
+async def test_what_was_typed_while_the_line_stood_still_is_done() -> None:
+    async with desk(configs=lambda host: replace(host, guard=Guard.FREE)) as it:
+        await it.until(lambda: len(it.names) > 1)
+        decoder = Decoder()
+        await it.send(decoder.feed("\x1b[B"))
+        await it.send(decoder.feed("\x1b[B" * 90 + "\x1b[A" * 90 + "\x1b[B"))  # each held for three seconds
+        assert it.toasts == []
+        await it.send(decoder.feed("xi"))
+        await it.until_told("x i does nothing to a VM.")
+        await it.send(decoder.feed("/name:wiki\r"))
+        await it.until(lambda: it.names == ["wiki"])
+        await it.send(decoder.feed(":tasks\r"))
+        await it.until(lambda: type(it.app.screen).__name__ == "TasksPage")
+
+
 async def test_a_bracketed_paste_into_a_list_is_ignored() -> None:
     async with desk() as it:
         await it.go_to("web-1")
+        await it.press("x")
         await it.paste("xd\n!f\nq")
         assert it.app.is_running
+        assert it.toasts == [NO_PASTE]
+        assert not it.vms.menu.is_open
         assert it.calls == []
         assert it.text.count("web-1") >= 1
 

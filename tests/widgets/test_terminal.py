@@ -166,3 +166,17 @@ def test_only_typed_chords_count(terminal: Terminal) -> None:
     terminal.wait(lambda lines: " x on vm-3" in lines)
     terminal.type("s")
     terminal.wait(last_line("5 keys at once ignored: paste? | chord x s"))
+
+
+def test_a_hundred_thousand_keys_at_once_are_a_paste_and_hold_nothing_up(terminal: Terminal) -> None:
+    script = "x s !f dd systemctl stop it\r"
+    terminal.type("G")
+    terminal.wait(at_cursor("vm-499"))
+    for _ in range(100):
+        terminal.type(script * 40)
+    terminal.rest(0.5)
+    terminal.type(UP)
+    terminal.wait(at_cursor("vm-498"))
+    assert "chord" not in terminal.lines[35]
+    terminal.type("x")
+    terminal.wait(lambda lines: " x on vm-498" in lines)
