@@ -20,15 +20,15 @@ from kvmtui.core.migration import MovePlan, StorageWay
 from kvmtui.core.specs import NewVolume
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.form import Form
+from tests.cli.shell import kvmtui
 from tests.screens.harness import Desk, desk
-from tests.test_cli import kvmtui
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
 
     from kvmtui.config import HostConfig
-    from tests.test_cli import Shell
+    from tests.cli.shell import Shell
 
 __all__ = ["kvmtui"]
 

@@ -16,15 +16,15 @@ from kvmtui.core.errors import NotFound, Refused
 from kvmtui.core.inventory import VmRef, VmState
 from kvmtui.core.text import safe
 from kvmtui.widgets.confirm import Answering, Confirmation, Confirmed, ConfirmScreen
+from tests.cli.shell import kvmtui
 from tests.commands.scenes import a_vm, entry, scene
 from tests.hostile.corpus import TEXTS
 from tests.hostile.painting import assert_harmless, assert_painted_well
 from tests.screens.harness import Desk, desk
-from tests.test_cli import kvmtui
 
 if TYPE_CHECKING:
     from kvmtui.backend.demo import World
-    from tests.test_cli import Shell
+    from tests.cli.shell import Shell
 
 __all__ = ["kvmtui"]
 

@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmtui import cli
-from kvmtui.backend.demo import World, forget_worlds, parse, world_of
-from kvmtui.cli import headless
 from kvmtui.cli.output import Exit
 from kvmtui.commands.registry import by_id
 from kvmtui.core.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.cli.shell import Shell
 
 IMAGE = "nvme/debian-13-genericcloud-amd64.qcow2"
 FROM = ("--host", "hv2", "--image", IMAGE, "--disk", "linked", "--pool", "hdd", "--size", "20G")
-seeds = count(7000)
-
-
-class Done(NamedTuple):
-    """What a run left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        document = json.loads(self.out)
-        assert isinstance(document, dict)
-        return document
-
-
-class Shell:
-    """Runs kvmtui on a simulated fleet of its own."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.uri = f"demo:///?seed={next(seeds)}&pace=0&faults=none"
-        self.world: World = world_of(parse(self.uri)[0])
-
-    def __call__(self, *words: str) -> Done:
-        code = cli.main(("-c", self.uri, *words))
-        out, err = self._capsys.readouterr()
-        return Done(code, out, err)
-
-    @property
-    def verbs(self) -> list[str]:
-        return [call.verb for call in self.world.calls]
-
-
-@pytest.fixture
-def kvmtui(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shell]:
-    monkeypatch.setattr(headless, "QUICK", 0.2)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    yield Shell(capsys)
-    forget_worlds()
 
 
 def test_a_vm_is_made_and_started(kvmtui: Shell) -> None:

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 from kvmtui.cli.output import Exit
 from kvmtui.core.errors import TimedOut
-from tests.test_cli import kvmtui
 
 if TYPE_CHECKING:
-    from tests.test_cli import Shell
-
-__all__ = ["kvmtui"]
+    from tests.cli.shell import Shell
 
 
 def test_it_tells_the_address_and_the_way(kvmtui: Shell) -> None:

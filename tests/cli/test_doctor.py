@@ -12,16 +12,13 @@ from kvmtui.core.errors import KvmtuiError, Unreachable
 from kvmtui.core.inventory import Condition, ConditionKind, HostEntry, HostState, Network, Pool
 from kvmtui.doctor import Area, Finding, Verdict
 from kvmtui.doctor.machine import Machine, Screen
-from tests.test_cli import kvmtui
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from tests.test_cli import Shell
-
-__all__ = ["kvmtui"]
+    from tests.cli.shell import Shell
 
 GIB = 1 << 30
 POOL = Pool("u1", "nvme", active=True, capacity=100 * GIB, allocation=50 * GIB, available=50 * GIB, path="/srv/nvme")

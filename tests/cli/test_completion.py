@@ -20,16 +20,13 @@ from kvmtui.commands.registry import of_noun
 from kvmtui.core.inventory import TaskPhase, TaskView
 from kvmtui.journal import Journal
 from kvmtui.theme import PLAIN, SIXTEEN, THEMES
-from tests.test_cli import kvmtui
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.test_cli import Shell
+    from tests.cli.shell import Shell
 
     Offered = Callable[..., list[str]]
-
-__all__ = ["kvmtui"]
 
 HOSTILE = "$(touch hit)"
 DRIVER = """
@@ -39,6 +36,13 @@ COMP_CWORD=$#
 _kvmtui kvmtui "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
+
+
+def printed(command: list[str], folder: Path, environ: dict[str, str]) -> str:
+    """Return what a shell prints, which complains of nothing."""
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    return done.stdout
 
 
 @pytest.fixture
@@ -70,17 +74,7 @@ def offered(kvmtui: Shell, tmp_path: Path, typing: dict[str, str]) -> Offered:
     (tmp_path / "script").write_text(kvmtui.bare("completion", "bash").out)
 
     def ask(*words: str) -> list[str]:
-        done = subprocess.run(
-            ["bash", "--norc", "-c", DRIVER, "bash", *words],
-            cwd=tmp_path,
-            env=typing,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        assert done.stderr == ""
-        return done.stdout.split()
+        return printed(["bash", "--norc", "-c", DRIVER, "bash", *words], tmp_path, typing).split()
 
     return ask
 
@@ -118,17 +112,8 @@ def test_fish_offers_the_same(kvmtui: Shell, tmp_path: Path, typing: dict[str, s
     (folder / "kvmtui.fish").write_text(kvmtui.bare("completion", "fish").out)
 
     def ask(line: str) -> list[str]:
-        done = subprocess.run(
-            ["fish", "-c", f"complete -C '{line}'"],
-            cwd=tmp_path,
-            env=typing,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        assert done.stderr == ""
-        return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+        told = printed(["fish", "-c", f"complete -C '{line}'"], tmp_path, typing)
+        return [offer.partition("\t")[0] for offer in told.splitlines()]
 
     assert ask("kvmtui vm sh") == ["show", "shutdown"]
     assert ask("kvmtui vm destroy --y") == ["--yes"]

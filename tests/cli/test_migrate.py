@@ -7,44 +7,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmtui.backend.demo import forget_worlds
 from kvmtui.cli.output import Exit
 from kvmtui.core.inventory import VmState
-from tests.test_cli import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.cli.shell import Shell
 
 
-@pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
-    yield Shell(capsys)
-    forget_worlds()
-
-
-def test_a_vm_is_moved_and_the_document_says_where(shell: Shell) -> None:
-    done = shell("vm", "migrate", "app-3", "--to", "hv2", "--yes", "--json")
+def test_a_vm_is_moved_and_the_document_says_where(kvmtui: Shell) -> None:
+    done = kvmtui("vm", "migrate", "app-3", "--to", "hv2", "--yes", "--json")
     assert done.code == Exit.DONE
     (task,) = done.document["tasks"]
     assert (task["task"], task["host"], task["to"]) == ("vm.migrate", "hv1", "hv2")
     assert task["phase"] == "done"
     assert done.document["errors"] == []
-    assert shell.world.ref("app-3").host == "hv2"
-    assert shell.world.vm("app-3").autostart
-    assert shell.world.vm("app-3").state is VmState.RUNNING
+    assert kvmtui.world.ref("app-3").host == "hv2"
+    assert kvmtui.world.vm("app-3").autostart
+    assert kvmtui.world.vm("app-3").state is VmState.RUNNING
 
 
-def test_in_words_it_says_what_became_of_it(shell: Shell) -> None:
-    done = shell("vm", "move", "web-1", "--to", "hv2", "--yes")
+def test_in_words_it_says_what_became_of_it(kvmtui: Shell) -> None:
+    done = kvmtui("vm", "move", "web-1", "--to", "hv2", "--yes")
     assert done.code == Exit.DONE
     assert done.out.startswith("web-1 runs on hv2 now.")
 
 
-def test_without_yes_nothing_is_moved(shell: Shell) -> None:
-    done = shell("vm", "migrate", "app-3", "--to", "hv2")
+def test_without_yes_nothing_is_moved(kvmtui: Shell) -> None:
+    done = kvmtui("vm", "migrate", "app-3", "--to", "hv2")
     assert done.code == Exit.FAILED
     assert "Not done without --yes: move hv1/app-3?" in done.err
-    assert shell.world.calls == []
+    assert kvmtui.world.calls == []
 
 
 @pytest.mark.parametrize(
@@ -56,11 +48,11 @@ def test_without_yes_nothing_is_moved(shell: Shell) -> None:
         (("--to", "hv2", "--via", "hv2"), "no libvirt address"),
     ],
 )
-def test_what_cannot_be_read_is_a_matter_of_usage(words: tuple[str, ...], says: str, shell: Shell) -> None:
-    done = shell("vm", "migrate", "app-3", "--yes", *words)
+def test_what_cannot_be_read_is_a_matter_of_usage(words: tuple[str, ...], says: str, kvmtui: Shell) -> None:
+    done = kvmtui("vm", "migrate", "app-3", "--yes", *words)
     assert done.code == Exit.USAGE
     assert says in done.err
-    assert shell.world.calls == []
+    assert kvmtui.world.calls == []
 
 
 @pytest.mark.parametrize(
@@ -72,15 +64,15 @@ def test_what_cannot_be_read_is_a_matter_of_usage(words: tuple[str, ...], says: 
         ("app-3", ("--to", "hv2", "--copy-storage", "no"), "is not on hv2"),
     ],
 )
-def test_why_a_vm_cannot_go_is_said(name: str, words: tuple[str, ...], says: str, shell: Shell) -> None:
-    done = shell("vm", "migrate", name, "--yes", "--json", *words)
+def test_why_a_vm_cannot_go_is_said(name: str, words: tuple[str, ...], says: str, kvmtui: Shell) -> None:
+    done = kvmtui("vm", "migrate", name, "--yes", "--json", *words)
     assert done.code == Exit.FAILED
     assert says in json.dumps(done.document)
-    assert not [call for call in shell.world.calls if call.verb == "move"]
+    assert not [call for call in kvmtui.world.calls if call.verb == "move"]
 
 
-def test_of_several_those_that_can_go_go(shell: Shell) -> None:
-    done = shell("vm", "migrate", "web-1", "web-2", "wiki", "--to", "hv2", "--yes")
+def test_of_several_those_that_can_go_go(kvmtui: Shell) -> None:
+    done = kvmtui("vm", "migrate", "web-1", "web-2", "wiki", "--to", "hv2", "--yes")
     assert done.code == Exit.SOME_FAILED
-    assert [shell.world.ref(name).host for name in ("web-1", "web-2")] == ["hv2", "hv2"]
+    assert [kvmtui.world.ref(name).host for name in ("web-1", "web-2")] == ["hv2", "hv2"]
     assert "to host has no choice hv2" in done.err
