@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmtui.core.capacity import pool_fill
 from kvmtui.core.inventory import (
     Condition,
     ConditionKind,
@@ -164,19 +165,19 @@ def pool_events(host: str, before: HostState | None, after: HostState) -> tuple[
         return (_storage_event(host, after),)
     if before.pools is after.pools:
         return ()
-    full = {pool.uuid for pool in before.pools if pool.capacity and 100.0 * pool.allocation > POOL.bad * pool.capacity}
+    full = {pool.uuid for pool in before.pools if (pool_fill(pool) or 0.0) > POOL.bad}
     return tuple(
         Event(
             at=after.at,
             severity=Severity.WARN,
             host=host,
             vm=None,
-            subject=f"pool {safe(pool.name)} on {safe(host)} is {100 * pool.allocation / pool.capacity:.0f} % full",
+            subject=f"pool {safe(pool.name)} on {safe(host)} is {fill:.0f} % full",
             detail="",
             by="",
         )
         for pool in after.pools
-        if pool.uuid not in full and pool.capacity and 100.0 * pool.allocation > POOL.bad * pool.capacity
+        if pool.uuid not in full and (fill := pool_fill(pool) or 0.0) > POOL.bad
     )
 
 

@@ -6,13 +6,15 @@ from dataclasses import fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from kvmtui.core.capacity import filled
 from kvmtui.core.inventory import Address, AddressSource, Host, HostState, Reason, Since, Vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kvmtui.backend.base import Inventory, Wake
-    from kvmtui.core.metrics import HostRates, VmRates
+    from kvmtui.core.inventory import Pool
+    from kvmtui.core.metrics import DiskRates, HostRates, VmRates
 
 _VAGUE = {
     Reason.NONE: frozenset(Reason) - {Reason.NONE},
@@ -21,6 +23,7 @@ _VAGUE = {
 }
 """For a vague reason, those that say more: a daemon that restarted has forgotten them, an event told them."""
 
+_POOLS_EVERY = 2  # ticks between two looks at what the disks of VMs have come to occupy
 _FRESH_FOR = 120.0  # seconds that an address keeps the time it was read: newer times alone make no new Vm
 _REMEMBERED = ("reason", "since", "addresses", "os")
 _as_read = attrgetter(*(field.name for field in fields(Vm) if field.name not in _REMEMBERED))
@@ -57,6 +60,9 @@ class Picture:
         self.listed = 0.0
         """When all VMs were last read together."""
         self._ours = ours
+        self._pools: tuple[Pool, ...] = ()  # as they say themselves
+        self._disks: dict[str, tuple[DiskRates, ...]] = {}  # of each VM, as they were last told of
+        self._ticks = 0
         self._tickets = 0
         self._shown: dict[str, int] = {}  # the ticket of the newest reading of one VM that is shown
         self._gap = False  # the connection was lost since the last full reading
@@ -76,6 +82,7 @@ class Picture:
         known = self.state
         if known is None or known.host.uuid != host.uuid:
             empty = HostState(at=now, host=host, vms={}, rates={})
+            self._pools, self._disks = (), {}
             self._set(empty)
             self._shown.clear()
             self.full(inventory, now, self.ticket())
@@ -111,7 +118,10 @@ class Picture:
         changes.extend(Change(uuid, state.vms[uuid], None, now, seen=uuid in wakes) for uuid in gone)
         same_order = len(vms) == len(state.vms) and not changes
         networks = state.networks if state.networks == inventory.networks else inventory.networks
-        pools = state.pools if state.pools == inventory.pools else inventory.pools
+        pools = state.pools
+        if self._pools != inventory.pools:
+            self._pools = inventory.pools
+            pools = filled(self._pools, vms, self._disks)
         late = inventory.pools_late
         host = state.host if inventory.host is None or inventory.host == state.host else inventory.host
         same_rest = (
@@ -144,7 +154,15 @@ class Picture:
     def sampled(self, rates: Mapping[str, VmRates], load: HostRates | None, now: float) -> None:
         """Take the rates of a tick; VMs whose rates could not be told this time have none."""
         state = self._required()
-        self.state = replace(state, at=now, rates=rates, load=load or state.load)
+        self._ticks += 1
+        pools = state.pools
+        if self._ticks % _POOLS_EVERY == 0:
+            # A VM that is off, or whose monitor is busy, tells of none, and they stay as full as they were.
+            told = {uuid: one.disks for uuid, one in rates.items() if one.disks}
+            self._disks = {uuid: disks for uuid, disks in {**self._disks, **told}.items() if uuid in state.vms}
+            found = filled(self._pools, state.vms, self._disks)
+            pools = pools if found == pools else found
+        self.state = replace(state, at=now, rates=rates, load=load or state.load, pools=pools)
 
     def unsampled(self) -> bool:
         """Drop the rates, which are too old to be shown as those of now; tells whether there were any."""

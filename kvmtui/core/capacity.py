@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,8 @@ from kvmtui.core.inventory import Disk, Fleet, HostEntry, HostState, Pool, Vm, V
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kvmtui.core.metrics import DiskRates
 
 # What a QEMU process needs beside the guest's memory: its own code and buffers, and page tables and
 # device state that grow with the vCPUs. Generous, since running out kills a guest.
@@ -116,6 +119,35 @@ def fullest_pool(state: HostState | None) -> tuple[Pool, float] | None:
         if fill is not None and (best is None or fill > best[1]):
             best = pool, fill
     return best
+
+
+def filled(
+    pools: tuple[Pool, ...], vms: Mapping[str, Vm], held: Mapping[str, tuple[DiskRates, ...]]
+) -> tuple[Pool, ...]:
+    """Return the pools as full as the VMs' disks say, by the VMs' UUIDs, where that is more than they say themselves.
+
+    A pool's own figures are from its last refresh, which may be long ago, and only a person causes another.
+    """
+    places = {pool.path.rstrip("/"): pool.name for pool in pools if pool.active and pool.path and not pool.late}
+    disks: dict[str, dict[str, int]] = {}  # by pool and file, since two VMs may share one
+    for uuid, known in held.items():
+        vm = vms.get(uuid)
+        occupied = {disk.name: disk.allocation for disk in known}
+        for disk in vm.disks if vm is not None else ():
+            folder, _, name = disk.source.rpartition("/")
+            pool = folder if disk.kind == "volume" else places.get(folder)
+            size = occupied.get(disk.target)
+            if pool and size:
+                disks.setdefault(pool, {})[name] = size
+    return tuple([_filled(pool, sum(disks.get(pool.name, {}).values())) for pool in pools])
+
+
+def _filled(pool: Pool, occupied: int) -> Pool:
+    """Return the pool with at least so many bytes in use."""
+    missed = min(occupied, pool.capacity) - (pool.capacity - pool.available)
+    if missed <= 0 or pool_fill(pool) is None:
+        return pool
+    return replace(pool, allocation=pool.allocation + missed, available=pool.available - missed)
 
 
 def pool_of(state: HostState, disk: Disk) -> Pool | None:

@@ -285,7 +285,9 @@ class Connection:
         self._notice_strays(sample.vms.keys() ^ monitor.picture.active)
         host = monitor.picture.host
         rates, load = self._book.update(sample, cpus=host.cpus, committed=monitor.picture.committed)
+        before = monitor.picture.state
         monitor.picture.sampled(rates, load, sample.wall)
+        monitor.tell_pools(before)
         monitor.means.sink.sampled(monitor.name, rates)
         monitor.means.sink.changed(urgent=False)
         return True

@@ -206,11 +206,15 @@ class Monitor:
             event = vm_event(self.name, change, sink.explain(ref), sink.moving(ref))
             if event is not None:
                 sink.happened(event)
-        if before is not None and self.picture.state is not None:
-            for event in pool_events(self.name, before, self.picture.state):
-                sink.happened(event)
+        self.tell_pools(before)
         if changes or before is not self.picture.state:
             self._news(urgent=bool(changes))
+
+    def tell_pools(self, before: HostState | None) -> None:
+        """Pass on what became of the pools since that state."""
+        if before is not None and self.picture.state is not None:
+            for event in pool_events(self.name, before, self.picture.state):
+                self.means.sink.happened(event)
 
     def _stands(self, before: Condition, after: Condition) -> None:
         """Tell how it stands with the host now."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from kvmtui.core.capacity import fullest_pool, host_sold
+from kvmtui.core.capacity import host_sold, pool_fill, pool_of
 from kvmtui.core.fields import Tone, state_text
 from kvmtui.core.fields.field import rising
 from kvmtui.core.fields.vm_state import state_tone
 from kvmtui.core.history import SPACING
 from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
-from kvmtui.core.limits import LATENCY, MEMORY, STEAL, VM_CPU
+from kvmtui.core.limits import LATENCY, MEMORY, POOL, STEAL, VM_CPU
 from kvmtui.core.neighbours import blame
 from kvmtui.core.text import safe, vm_name
 from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
@@ -162,9 +162,7 @@ def remedy(row: VmRow, problem: Problem) -> str:
     """Return what a person can do about a problem; "" when its text says enough."""
     vm = row.vm
     if vm.state is VmState.PAUSED and vm.reason in IO_REASONS:
-        fullest = fullest_pool(row.entry.state)
-        where = f" on pool {safe(fullest[0].name, limit=40)}" if fullest is not None and fullest[1] > 90.0 else ""
-        return f"Make room{where} or mend its storage, then x{GLUE}u resumes it."
+        return f"Make room{_crowded(row)} or mend its storage, then x{GLUE}u resumes it."
     if vm.state is VmState.CRASHED:
         return f"!{GLUE}f ends what is left of it, then x{GLUE}s starts it anew."
     if vm.state is VmState.OFF and vm.reason in (Reason.CRASHED, Reason.PANICKED):
@@ -176,6 +174,18 @@ def remedy(row: VmRow, problem: Problem) -> str:
     if row.stopping is not None:
         return f"The guest has not shut down. A console may tell why; !{GLUE}f pulls its plug."
     return ""
+
+
+def _crowded(row: VmRow) -> str:
+    """Return " on pool nvme" where it is clear which of the pools that the VM writes to is full, else ""."""
+    state = row.entry.state
+    disks = [disk for disk in row.vm.disks if not disk.readonly]
+    found = {pool.uuid: pool for disk in disks if state is not None and (pool := pool_of(state, disk)) is not None}
+    pools = sorted(found.values(), key=lambda pool: -(pool_fill(pool) or 0.0))
+    alone = len(pools) == 1 and row.vm.reason is Reason.POOL_FULL
+    if not pools or ((pool_fill(pools[0]) or 0.0) <= POOL.warn and not alone):
+        return ""
+    return f" on pool {safe(pools[0].name, limit=40)}"
 
 
 # -- devices

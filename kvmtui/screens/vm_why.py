@@ -18,6 +18,7 @@ from kvmtui.core.inventory import AgentState, Severity, VmState
 from kvmtui.core.neighbours import slowness
 from kvmtui.core.next_boot import differences
 from kvmtui.core.text import safe
+from kvmtui.core.units import duration
 from kvmtui.screens.journal_lines import entries, long_lines, when
 from kvmtui.screens.sheet import GLUE, Sheet, Span, wrap
 from kvmtui.screens.tabs import TextTab
@@ -229,6 +230,11 @@ class WhyTab(TextTab):
             _sentence(said, Tone.MUTED if logs is None else Tone.WARN, sheet)
             return
         sheet.head("QEMU'S LOG", f"on {host}, its end")
+        if logs.ahead:
+            side = "ahead of" if logs.ahead > 0 else "behind"
+            _sentence(
+                f"Times are by the clock of {host}: {duration(abs(logs.ahead))} {side} this one.", Tone.WARN, sheet
+            )
         if logs.qemu.trouble or not logs.qemu.lines:
             _sentence(safe(logs.qemu.trouble, limit=600) or "It is empty.", Tone.MUTED, sheet)
         for at, text in _qemu_shown(logs.qemu.lines):

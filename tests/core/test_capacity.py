@@ -2,8 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from kvmtui.core.capacity import OVERHEAD, OVERHEAD_PER_VCPU, census, fullest_pool, host_sold, n_plus_one, promised
-from kvmtui.core.inventory import ConditionKind, HostEntry, Pool, VmState
+from kvmtui.core.capacity import (
+    OVERHEAD,
+    OVERHEAD_PER_VCPU,
+    census,
+    filled,
+    fullest_pool,
+    host_sold,
+    n_plus_one,
+    pool_fill,
+    promised,
+)
+from kvmtui.core.inventory import ConditionKind, Disk, HostEntry, Pool, VmState
+from kvmtui.core.metrics import DiskRates
 from tests.core.makers import GIB, a_fleet, a_vm, an_entry
 
 
@@ -57,3 +68,31 @@ def test_the_fullest_pool_is_an_active_one_with_a_size() -> None:
     assert found is not None
     assert (found[0].name, found[1]) == ("nvme", 61.0)
     assert fullest_pool(None) is None
+
+
+def holding(**occupied: int) -> tuple[DiskRates, ...]:
+    return tuple(DiskRates(name, 0, 0, 0, 0, None, 1000, size) for name, size in occupied.items())
+
+
+def disk_at(target: str, source: str, kind: str = "file") -> Disk:
+    return Disk(target, "disk", "virtio", kind, source, "qcow2")
+
+
+def test_a_pool_is_as_full_as_the_disks_in_it_whatever_its_last_refresh_said() -> None:
+    said = (
+        Pool("a", "nvme", True, 1000, 100, 900, "/srv/nvme/"),
+        Pool("b", "hdd", True, 1000, 700, 300, "/srv/hdd"),
+        Pool("c", "off", False, 1000, 0, 1000, "/srv/off"),
+    )
+    shared = disk_at("vdb", "/srv/nvme/shared")
+    elsewhere = disk_at("vdc", "/srv/nvme/mounted/there")
+    vms = {
+        "1": a_vm(disks=(disk_at("vda", "/srv/nvme/one"), shared, elsewhere, disk_at("vdd", "/srv/off/x"))),
+        "2": a_vm(disks=(shared, disk_at("vda", "hdd/two", "volume"), disk_at("vde", ""))),
+    }
+    held = {"1": holding(vda=500, vdb=460, vdc=400, vdd=400), "2": holding(vda=200, vdb=460, vde=9), "gone": holding()}
+    nvme, hdd, off = filled(said, vms, held)
+    assert (pool_fill(nvme), nvme.available, nvme.allocation) == (96.0, 40, 960)
+    assert (hdd, off) == (said[1], said[2])
+    assert filled(said, vms, {"1": holding(vda=5000)})[0].available == 0
+    assert filled(said, vms, {}) == said

@@ -131,6 +131,7 @@ async def test_a_vm_that_could_not_be_read_is_tried_again(tmp_path: Path) -> Non
 async def test_a_pool_that_fills_up_is_an_event(tmp_path: Path) -> None:
     async with running(tmp_path) as lab:
         where = lab.world.host("hv2")
-        where.pools = (replace(where.pools[0], allocation=where.pools[0].capacity), *where.pools[1:])
+        first = where.pools[0]
+        where.pools = (replace(first, allocation=first.capacity, available=0), *where.pools[1:])
         lab.world.tell("hv2", Wake(WakeKind.POOL))
         await lab.until(lambda: lab.said("pool nvme on hv2 is 100 % full"))

@@ -21,6 +21,7 @@ class HostLogs(NamedTuple):
     qemu: LogPart  # of its hypervisor process, over all its runs
     kernel: tuple[KernelLine, ...]  # the host's kernel on memory and disks, and on that process
     kernel_trouble: str = ""  # why the kernel's log could not be read, one sentence with what to do
+    ahead: float = 0.0  # seconds by which the host's clock, which wrote them, is ahead of ours
 
 
 class Logs(Protocol):

@@ -12,6 +12,7 @@ import os
 import secrets
 import shlex
 import signal
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.backend.base import HostLogs, LogPart
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SECONDS = 15.0  # for all of it
 MOST_BYTES = 65_536  # of QEMU's log, and of the kernel's lines
 MOST_ANSWER = 2 * MOST_BYTES + 8192
+SKEW = 30.0  # seconds between the host's clock and ours that are no matter of how long an answer takes
 END_SECONDS = 1.0  # what a process that was killed may take to be gone
 _NAME_SECONDS = 10.0
 _SSH_FAILED = 255
@@ -64,6 +66,15 @@ class _Way(NamedTuple):
     environment: dict[str, str]
 
 
+class _Asked(NamedTuple):
+    """What the host was asked for."""
+
+    token: str
+    name: str  # the VM's
+    around: float | None  # by our clock
+    at: float  # about when it answered, by our clock
+
+
 class LibvirtLogs:
     """The logs facet of one host."""
 
@@ -95,12 +106,13 @@ class LibvirtLogs:
             words=KERNEL_WORDS,
             span="--since=-7d"
             if around is None
-            else f"--since=@{int(around - NEAR)} --until=@{int(around + AFTER) + 1}",
+            else f'--since="@{_ago(around - NEAR)}" --until="@{_ago(around + AFTER)}"',
         )
+        asked = time.time()
         answer = await self._run(script)
         if f"{token} end" not in answer:
             raise BackendError(f"The shell of {self._address.label} did not read its logs to their end.")
-        return _understood(answer, token, name, around, self._address.label)
+        return _understood(_Asked(token, name, around, (asked + time.time()) / 2), answer, self._address.label)
 
     async def _run(self, script: str) -> str:
         """Give the script to a shell of the host, and return what it prints."""
@@ -192,11 +204,16 @@ async def _said(process: asyncio.subprocess.Process) -> str:
     return lines[-1][:_LONGEST_SAID].rstrip(".") if lines else ""
 
 
-def _understood(answer: str, token: str, name: str, around: float | None, host: str) -> HostLogs:
+def _ago(at: float) -> str:
+    """Return for the host's shell when that was by its own clock, which may differ from ours."""
+    return f"$(($(date +%s) - {int(time.time() - at)}))"
+
+
+def _understood(asked: _Asked, answer: str, host: str) -> HostLogs:
     parts: dict[str, tuple[str, list[str]]] = {}
     lines: list[str] = []
     for line in answer.split("\n"):
-        if line.startswith(f"{token} "):
+        if line.startswith(f"{asked.token} "):
             _, key, value = (*line.split(" ", 2), "")[:3]
             lines = []
             parts[key] = (value, lines)
@@ -204,6 +221,8 @@ def _understood(answer: str, token: str, name: str, around: float | None, host: 
             lines.append(line.rstrip("\r"))
     now, _, uptime = parts.get("now", ("", []))[0].partition(" ")
     at, up = _number(now), _number(uptime)
+    ahead = at - asked.at if at and abs(at - asked.at) > SKEW else 0.0
+    around = None if asked.around is None else asked.around + ahead
     pid = parts.get("pid", ("", []))[0].strip()
     qemu = _qemu(*parts.get("qemu", ("none", [])), host)
     ended = ending(qemu.lines)
@@ -211,13 +230,14 @@ def _understood(answer: str, token: str, name: str, around: float | None, host: 
         qemu=qemu,
         kernel=kernel_lines(
             [line for line in parts.get("kernel", ("", []))[1] if line],
-            name=name,
+            name=asked.name,
             pid=int(pid) if pid.isascii() and pid.isdecimal() else None,
             booted=at - up,
             around=around if around is not None or ended is None else ended.at,
             until=at,
         ),
         kernel_trouble=_KERNEL_DENIED.format(host=host) if parts.get("kernel", ("", []))[0] == "denied" else "",
+        ahead=ahead,
     )
 
 
