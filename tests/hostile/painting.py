@@ -31,21 +31,39 @@ def assert_harmless(text: str) -> None:
 
 def assert_painted_well(it: Desk) -> None:
     """See that what is sent for the screen as it stands acts on nothing and fills each line exactly."""
-    app = it.app
-    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
-    assert isinstance(update, LayoutUpdate)
-    sent = update.render_segments(app.console)
-    assert "\x1b]" not in sent
-    assert_harmless(OWN.sub("", sent).replace("\n", ""))
-    width, height = app.size
-    lines = [[segment for strip in line for segment in strip] for line in update.strips]
-    assert len(lines) == height
-    for line in lines:
-        text = "".join(segment.text for segment in line)
-        assert cell_len(text) == width, text
-        assert cell_width(text) == width, text
-        for segment in line:
-            assert not (segment.style and (segment.style.link or "@click" in segment.style.meta)), segment
+    fault = Painting(it).fault()
+    assert not fault, fault
+
+
+class Painting:
+    """The whole screen as it stands: its lines, and what is sent to a terminal for them."""
+
+    def __init__(self, it: Desk) -> None:
+        app = it.app
+        self._size = app.size
+        update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+        assert isinstance(update, LayoutUpdate)
+        self._lines = [[segment for strip in line for segment in strip] for line in update.strips]
+        self._sent = update.render_segments(app.console)
+        self.text = "\n".join("".join(segment.text for segment in line) for line in self._lines)
+
+    def fault(self) -> str:
+        """Return what a terminal would do beside showing whole lines, "" when it would do nothing."""
+        width, height = self._size
+        if len(self._lines) != height:
+            return f"{len(self._lines)} lines on a screen of {height}:\n{self.text}"
+        sent = OWN.sub("", self._sent).replace("\n", "")
+        if found := FORBIDDEN.search(sent):
+            return f"{found[0]!a} is sent in {sent[max(0, found.start() - 60) : found.end() + 60]!a}"
+        for number, line in enumerate(self._lines):
+            text = "".join(segment.text for segment in line)
+            widths = {len(text)} if text.isascii() else {cell_len(text), cell_width(text)}
+            if widths != {width}:
+                return f"line {number} is {widths} wide on a screen of {width}: {text!a}"
+            for segment in line:
+                if segment.style and (segment.style.link or "@click" in segment.style.meta):
+                    return f"line {number} has what a click would run: {segment!a}"
+        return ""
 
 
 def cells(line: str) -> list[str]:

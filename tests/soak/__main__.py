@@ -76,7 +76,7 @@ def games(module: str, seed: int, count: int, size: int, *words: str) -> Games:
 def play_keys(seed: int, count: int) -> list[Result]:
     """Play random keys on the demo fleet."""
     began = time.monotonic()
-    broken, whole = games("tests.soak.monkey", seed, count, GAME)
+    broken, whole = games("tests.soak.game", seed, count, GAME)
     reach = Reach()
     for said in whole:
         reach.added(said)

@@ -1,125 +1,38 @@
-"""Plays on the program as nobody would: random keys, texts, pastes, broken sequences, mouse and sizes, with a seed."""
+"""Plays on the program as nobody would: chooses what comes next by what is on the screen, so that it gets deep."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import random
 import shlex
-import sys
-import time
-from collections import deque
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest.mock import patch
+from typing import TYPE_CHECKING, Any
 
-from textual import events
-
-from kvmtui.core.inventory import Guard, VmState
+from kvmtui.core.inventory import VmState
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.key_taker import KeyTaker
 from kvmtui.screens.page import Page
 from kvmtui.screens.tabs import TabbedPage
-from kvmtui.widgets.chords import Read
 from kvmtui.widgets.confirm import ConfirmScreen
-from kvmtui.widgets.driver import Decoder, name_of
 from kvmtui.widgets.form import Form
 from kvmtui.widgets.login import LoginScreen
-from tests.screens.harness import SIZE, SMALL, Desk, _mouse, desk, key_event
+from tests.screens.harness import SIZE, Desk
+from tests.soak.hands import Hands, key_of
 from tests.soak.oracles import Broken, Oracles
-from tests.soak.reach import Reach
-from tests.soak.weather import Weather
-from tests.soak.words import (
-    FILLED,
-    LETTERS,
-    LINES,
-    LOOKS,
-    MARKS,
-    MOVES,
-    OTHERS,
-    PLACES_TO_GO,
-    SEQUENCES,
-    SIZES,
-    WORDS,
-)
+from tests.soak.words import FILLED, LETTERS, LINES, LOOKS, MARKS, MOVES, OTHERS, PLACES_TO_GO, WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    import random
 
-    from textual._queue import Queue
-    from textual.dom import DOMNode
-    from textual.message import Message
     from textual.screen import Screen
 
-    from kvmtui.config import HostConfig
-
-REMEMBERED = 50  # inputs that are told when something breaks
-CALM_EVERY = 60  # steps
-HOME_EVERY = 40  # steps
 MOST_ESCAPES = 15  # presses of esc that must lead back to the fleet from anywhere
-GARBAGE = 20_000  # objects made between two searches for garbage, which cost a tenth of a game otherwise
-SLOW = 120.0  # seconds that a step may take, on a machine that has much else to do
 
 
-class Input(NamedTuple):
-    """What was sent in one step."""
-
-    kind: str
-    what: str
-    on: str
-
-    def __str__(self) -> str:
-        return f"{self.on:>14}  {self.kind:<8} {self.what}"
-
-
-class Played(NamedTuple):
-    """What a game came to."""
-
-    seed: int
-    events: int
-    calls: int
-    tasks: int
-    kinds: dict[str, int]  # how many steps were made on each kind of screen
-    escapes: int  # the most presses that led back to the fleet
-    slowest: float  # seconds
-    reach: Reach
-
-
-class Clock:
-    """Seconds, moved by the game."""
-
-    at = 1000.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
-class BriskDesk(Desk):
-    """Waits only for those that have something in their queue, which costs a third of a key less."""
-
-    async def _all_handled(self, widgets: Sequence[DOMNode]) -> None:
-        await super()._all_handled([one for one in widgets if not _is_idle(one)])
-
-
-def _is_idle(one: DOMNode) -> bool:
-    """Tell whether a widget waits for its next message, and there is none."""
-    queue: Queue[Message | None] = one._message_queue
-    return queue.empty() and any(not waiter.done() for waiter in queue.ready_event._waiters)
-
-
-class Monkey:
-    """Chooses what comes next by what is on the screen, so that it gets deep."""
+class Monkey(Hands):
+    """Chooses by chance."""
 
     def __init__(self, it: Desk, chance: random.Random, oracles: Oracles) -> None:
-        self.it = it
-        self.chance = chance
-        self.oracles = oracles
-        self.sent: deque[Input] = deque(maxlen=REMEMBERED)
-        self.events = 0
+        super().__init__(it, chance, oracles)
         self.kinds: dict[str, int] = {}
-        self._decoder_clock = Clock()
-        self._decoder = Decoder(self._decoder_clock)
 
     async def step(self) -> None:
         """Send one key, or a few that belong together."""
@@ -129,7 +42,7 @@ class Monkey:
         self.oracles.reach.saw(self.it.app)
         if chance.random() < 0.2:
             await chance.choices(
-                (self._mouse, self._burst, self._sequence, self._paste, self._resize, self._haste),
+                (self.mouse, self.burst, self.sequence, self.paste, self.resize, self.haste),
                 (40, 20, 12, 8, 6, 60),
             )[0]()
         elif isinstance(screen, Page):
@@ -185,7 +98,7 @@ class Monkey:
             case 6:
                 await self.press("o", chance.choice("nschmldt"))
             case 8:
-                await self.press(":", *map(_key, self._filled(chance.choice(FILLED))), "enter")
+                await self.press(":", *map(key_of, self._filled(chance.choice(FILLED))), "enter")
             case 9:
                 await self.press(*chance.choice(PLACES_TO_GO))
             case _:
@@ -222,7 +135,7 @@ class Monkey:
         answering, chance = screen.answering, self.chance
         if chance.random() < 0.6:
             right = (*answering.phrase, "enter") if answering.phrase else ("!" if "!" in answering.demand else "enter",)
-            await self.press(*(_key(key) for key in right))
+            await self.press(*(key_of(key) for key in right))
         else:
             await self.press(
                 chance.choice(("escape", "enter", "!", "y", "i", "h", "tab", "backspace", "a", "1", "ctrl+u"))
@@ -250,7 +163,7 @@ class Monkey:
                     await self.press(*["tab"] * chance.choice((1, 3)))
                 else:
                     await asyncio.sleep(0.03 if chance.random() < 0.8 else 0.0)  # the form's guard
-                    await self._click(*at)
+                    await self.click(*at)
             case _:
                 await self.press(chance.choice((*LOOKS, *OTHERS)))
 
@@ -268,126 +181,10 @@ class Monkey:
         chance = self.chance
         text = chance.choice(LINES if self.it.page.command_line.active else WORDS)
         if chance.random() < 0.7:
-            await self.press(*(_key(key) for key in text[: chance.choice((2, 5, 80, 80, 80))]))
+            await self.press(*(key_of(key) for key in text[: chance.choice((2, 5, 80, 80, 80))]))
         await self.press(
             chance.choice(("enter", "enter", "enter", "tab", "escape", "up", "backspace", "left", "ctrl+w"))
         )
-
-    # -- how it is sent
-
-    async def press(self, *keys: str) -> None:
-        """Press keys one by one, each when the one before it is done and painted."""
-        text, last = keys[:-1], keys[-1:]
-        if len(text) > 2:  # nobody reads between the letters of a word
-            self._note("keys", " ".join(text))
-            self._post(self.it.typed(*map(_key, text)))
-            await self._done(len(text))
-        else:
-            last = keys
-        for key in last:
-            self._note("key", repr(key))
-            await self.it.press(_key(key))
-            self.events += 1
-            await self.oracles.look()
-
-    async def _haste(self) -> None:
-        """Press keys one by one without waiting for anything."""
-        keys = [self.chance.choice((*MOVES, *LOOKS, *MARKS, "escape", "escape", "enter", "x", "s")) for _ in range(6)]
-        self._note("haste", " ".join(keys))
-        self._post(self.it.typed(*keys))
-        await self._done(len(keys))
-
-    async def _burst(self) -> None:
-        """Send keys that all come in one read."""
-        keys = [self.chance.choice((*MOVES, *LOOKS, *LETTERS, "x", "!", "escape", "enter", "/")) for _ in range(4)]
-        if self.chance.random() < 0.4:
-            keys = [self.chance.choice(("j", "k", "up", "down"))] * self.chance.randrange(1, 6) + ["x", "s"][
-                : self.chance.randrange(3)
-            ]
-        self._note("read", " ".join(keys))
-        found = [key_event(key) for key in keys]
-        number = next(_NUMBERS)
-        read = Read(number, time.monotonic() + 10.0, tuple(map(name_of, found)))
-        for event in found:
-            event.read = read  # type: ignore[attr-defined] # as the driver does
-        self._post(found)
-        await self._done(len(keys))
-
-    async def _sequence(self) -> None:
-        """Send a terminal's sequence, cut somewhere."""
-        text = self.chance.choice(SEQUENCES)
-        cut = self.chance.randrange(len(text)) if self.chance.random() < 0.7 else 0
-        gap = self.chance.choice((0.0, 0.005, 0.2))
-        self._note("sequence", f"{text[:cut]!a} {gap} {text[cut:]!a}")
-        clock, decoder = self._decoder_clock, self._decoder
-        clock.at = max(clock.at + 1.0, time.monotonic())
-        messages = [*decoder.feed(text[:cut])] if cut else []
-        clock.at += gap
-        messages += [*decoder.tick(), *decoder.feed(text[cut:])]
-        clock.at += 5.0
-        messages += decoder.tick()
-        self._post(messages)
-        await self._done(len(messages))
-
-    async def _paste(self) -> None:
-        text = self.chance.choice((*WORDS, *LINES, "x d\nx s\n!f!", "a\r\nb\r\n" * 40, "", "\x1b[31m", "q" * 3000))
-        self._note("paste", repr(text[:40]))
-        self._post([events.Paste(text)])
-        await self._done(1)
-
-    async def _mouse(self) -> None:
-        width, height = self.it.app.size
-        x, y = self.chance.randrange(max(1, width)), self.chance.randrange(max(1, height))
-        match self.chance.randrange(6):
-            case 0 | 1 | 2:
-                await self._click(
-                    x, y, button=self.chance.choice((1, 1, 1, 2, 3)), times=self.chance.choice((1, 1, 2, 3))
-                )
-            case 3:
-                self._note("wheel", f"{x} {y}")
-                up = self.chance.random() < 0.5
-                kind = events.MouseScrollUp if up else events.MouseScrollDown
-                self._post([_mouse(kind, x, y)] * self.chance.choice((1, 5)))
-                await self._done(1)
-            case 4:
-                to = self.chance.randrange(max(1, width)), self.chance.randrange(max(1, height))
-                self._note("drag", f"{x} {y} to {to}")
-                self._post([_mouse(events.MouseDown, x, y, button=1), _mouse(events.MouseMove, *to, button=1)])
-                self._post([_mouse(events.MouseUp, *to, button=1)])
-                await self._done(3)
-            case _:
-                self._note("move", f"{x} {y}")
-                self._post([_mouse(events.MouseMove, x, y)])
-                await self._done(1)
-
-    async def _click(self, x: int, y: int, *, button: int = 1, times: int = 1) -> None:
-        self._note("click", f"{x} {y} button {button} times {times}")
-        self._post(self.it.click_events(x, y, button) * times)
-        await self._done(2 * times)
-
-    async def _resize(self) -> None:
-        size = self.chance.choice(SIZES)
-        self._note("resize", f"{size}")
-        await self.it.resize(*size)
-        await self._done(1)
-
-    def _post(self, messages: Iterable[Message]) -> None:
-        driver = self.it.app._driver
-        assert driver is not None
-        for message in messages:
-            driver.process_message(message)
-
-    async def _done(self, count: int) -> None:
-        self.events += count
-        self.oracles.burst = True
-        try:
-            await self.it.settle()
-        finally:
-            self.oracles.burst = False
-        await self.oracles.look()
-
-    def _note(self, kind: str, what: str) -> None:
-        self.sent.append(Input(kind, what, self.oracles.kind()))
 
     # -- the way back
 
@@ -411,115 +208,3 @@ class Monkey:
         page = self.it.app.screen
         plain = isinstance(page, FleetPage) and page.view == "fleet" and not page.menu.is_open
         return plain and isinstance(page, Page) and page.text_bar() is None
-
-
-def _key(key: str) -> str:
-    """Return a character as the harness names it."""
-    return {"\n": "enter", "\x04": "ctrl+d", " ": " "}.get(key, key)
-
-
-def _numbers() -> Iterator[int]:
-    number = 1_000_000
-    while True:
-        yield number
-        number += 1
-
-
-_NUMBERS = _numbers()
-
-
-@contextmanager
-def told(monkey: Monkey, seed: int) -> Iterator[None]:
-    """Have whatever breaks say the seed and what was pressed."""
-    try:
-        yield
-    except BaseException as error:
-        inputs = "\n".join(map(str, monkey.sent))
-        error.add_note(f"seed {seed}, after {monkey.events} events; the last inputs:\n{inputs}")
-        raise
-
-
-def guards(seed: int) -> Callable[[HostConfig], HostConfig]:
-    """Return what makes the hosts of a game free, asking or read-only."""
-
-    def guarded(host: HostConfig) -> HostConfig:
-        if seed % 2:
-            return replace(host, guard=Guard.FREE)
-        return replace(host, guard=Guard.READ_ONLY) if host.name == "hv3" else host
-
-    return guarded
-
-
-async def _all_ended(it: Desk) -> None:
-    until = time.monotonic() + SLOW
-    while not all(task.phase.is_final for task in it.tasks):
-        if time.monotonic() > until:
-            raise Broken(f"these do not end: {[task for task in it.tasks if not task.phase.is_final]}")
-        await asyncio.sleep(0.05)
-
-
-async def play(seed: int, count: int, *, reads: bool = True) -> Played:
-    """Play until `count` events were sent; raises Broken, or whatever ended the program, with the seed in a note."""
-    chance = random.Random(seed)  # noqa: S311 - a game must come again the same way
-    quick: dict[str, Any] = {
-        "ping_interval": 0.05,
-        "backoff_first": 0.05,
-        "backoff_most": 0.2,
-        "shutdown_wait": 0.2,
-        "refresh": 0.5,
-    }
-    slowest, escapes, step = 0.0, 0, 0
-    with (
-        patch("kvmtui.widgets.form.GUARD", 0.02),
-        patch("kvmtui.screens.logins.STILL", 0.0),
-        patch("kvmtui.screens.logins.LOOK", 0.02),
-        patch("tests.screens.harness.Desk", BriskDesk),
-    ):
-        async with desk(SMALL, configs=guards(seed), **quick) as it:
-            it.app.action_leave = lambda: None  # type: ignore[method-assign] # quitting ends the game
-            it.faults.patience = 0.02
-            weather = Weather(it.world, chance, it.app.prompts)
-            with Oracles(it, reads=reads) as oracles:
-                monkey = Monkey(it, chance, oracles)
-                with told(monkey, seed):
-                    await oracles.look()
-                    while monkey.events < count:
-                        step += 1
-                        began = time.monotonic()
-                        if chance.random() < 0.05:
-                            monkey.sent.append(Input("weather", weather.turn(), ""))
-                        if step % CALM_EVERY == 0:
-                            monkey.sent.append(Input("weather", "calm", ""))
-                            weather.calm()
-                        await monkey.step()
-                        if step % HOME_EVERY == 0:
-                            escapes = max(escapes, await monkey.home())
-                        slowest = max(slowest, time.monotonic() - began)
-                        if slowest > SLOW:
-                            raise Broken(f"a step took {slowest:.1f} s")
-                    weather.calm()
-                    await _all_ended(it)
-                    await monkey.home()
-                    await oracles.look()
-                    return Played(
-                        seed,
-                        monkey.events,
-                        len(oracles.calls),
-                        len(it.tasks),
-                        monkey.kinds,
-                        escapes,
-                        slowest,
-                        oracles.reach,
-                    )
-
-
-def main() -> None:
-    """Play one game: `python -m tests.soak.monkey SEED COUNT`."""
-    gc.set_threshold(GARBAGE)
-    played = asyncio.run(play(int(sys.argv[1]), int(sys.argv[2])))
-    print(played.reach)
-    print(played._replace(reach=Reach()))
-
-
-if __name__ == "__main__":
-    main()

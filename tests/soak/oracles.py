@@ -8,16 +8,15 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from rich.cells import cell_len
-
 from kvmtui.backend.demo.world import Call
 from kvmtui.commands.base import Level, Noun
 from kvmtui.core.inventory import Guard, VmRef
-from kvmtui.core.text import safe
+from kvmtui.core.text import cell_width, first_cells, safe
 from kvmtui.screens.page import Page
 from kvmtui.screens.palette import PaletteScreen
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.form import Form
+from tests.hostile.painting import Painting
 from tests.soak.reach import Reach
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ STRICT = frozenset(SENT_BY.values())
 LOOKED = 5  # screens back that a person who confirms may have read the target on
 ASKING = frozenset({"ConfirmScreen", "Form"})
 SOON = 60.0  # seconds in which, on a machine that has much else to do, a screen is painted whole
-SHORT = 24  # characters of a name that a screen shows when it shortens it at all
+SHORT = 24  # cells of a name that are shown whole
+HEAD = 8  # cells of the beginning of a longer name, which are shown however narrow its column is
 
 
 class Broken(AssertionError):
@@ -183,21 +183,10 @@ class Oracles:
         return type(it.app.screen).__name__
 
     def _unwhole(self) -> str:
-        """Return why the screen is not painted whole: a line for each row, each exactly as wide as it is."""
-        it = self._it
-        width, height = it.app.size
-        lines = it.strips()
-        self._text = "\n".join("".join(segment.text for segment in line) for line in lines)
-        if len(lines) != height:
-            return f"{len(lines)} lines on a screen of {height}:\n{it.text}"
-        for number, line in enumerate(lines):
-            text = "".join(segment.text for segment in line if not segment.control)
-            if (len(text) if text.isascii() else cell_len(text)) != width:
-                return f"line {number} is {cell_len(text)} wide on a screen of {width}: {text!r}"
-            raw = [character for character in text if not character.isprintable()]
-            if raw:
-                return f"line {number} has {raw[0]!r}: {text!r}"
-        return ""
+        """Return why the screen is not painted whole, or does more than show it."""
+        painting = Painting(self._it)
+        self._text = painting.text
+        return painting.fault()
 
     def _meant(self) -> None:
         """Each change met what was chosen, as it was chosen."""
@@ -263,7 +252,7 @@ class Oracles:
     def _shown(self, command: Command, targets: Sequence[Target], agreed: Level | None) -> None:
         """What is asked for stood on the screen just before, and was confirmed where it has to be."""
         kinds = {painted.kind for painted in self._painted}
-        names = [safe(target.name)[:SHORT] for target in targets]
+        names = [_recognised_by(target.name) for target in targets]
         # Between a key and what is sent, a slow host may have been read, and other screens seen.
         seen = (*self._painted, *self._dialogs, *self._begun.get(command.id, ()))
         joined = ["".join(painted.text.split()) for painted in seen]
@@ -277,3 +266,9 @@ class Oracles:
             self._unshown.append(f"{command.id} on {names} was not confirmed: {kinds}")
         if agreed is Level.ORDINARY and not kinds & {"ConfirmScreen", "Form"}:
             self._unshown.append(f"{command.id} on {names} was not asked: {kinds}")
+
+
+def _recognised_by(name: str) -> str:
+    """Return what of a name stands on a screen that shows it at all."""
+    shown = safe(name)
+    return shown if cell_width(shown) <= SHORT else first_cells(shown, HEAD)

@@ -16,6 +16,7 @@ from kvmtui.screens.tabs import TabbedPage
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.form import Form
 from kvmtui.widgets.login import LoginScreen
+from tests.soak.weather import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,6 +90,10 @@ class Reach:
         """Count a line after `:`."""
         self.counts[f"line {(line.split() or [''])[0].lower()}"] += 1
 
+    def broke(self, faults: Mapping[str, int]) -> None:
+        """Count what went wrong with the fleet meanwhile."""
+        self.counts.update({f"fault {name}": count for name, count in faults.items()})
+
     def __str__(self) -> str:
         """Give one line of text, for `added`."""
         return MARK + json.dumps(self.counts)
@@ -106,12 +111,13 @@ class Reach:
             *(f"asked {command.id}" for command in registry.ALL),
             *(f"sent {command.id}" for command in registry.ALL if command.id not in IN_PLACE),
             *(f"line {name}" for name in (*PLACES, *OTHERS)),
+            *(f"fault {name}" for name in KINDS),
         }
         return sorted(there - self.counts.keys())
 
     def table(self) -> str:
         """Return how often each thing was reached, a line for each kind, and what never was."""
-        lines = [f"  {kind}: {self._of(kind)}" for kind in ("screen", "asked", "sent", "line")]
+        lines = [f"  {kind}: {self._of(kind)}" for kind in ("screen", "asked", "sent", "line", "fault")]
         return "\n".join([*lines, f"  never: {', '.join(self.missing()) or 'nothing'}"])
 
     def _of(self, kind: str) -> str:

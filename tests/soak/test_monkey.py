@@ -6,7 +6,7 @@ import pytest
 
 from kvmtui.core.inventory import VmState
 from tests.screens.harness import desk
-from tests.soak.monkey import play
+from tests.soak.game import play
 from tests.soak.oracles import Broken, Oracles
 from tests.soak.races import race_engine, race_screen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from kvmtui.backend.demo import roles
 from kvmtui.backend.demo.plan import VmPlan
 from kvmtui.core.errors import BackendError, Busy, Denied, NotFound, TimedOut, Unreachable
 from kvmtui.core.inventory import Reason, VmState
+from tests.soak.poison import some
 from tests.soak.words import PROMPTS
 
 if TYPE_CHECKING:
@@ -34,15 +36,18 @@ STATES = (
     (VmState.OFF, Reason.CRASHED),
 )
 VERBS = ("start", "shutdown", "pause", "sample", "inventory", "detail", "xml", "define", "migrate", "force_off", None)
-ERRORS: tuple[BackendError, ...] = (
-    BackendError("internal error: [bold]no[/] such thing \x1b[31mhere\x07"),
-    Busy("another job holds it"),
-    Denied("access denied by policy"),
-    NotFound("Domain not found: no domain with matching uuid"),
-    TimedOut("it did not answer in 5 s"),
-    Unreachable("the connection broke: \u202eend of file"),
+ERRORS: tuple[type[BackendError], ...] = (BackendError, Busy, Denied, NotFound, TimedOut, Unreachable)
+KINDS = frozenset(
+    {
+        *(f"is {state.value}" for state, _ in STATES),
+        *(f"refuses {verb or 'anything'}" for verb in VERBS),
+        *(f"asks for a {kind.value}" for kind in PromptKind),
+        *("vanished", "moved", "doubled", "migrates", "starved", "hung", "hangs no more", "is called", "has a new one"),
+        *("is cut", "has another identity", "is itself again", "is silent", "answers", "is slow", "is slow no more"),
+        *("takes no connection", "takes connections", "loses a reply", "takes a question back"),
+    }
 )
-NAMES = ("", "x", " y", "-\x1b[2J", "\u202e", "[red]", "\U0001f469\u200d\U0001f4bb", "z" * 250, "\udcff", "漢字")
+"""All that can go wrong."""
 
 
 class Weather:
@@ -55,6 +60,7 @@ class Weather:
         self._prompts = prompts
         self._asking: set[asyncio.Task[str | None]] = set()
         self._made = 0
+        self.met: Counter[str] = Counter()
 
     def turn(self) -> str:
         """Let something happen; returns what."""
@@ -67,7 +73,10 @@ class Weather:
             (30, 18, 26, 14, 5, 7, 6),
         )[0]
         guest = chance.choice(list(host.guests.values()))
-        return f"{host.name} {guest.vm.name!a} {kind(host, guest)}"
+        name = guest.vm.name
+        what, detail = kind(host, guest)
+        self.met[what] += 1
+        return f"{host.name} {name!a} {what} {detail}"
 
     def calm(self) -> None:
         """End every fault."""
@@ -78,39 +87,39 @@ class Weather:
             for guest in host.guests.values():
                 guest.hung = False
 
-    def _state(self, host: SimHost, guest: Guest) -> str:
+    def _state(self, host: SimHost, guest: Guest) -> tuple[str, str]:
         state, reason = self._chance.choice(STATES)
         self._world.faults.enter(host.name, guest.vm.uuid, state, reason)
-        return f"{state.value} {reason.value}"
+        return f"is {state.value}", reason.value
 
-    def _vm(self, host: SimHost, guest: Guest) -> str:
+    def _vm(self, host: SimHost, guest: Guest) -> tuple[str, str]:
         faults, chance, uuid = self._world.faults, self._chance, guest.vm.uuid
         other = chance.choice([one for one in self._world.hosts.values() if one is not host])
         match chance.randrange(6):
             case 0 if len(host.guests) > 4:
                 faults.vanish(host.name, uuid)
-                return "vanished"
+                return "vanished", ""
             case 1 if uuid not in other.guests:
                 faults.move(uuid, host.name, other.name)
-                return f"moved to {other.name}"
+                return "moved", other.name
             case 2 if uuid not in other.guests:
                 faults.double(uuid, host.name, other.name, running=chance.random() < 0.5)
-                return f"doubled on {other.name}"
+                return "doubled", other.name
             case 3 if uuid not in other.guests and guest.vm.is_active:
                 faults.migrate(uuid, host.name, other.name, chance.choice((0.1, 1.0, 5.0)))
-                return f"migrates to {other.name}"
+                return "migrates", other.name
             case 4 if guest.vm.is_active:
                 faults.starve(host.name, uuid)
-                return "starved"
+                return "starved", ""
             case _:
                 faults.hang(host.name, uuid, hung=not guest.hung)
-                return "hung" if guest.hung else "hangs no more"
+                return "hung" if guest.hung else "hangs no more", ""
 
-    def _host(self, host: SimHost, _guest: Guest) -> str:
+    def _host(self, host: SimHost, _guest: Guest) -> tuple[str, str]:
         faults, name = self._world.faults, host.name
         match self._chance.randrange(6):
             case 0:
-                faults.cut(name, "End of file \x1b[0m while reading data.")
+                faults.cut(name, some(self._chance))
                 what = "is cut"
             case 1:
                 faults.swap_identity(name, None if name in faults.identities else ANOTHER)
@@ -128,39 +137,44 @@ class Weather:
                 faults.open_door(name)
                 what = "takes connections"
             case 4:
-                faults.close_door(name, Denied("no") if self._chance.random() < 0.3 else None)
+                faults.close_door(name, Denied(some(self._chance)) if self._chance.random() < 0.3 else None)
                 what = "takes no connection"
             case _:
                 faults.lose_reply(name, done=self._chance.random() < 0.5)
                 what = "loses a reply"
-        return what
+        return what, ""
 
-    def _call(self, host: SimHost, guest: Guest) -> str:
-        verb, error = self._chance.choice(VERBS), self._chance.choice(ERRORS)
+    def _call(self, host: SimHost, guest: Guest) -> tuple[str, str]:
+        verb, error = (
+            self._chance.choice(VERBS),
+            self._chance.choice(ERRORS)(some(self._chance), hint=some(self._chance)),
+        )
         uuid = guest.vm.uuid if self._chance.random() < 0.3 else None
         self._world.faults.refuse(error, verb=verb, host=host.name, uuid=uuid, times=self._chance.randrange(1, 4))
-        return f"refuses {verb or 'anything'}"
+        return f"refuses {verb or 'anything'}", f"{error.text!a}"
 
-    def _name(self, _host: SimHost, guest: Guest) -> str:
-        guest.vm = replace(guest.vm, name=f"{guest.vm.name[:40]}{self._chance.choice(NAMES)}")
-        return f"is called {guest.vm.name!a}"
+    def _name(self, _host: SimHost, guest: Guest) -> tuple[str, str]:
+        guest.vm = replace(guest.vm, name=f"{guest.vm.name[:40]}{some(self._chance)}")
+        return "is called", f"{guest.vm.name!a}"
 
-    def _login(self, host: SimHost, _guest: Guest) -> str:
+    def _login(self, host: SimHost, _guest: Guest) -> tuple[str, str]:
         if len(self._asking) >= MOST_PROMPTS:
             self._chance.choice(list(self._asking)).cancel()
-            return "takes a question back"
+            return "takes a question back", ""
         kind = self._chance.choice(list(PromptKind))
-        prompt = Prompt(host.name, self._chance.choice(PROMPTS), kind, again=self._chance.random() < 0.5)
+        prompt = Prompt(
+            host.name, self._chance.choice((*PROMPTS, some(self._chance))), kind, again=self._chance.random() < 0.5
+        )
         asking = asyncio.create_task(self._prompts.ask(prompt))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
-        return f"asks for a {kind.value}"
+        return f"asks for a {kind.value}", ""
 
-    def _appear(self, host: SimHost, _guest: Guest) -> str:
+    def _appear(self, host: SimHost, _guest: Guest) -> tuple[str, str]:
         if sum(len(one.guests) for one in self._world.hosts.values()) >= MOST_VMS:
-            return "is full"
+            return "is full", ""
         self._made += 1
         off = self._chance.random() < 0.3
         state, reason = (VmState.OFF, Reason.SHUTDOWN) if off else (VmState.RUNNING, Reason.BOOTED)
         self._world.faults.appear(host.name, VmPlan(f"new-{self._made}", roles.WEB, 1, 1, state=state, reason=reason))
-        return f"has new-{self._made}"
+        return "has a new one", f"new-{self._made}"
