@@ -5,26 +5,14 @@ What they do loads when it is first used: it is kept off the way to the first sc
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmtui.commands.base import Command, FieldKind, Judgement, Level, Noun, Question, Target
+from kvmtui.commands.base import Command, Judgement, Level, Noun, Target
 from kvmtui.commands.judge import host_finding
-from kvmtui.commands.making_fields import FILE_HERE, HOST, POOL, QUESTIONS
-from kvmtui.core import naming
-from kvmtui.core.sizing import said_by
+from kvmtui.commands.making_fields import HOST, POOL, QUESTIONS, UPLOAD_FILE, UPLOAD_NAME
 
 if TYPE_CHECKING:
     from kvmtui.commands.base import Answers, Context, Interview, Reach, Scene
-
-UPLOAD_FILE = replace(FILE_HERE, label="file", help="A file of this machine.")
-UPLOAD_NAME = Question(
-    "name",
-    "name",
-    FieldKind.TEXT,
-    "What the volume is called; as the file, when nothing is said.",
-    check=lambda text: said_by(naming.new_volume_name)(text) if text else "",
-)
 
 
 def judge(scene: Scene, target: Target) -> Judgement:

@@ -17,7 +17,7 @@ from kvmtui.commands.making_questions import Sheet
 from kvmtui.commands.making_stock import Stock, View, local_file, public_keys, stock_of, usual_user
 from kvmtui.commands.seed import seed_iso
 from kvmtui.commands.start_check import start_check
-from kvmtui.commands.upload import Pace, Stream, sent
+from kvmtui.commands.streaming import Pace, Stream, sent
 from kvmtui.core.creation import meta_data, user_data, with_devices
 from kvmtui.core.errors import Aborted, BackendError, Conflict, KvmtuiError, NotFound, Refused, Unreachable
 from kvmtui.core.inventory import HostEntry, Vm, VmState, Volume

@@ -1,4 +1,4 @@
-"""The questions that making a VM can ask, each as it stands before anything is known of a host. Pure."""
+"""The questions that making a VM, or a volume, can ask, each as it stands before anything is known of a host. Pure."""
 
 from __future__ import annotations
 
@@ -183,3 +183,12 @@ QUESTIONS = tuple(
     )
 )
 """All that can be asked, in the order of the form."""
+
+UPLOAD_FILE = replace(FILE_HERE, label="file", help="A file of this machine.")
+UPLOAD_NAME = Question(
+    "name",
+    "name",
+    FieldKind.TEXT,
+    "What the volume is called; as the file, when nothing is said.",
+    check=lambda text: said_by(naming.new_volume_name)(text) if text else "",
+)

@@ -9,7 +9,7 @@ from kvmtui.commands.making_fields import NO
 from kvmtui.commands.making_questions import BRIDGE, NETWORK, owners_of
 from kvmtui.commands.making_stock import FILE
 from kvmtui.commands.start_check import start_check
-from kvmtui.commands.upload import LocalFile
+from kvmtui.commands.streaming import LocalFile
 from kvmtui.core.creation import hostname_for
 from kvmtui.core.errors import Refused
 from kvmtui.core.inventory import Disk, Vm, VmState

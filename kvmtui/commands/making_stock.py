@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.backend.base import Offers
 from kvmtui.commands.base import Scene
-from kvmtui.commands.upload import LocalFile
+from kvmtui.commands.streaming import LocalFile
 from kvmtui.core.creation import key_lines
 from kvmtui.core.errors import BackendError, Busy, KvmtuiError, NotFound, NotSupported, Refused
 from kvmtui.core.inventory import HostEntry, HostState, Pool, Volume

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Choice, Preview, Question
 from kvmtui.commands.judge import WORDS
-from kvmtui.commands.migrate_row import BANDWIDTH, STORAGE, TO, UNSAFE, VIA
 from kvmtui.commands.moving import Case, lines_of, plan_of, read_case, storage_words
+from kvmtui.commands.moving_fields import BANDWIDTH, STORAGE, TO, UNSAFE, VIA
 from kvmtui.core.errors import Refused
 from kvmtui.core.text import safe
 from kvmtui.core.units import size

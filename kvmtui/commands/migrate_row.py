@@ -1,62 +1,17 @@
-"""What moving a VM asks and refuses at first sight; all else of it loads when it is first used."""
+"""What moving a VM refuses at first sight; all else of it loads when it is first used."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.commands.base import Choice, FieldKind, Question
 from kvmtui.commands.judge import FINE, Finding
 from kvmtui.core.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kvmtui.commands.base import Answers, Context, Interview, Reach, Scene, Target
+    from kvmtui.commands.base import Answers, Context, Interview, Question, Reach, Scene, Target
     from kvmtui.core.inventory import HostEntry, Vm
-
-
-def _bandwidth_fault(text: str) -> str:
-    good = not text or (text.isascii() and text.isdecimal() and 0 < int(text) < 1_000_000)
-    return "" if good else "A bandwidth is a whole number of MiB a second, as in 100."
-
-
-def _via_fault(text: str) -> str:
-    good = not text or ("://" in text and text.isprintable() and not text.startswith("-") and " " not in text)
-    return "" if good else "This is no libvirt address; one is as in qemu+ssh://root@hv2.example/system."
-
-
-TO = Question("to", "to host", FieldKind.ONE, "The host that it goes to.", required=True)
-STORAGE = Question(
-    "copy-storage",
-    "copy disks",
-    FieldKind.ONE,
-    "Whether its disks are copied while it runs; auto copies those that the other host lacks.",
-    initial="auto",
-    choices=(Choice("auto", "auto"), Choice("yes", "yes, copy them"), Choice("no", "no, both hosts have them")),
-)
-UNSAFE = Question(
-    "unsafe",
-    "agree",
-    FieldKind.FLAG,
-    "I have read why libvirt would call it unsafe, and agree.",
-    initial=False,
-)
-BANDWIDTH = Question(
-    "bandwidth",
-    "at most MiB/s",
-    FieldKind.TEXT,
-    "The most that it may send in a second, in MiB; empty for all that there is.",
-    check=_bandwidth_fault,
-)
-VIA = Question(
-    "via",
-    "via",
-    FieldKind.TEXT,
-    "The libvirt address at which its host reaches the other one; empty takes the one known here.",
-    option=True,
-    check=_via_fault,
-)
-QUESTIONS = (TO, STORAGE, UNSAFE, BANDWIDTH, VIA)
 
 
 def movable(scene: Scene, _entry: HostEntry, vm: Vm) -> Finding:

@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Preview, Question, Target
-from kvmtui.commands.create import UPLOAD_FILE, UPLOAD_NAME
 from kvmtui.commands.judge import silence
-from kvmtui.commands.making_fields import POOL
+from kvmtui.commands.making_fields import POOL, UPLOAD_FILE, UPLOAD_NAME
 from kvmtui.commands.making_lines import upload_lines
 from kvmtui.commands.making_questions import host_question, pool_choices
 from kvmtui.commands.making_stock import local_file, need_pools
-from kvmtui.commands.upload import LocalFile, Pace, Stream, sent
+from kvmtui.commands.streaming import LocalFile, Pace, Stream, sent
 from kvmtui.core import naming
 from kvmtui.core.errors import NotFound, Refused, Unreachable
 from kvmtui.core.sizing import said_by

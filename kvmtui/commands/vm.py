@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmtui.commands import definition, deletion, migrate_row, power
+from kvmtui.commands import definition, deletion, migrate_row, moving_fields, power
 from kvmtui.commands.base import Command, Level, Noun
 from kvmtui.commands.console import CONSOLE
 from kvmtui.commands.display import DISPLAY
@@ -347,10 +347,10 @@ MOVE = (
         migrate_row.move,
         migrate_row.virsh_line,
         aliases=("move",),
-        questions=migrate_row.QUESTIONS,
+        questions=moving_fields.QUESTIONS,
         survey=migrate_row.survey,
         interview_all=migrate_row.interview,
-        toward=migrate_row.TO.name,
+        toward=moving_fields.TO.name,
         key="m",
     ),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmtui.commands.upload import LocalFile, Pace, Stream
+from kvmtui.commands.streaming import LocalFile, Pace, Stream
 from kvmtui.core.errors import Refused
 from tests.commands.making_bench import bench
 
