@@ -15,7 +15,6 @@ from kvmtui.core.text import safe
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEVELS = ("debug", "info", "warning", "error")
 _MOST_BYTES = 2_000_000
 _KEPT = 2
 _LONGEST = 20_000  # characters of one entry, tracebacks included

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-EMPTY = Text()
-
 
 def drawn(line: Text, width: int, style: Style, console: Console) -> Strip:
     """Return a line in exactly `width` cells on a widget's own style; one that is too long ends in an ellipsis."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kvmtui.backend.demo.connection import Connection
     from kvmtui.backend.demo.guest import Guest
 
-_PIECE = 65_536
 _MOST_KEPT = 1 << 20  # bytes of output that wait for a reader
 _MOST_TYPED = 65_536  # bytes of input that wait for a host
 _FLOOD_EVERY = 0.004  # seconds: a flood brings about 1 MB/s

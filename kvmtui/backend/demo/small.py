@@ -6,7 +6,6 @@ from kvmtui.backend.demo import roles
 from kvmtui.backend.demo.plan import HostPlan, VmPlan
 from kvmtui.core.inventory import Reason, VmState
 
-_PROD = ("prod",)
 _WEB = ("prod", "web")
 _DATA = (("nvme", 20), ("nvme", 320))
 

@@ -87,11 +87,6 @@ class Master:
         place = Place.of(address)
         return cls(place, place.control)
 
-    @property
-    def destination(self) -> tuple[str, ...]:
-        """The arguments that name its machine to ssh."""
-        return self.place.words
-
     def claim(self) -> Path:
         """Return the control socket for one more lane: the first master's that has room."""
         with _claiming:
