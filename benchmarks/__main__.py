@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,10 +81,12 @@ def measure(names: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
     left_out: dict[str, str] = {}
     for name in names:
         print(f"measuring {name}", file=sys.stderr, flush=True)
+        began = time.monotonic()
         try:
             figures += SCENES[name]()
         except (Missing, LabError) as error:
             left_out[name] = str(error)
+        print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return figures, left_out
 
 

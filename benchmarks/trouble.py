@@ -25,9 +25,9 @@ NAME = "one host of three hangs"
 GUESTS = 8  # on each
 LEAVES = 5
 SETTLED = 12.0  # seconds after the start
-ROUNDS = 4  # in which the host answers, and hangs: what else the machine does falls on both alike
-CALM = 12.0  # seconds of keys in which it answers
-HANGS = 12.0  # and in which it hangs, of which it is called silent after 7
+ROUNDS = 3  # in which the host answers, and hangs: what else the machine does falls on both alike
+CALM = 14.0  # seconds of keys in which it answers
+HANGS = 14.0  # and in which it hangs, of which it is called silent after 7
 BACK = 3.0  # seconds after it is heard of again
 ROW = re.compile(r"hv\d-\d+ +on\b")
 

@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.calls import BULK, SIZES, count
 from benchmarks.figures import Figure, percentile, table
+from benchmarks.pressing import Press, Presses
+from benchmarks.scenes import OWN_HOSTS, SCENES, WITHOUT_LAB
 from kvmtui.engine.garbage import GarbageSearch
 
 if TYPE_CHECKING:
@@ -57,6 +59,17 @@ def test_what_should_be_much_is_short_when_it_is_little() -> None:
     assert (little.reached, enough.reached) == (False, True)
     assert "at least 3.00 MB/s" in text
     assert "short by 0.50 MB/s" in text
+
+
+def test_keys_are_told_with_and_without_what_other_programs_cost() -> None:
+    keys = Presses([Press(float(took), 10.0) for took in range(20, 40)])
+    assert (keys.p95, keys.own) == (38.0, 28.0)
+    assert "most 39.0 of 20; p95 28.0 without waits for a CPU" in keys.about
+
+
+def test_what_needs_no_lab_and_what_builds_its_own_are_scenes() -> None:
+    assert SCENES.keys() >= WITHOUT_LAB | OWN_HOSTS
+    assert not WITHOUT_LAB & OWN_HOSTS
 
 
 @pytest.fixture
