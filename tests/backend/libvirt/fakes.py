@@ -50,6 +50,7 @@ class FakeVm:
     gone: bool = False
     starts_with_host: bool = False
     snapshots: int = 0
+    vcpus: int = 2  # now; its definition may have been read before
     xml: str = "<domain><vcpu>2</vcpu><memory>1024</memory></domain>"
     stored: str = ""
     state_is: tuple[int, int] = (1, 1)
@@ -110,7 +111,7 @@ class FakeVm:
                 raise Hang
             found |= {"cpu.time": 5, "balloon.rss": 7}
             if groups & api.STATS_VCPU:
-                found |= {"vcpu.0.delay": 11, "vcpu.1.delay": 1}
+                found |= {"vcpu.current": self.vcpus, "vcpu.0.delay": 11, "vcpu.1.delay": 1}
         return found
 
 

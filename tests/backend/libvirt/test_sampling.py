@@ -9,10 +9,12 @@ import pytest
 
 from kvmtui.backend.base import Want
 from kvmtui.backend.libvirt import api, sampling
+from kvmtui.backend.libvirt.backend import LibvirtBackend
 from kvmtui.backend.libvirt.sampling import MOST_ABANDONED, NO_MONITOR, USUAL, Sampler
 from kvmtui.core.errors import TimedOut
 from kvmtui.core.inventory import Vm, VmState
 from tests.backend.libvirt.fakes import FakeConn, FakeLanes, FakeVm, Hang
+from tests.core.makers import a_host
 
 if TYPE_CHECKING:
     from kvmtui.backend.libvirt.survey import Marks
@@ -198,3 +200,26 @@ async def test_a_look_that_hangs_loses_no_reading(monkeypatch: pytest.MonkeyPatc
     bench = Bench(2)
     assert bench.complete(await bench.sample()) == {"vm-0001": True, "vm-0002": True}
     assert bench.complete(await bench.sample()) == {"vm-0001": True, "vm-0002": True}
+
+
+async def test_who_watches_is_woken_by_what_no_event_tells_and_for_the_vm_that_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampling, "MARKS_EVERY", 0.0)
+    monkeypatch.setattr(sampling, "MARKS_SHARE", 0.0)
+    conn = FakeConn([FakeVm(number) for number in range(1, 4)])
+    backend = LibvirtBackend("qemu+tcp://hv1/system")
+    monkeypatch.setattr(backend, "_current", FakeLanes(conn))
+    monkeypatch.setattr(backend, "_host", a_host())
+    woken: list[str] = []
+    backend.listen(lambda wake: woken.append(wake.uuid))
+    await backend.inventory()
+    await backend.sample(Want(delay=True))
+    assert woken == []
+    conn.vms[0].vcpus = 4  # virsh setvcpus --live
+    conn.vms[1].starts_with_host = True  # virsh autostart
+    await backend.sample(Want())
+    assert woken == ["vm-0002"]
+    woken.clear()
+    await backend.sample(Want(delay=True, delay_of=frozenset({"vm-0003"})))
+    assert sorted(woken) == ["vm-0001", "vm-0002", "vm-0003"]
