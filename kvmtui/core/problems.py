@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.core import units
 from kvmtui.core.capacity import census, fullest_pool, host_sold, n_plus_one
-from kvmtui.core.fields.host import condition_text, first_full
+from kvmtui.core.fields.host_facts import condition_text
+from kvmtui.core.fields.host_figures import first_full
 from kvmtui.core.fields.vm_state import is_hung, should_be_on
 from kvmtui.core.forecast import FULL_SOON
 from kvmtui.core.inventory import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from kvmtui.core.fields import Tone, state_text
-from kvmtui.core.fields.host import pools_text
+from kvmtui.core.fields.host_figures import pools_text
 from kvmtui.core.inventory import AgentState, Severity
 from kvmtui.core.neighbours import blame
 from kvmtui.core.text import cell_width, safe, shorten, vm_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, HostRow, Shown, Tone, VmRow, by_name
-from kvmtui.core.fields.host import condition_text
+from kvmtui.core.fields.host_facts import condition_text
 from kvmtui.core.inventory import ConditionKind, Severity
 from kvmtui.core.problems import ProblemKind
 from kvmtui.core.text import cell_width, safe, vm_name

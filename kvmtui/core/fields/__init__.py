@@ -1,7 +1,8 @@
 """How one attribute of a VM, a host or a task is read, shown, sorted, filtered and exported: declared once."""
 
 from kvmtui.core.fields.field import Field, Json, Match, Shown, SortKey, Tone, Value, by_name
-from kvmtui.core.fields.host import HOST_FIELDS, condition_text, version_text
+from kvmtui.core.fields.host import HOST_FIELDS
+from kvmtui.core.fields.host_facts import condition_text, version_text
 from kvmtui.core.fields.task import TASK_FIELDS
 from kvmtui.core.fields.vm import VM_FIELDS
 from kvmtui.core.fields.vm_facts import best_address
