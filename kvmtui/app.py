@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -87,6 +88,7 @@ class KvmtuiApp(TerminalApp, inherit_bindings=False):
         self._logins = Logins(self, self, self.prompts)
         self._navigator = Navigator(self, self)
         self._outcomes = Outcomes(self.tell)
+        self._follows = ExitStack()  # empty still when the terminal could not be taken
         self._judged_at = 0.0
         self._last_input = time.monotonic()
         self.set_reactive(KvmtuiApp.fleet, engine.fleet)
@@ -104,8 +106,8 @@ class KvmtuiApp(TerminalApp, inherit_bindings=False):
         self.take_tones()
         self.theme_changed_signal.subscribe(self, lambda _theme: self._theme_changed())
         self.app_resume_signal.subscribe(self, lambda _app: self._resumed())
-        self._stop_watching = self.engine.watch(self._take_fleet)
-        self._stop_prompting = self.prompts.watch(self._prompted)
+        self._follows.callback(self.engine.watch(self._take_fleet))
+        self._follows.callback(self.prompts.watch(self._prompted))
         self._logins.look()
         self._mirror()
         configured = self.engine.settings.theme
@@ -119,8 +121,7 @@ class KvmtuiApp(TerminalApp, inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Let the engine go on without a screen."""
-        self._stop_prompting()
-        self._stop_watching()
+        self._follows.close()
         self._open_consoles.close_all()
 
     def _resumed(self) -> None:

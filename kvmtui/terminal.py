@@ -65,10 +65,13 @@ def screen_only(log: Path) -> Iterator[Restore]:
         os.close(sink)
         # A traceback that Textual prints after the screen is gone belongs to the person, not to the log.
         sys.stderr = screen
+    restore = partial(_restore, kept, modes)
     try:
-        yield partial(_restore, kept, modes)
+        yield restore
     finally:
         screen.flush()
+        if _is_taken(modes):
+            restore()  # what went wrong was the taking or giving back itself
         if shared:
             os.dup2(kept, 2)
         os.close(kept)
@@ -82,6 +85,14 @@ def _sink(log: Path) -> int:
         return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+
+
+def _is_taken(modes: list[int | list[bytes | int]] | None) -> bool:
+    """Whether the terminal is not as it was found."""
+    try:
+        return modes is not None and termios.tcgetattr(0) != modes
+    except termios.error:
+        return False
 
 
 def _restore(screen: int, modes: list[int | list[bytes | int]] | None) -> None:

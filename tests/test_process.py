@@ -141,6 +141,40 @@ def test_it_ends_although_nobody_reads_its_terminal(tmp_path: Path) -> None:
         os.close(slave)
 
 
+NO_THREADS = """
+import sys, threading
+start = threading.Thread.start
+def refuse(thread):
+    if "{name}" in thread.name:
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = refuse
+sys.argv = ["kvmtui", "--demo"]
+from kvmtui.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["asyncio", "textual-input"])
+def test_a_machine_without_room_for_a_thread_gets_its_terminal_back(name: str) -> None:
+    """The one that loads the screen is the first; the one that reads keys starts when the terminal was taken."""
+    with Program(Home({}), argv=[sys.executable, "-c", NO_THREADS.format(name=name)], size=(100, 30)) as program:
+        assert program.wait_exit(60) == 1
+        until(program.is_restored, "the terminal is as it was before")
+        assert "Traceback" not in program.text()
+        if name == "asyncio":
+            assert program.text().startswith("kvmtui: This machine gives kvmtui no more memory or threads")
+
+
+def test_the_size_that_a_shell_once_exported_is_not_believed() -> None:
+    """`eval $(resize)` leaves it there, and the terminal has another size by now."""
+    with Program(Home({}), "--demo", size=(80, 24), env={"COLUMNS": "20", "LINES": "5"}) as program:
+        program.wait(r"hosts 3/3", timeout=60)
+        program.resize(100, 30)
+        until(lambda: "enter look" in program.screen()[29], "its last line is the terminal's", timeout=60)
+        program.leave()
+
+
 def is_full(terminal: int) -> bool:
     """Whether a terminal has no room for what a program writes."""
     return not select.select((), (terminal,), (), 0)[1]

@@ -28,9 +28,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.FAILED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except (MemoryError, RuntimeError) as error:
+        if not _is_for_want(error):
+            raise
+        output.note("This machine gives kvmtui no more memory or threads: look at `ulimit -a` and `free`.")
+        return Exit.FAILED
     except BrokenPipeError:
         _give_up_output()
         return Exit.BROKEN_PIPE
+
+
+def _is_for_want(error: BaseException | None) -> bool:
+    """Whether there was no room for something, or for what led to the error."""
+    while error is not None:
+        if isinstance(error, MemoryError) or str(error) == "can't start new thread":
+            return True
+        error = error.__context__
+    return False
 
 
 def _told(words: list[str], output: Output) -> int:
@@ -103,7 +117,16 @@ def _open_screen(given: Namespace) -> int:
         )
     from kvmtui.cli.screen import open_screen  # noqa: PLC0415 - the headless verbs need no screen
 
+    _forget_old_size()
     return open_screen(settings)
+
+
+def _forget_old_size() -> None:
+    """Let the terminal say its size: `eval $(resize)` exports the size of that moment to every program."""
+    columns, lines = os.get_terminal_size(sys.stdout.fileno())
+    if columns and lines:
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
 
 
 def _headless(given: Namespace, output: Output) -> int:
@@ -118,6 +141,8 @@ def _headless(given: Namespace, output: Output) -> int:
         return complete(given.what)
     if given.noun == "doctor":
         return _doctor(given, output)
+    # libvirt would write warnings beside the sentence that says what is wrong.
+    os.environ.setdefault("LIBVIRT_DEBUG", "error")
     import asyncio  # noqa: PLC0415 - `tasks` needs no loop
 
     from kvmtui import config  # noqa: PLC0415 - `tasks` needs no host
