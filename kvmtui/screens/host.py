@@ -13,13 +13,12 @@ from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import HostRow, Tone, condition_text
 from kvmtui.core.inventory import ConditionKind, Severity
 from kvmtui.core.text import safe, shorten
-from kvmtui.core.units import hhmmss
 from kvmtui.screens.actions import TABS, bindings
-from kvmtui.screens.host_sheets import HostPicture, cpu_lines, overview
-from kvmtui.screens.journal_lines import Past, Subject, entries, long_lines, short_lines
+from kvmtui.screens.host_sheets import HostPicture
+from kvmtui.screens.host_tabs import CpusTab, JournalTab, OverviewTab, VmsTab
+from kvmtui.screens.journal_lines import Past, Subject
 from kvmtui.screens.places import Place
-from kvmtui.screens.sheet import Sheet, Span, greyed, wrap
-from kvmtui.screens.tabs import TabbedPage, TabBody, TextTab
+from kvmtui.screens.tabs import TabbedPage, TabBody
 from kvmtui.screens.vm_list_page import VmListPage
 from kvmtui.screens.vm_pane import VmPane
 from kvmtui.widgets.filterbar import FilterBar
@@ -28,17 +27,14 @@ from kvmtui.widgets.work import work
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.widget import Widget
 
     from kvmtui.backend.base import HostDetails
     from kvmtui.core.inventory import Fleet, HostEntry
     from kvmtui.core.problems import Problem
-    from kvmtui.widgets.textline import TextBar
 
 DETAILS_EVERY = 30.0  # seconds between two readings of what the fleet does not bring
-RECENT = 6
 TAB_NAMES = (
     ("overview", "Overview"),
     ("vms", "VMs"),
@@ -284,10 +280,6 @@ class HostPage(TabbedPage, VmListPage):
             return False
         return super().check_action(action, parameters)
 
-    def text_bar(self) -> TextBar | None:
-        """Return the bar that keys are text for at the moment."""
-        return super().text_bar()
-
     def open_text(self, key: str) -> bool:
         """Open the filter of the VMs, the search of a text, or the `:` line."""
         if key == "/" and not self.on_list:
@@ -328,106 +320,3 @@ class HostPage(TabbedPage, VmListPage):
         elif self.entry is not None:
             self.app.copy_to_clipboard(safe(self.entry.uri, limit=2000))
             self.face.tell(f"Copied, if the terminal takes it: {safe(self.entry.uri)}")
-
-
-class VmsTab(TabBody):
-    """The host's VMs."""
-
-    def __init__(self, pane: VmPane) -> None:
-        super().__init__()
-        self._pane = pane
-
-    def compose(self) -> ComposeResult:
-        """Compose the list."""
-        yield self._pane
-
-    def opened(self) -> None:
-        """Follow the fleet."""
-        self._pane.display = True
-
-    def closed(self) -> None:
-        """Cost nothing."""
-        self._pane.display = False
-
-    def take_focus(self) -> None:
-        """Give the keys to the list."""
-        self._pane.table.focus()
-
-
-class HostText(TextTab):
-    """A tab with a text about the host."""
-
-    def __init__(self, page: HostPage) -> None:
-        super().__init__()
-        self.about = page
-
-    def sheet(self) -> Sheet:
-        """Return an empty sheet of the tab's width."""
-        return Sheet(self.face.tones, self.size.width - 1, self.face.glyphs)
-
-    def show_fleet(self, fleet: Fleet) -> None:
-        """Show what is new."""
-        row = self.about.row()
-        if row is None or not self.size.width:
-            return
-        lines = self.lines(row, fleet)
-        if not row.live and row.entry.state is not None:
-            tones = self.face.tones
-            head = Text(f"as last seen at {hhmmss(row.entry.state.at)}", tones[Tone.WARN], no_wrap=True)
-            lines = [head, *greyed(lines, tones[Tone.MUTED])]
-        self.say(lines)
-
-    def lines(self, row: HostRow, fleet: Fleet) -> list[Text]:
-        """Return the text."""
-        raise NotImplementedError
-
-
-class OverviewTab(HostText):
-    """How it stands, what it has and what it is."""
-
-    def lines(self, row: HostRow, fleet: Fleet) -> list[Text]:
-        """Return the overview."""
-        page, now = self.about, self.face.now()
-        found = entries(fleet, page.whose(), page.past.tasks)[:RECENT]
-        return overview(page.picture(row, short_lines(found, now, self.face.tones)), self.sheet())
-
-
-class CpusTab(HostText):
-    """Its CPUs one by one, and its NUMA cells."""
-
-    def lines(self, row: HostRow, fleet: Fleet) -> list[Text]:
-        """Return the CPUs."""
-        del fleet
-        return cpu_lines(row, self.about.details, self.sheet())
-
-
-class JournalTab(HostText):
-    """How it stands with the host, then what was done on it and what happened."""
-
-    note = "newest first   / find"
-
-    def show_fleet(self, fleet: Fleet) -> None:
-        """Show what is new; the past is not old."""
-        row = self.about.row()
-        if row is not None and self.size.width:
-            self.say(self.lines(row, fleet))
-
-    def lines(self, row: HostRow, fleet: Fleet) -> list[Text]:
-        """Return the journal."""
-        page, sheet = self.about, self.sheet()
-        condition = row.entry.condition
-        sheet.head("WHY")
-        sheet.wrapped("condition", condition_text(row.entry, row.now), Tone.NORMAL if row.live else Tone.BAD)
-        sheet.fact("since", hhmmss(condition.since))
-        for name, text in (("why", condition.why), ("what to do", condition.hint)):
-            if text:
-                sheet.lines += [
-                    Text(f"{name if not index else '':<13}{piece}", no_wrap=True)
-                    for index, piece in enumerate(wrap(safe(text, limit=1000), max(20, sheet.width - 13)))
-                ]
-        sheet.head("JOURNAL")
-        found = entries(fleet, page.whose(), page.past.tasks)
-        sheet.lines += long_lines(found, self.face.now(), self.face.tones, sheet.width)
-        if not found:
-            sheet.line(Span("Nothing was done on it, and nothing was seen.", Tone.MUTED))
-        return sheet.lines

@@ -1,4 +1,4 @@
-"""What a host's page says: how it stands, its memory, pools, networks and versions; its CPUs one by one."""
+"""What a host's page says: how it stands, its memory, pools, networks and versions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kvmtui.core.problems import Problem
 
 TWO_COLUMNS, THREE_COLUMNS = 116, 180
-PAGE = 4096  # bytes; what KSM counts in
+PAGE = 4096  # bytes; what KSM counts in, and larger ones are huge
 
 
 class HostPicture(NamedTuple):
@@ -74,7 +74,7 @@ def _now(picture: HostPicture, sheet: Sheet) -> None:
     sheet.head("NOW")
     calm = condition.kind in (ConditionKind.UP, ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)
     tone = Tone.GOOD if condition.kind is ConditionKind.UP else Tone.NORMAL if calm else Tone.BAD
-    since = f"{condition_text(entry, row.now)}"
+    since = condition_text(entry, row.now)
     if calm:
         since += f" since {hhmmss(condition.since) if row.now - condition.since < 43_200 else hhmm(condition.since)}"
     sheet.wrapped("condition", since, tone, most=4)
@@ -178,8 +178,12 @@ def _vms(row: HostRow, state: HostState, sheet: Sheet) -> None:
 
 def _storage(picture: HostPicture, sheet: Sheet) -> None:
     state = picture.row.entry.state
-    if state is None:
-        return
+    if state is not None:
+        _pools(picture.row, state, sheet)
+        _networks(state, sheet)
+
+
+def _pools(row: HostRow, state: HostState, sheet: Sheet) -> None:
     heads = (
         Head("POOLS", 12, grows=True),
         Head("fill", 12),
@@ -202,14 +206,17 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
                 Span(safe(pool.path), Tone.MUTED),
             )
         )
-        growth = picture.row.fleet.growth.get((picture.row.entry.name, pool.uuid)) if picture.row.live else None
+        growth = row.fleet.growth.get((row.entry.name, pool.uuid)) if row.live else None
         said = forecast(pool, growth)
         if said and growth is not None:
             tone = Tone.WARN if (seconds_left(pool, growth) or math.inf) < FULL_SOON else Tone.MUTED
             rows.append((Span(f"{said}, as in the last {duration(growth.seconds)}", tone),))
     sheet.table("POOLS", heads, rows, "its storage does not answer" if state.pools_late else "no storage pools")
-    columns = (Head("NETWORKS", 16, grows=True), Head("state", 9), Head("autostart", 9), Head("bridge", 15))
-    lines = [
+
+
+def _networks(state: HostState, sheet: Sheet) -> None:
+    heads = (Head("NETWORKS", 16, grows=True), Head("state", 9), Head("autostart", 9), Head("bridge", 15))
+    rows = [
         (
             Span(safe(one.name), Tone.NORMAL if one.active else Tone.MUTED),
             Span("active" if one.active else "inactive", Tone.NORMAL if one.active else Tone.WARN),
@@ -218,7 +225,7 @@ def _storage(picture: HostPicture, sheet: Sheet) -> None:
         )
         for one in sorted(state.networks, key=lambda one: one.name)
     ]
-    sheet.table("NETWORKS", columns, lines, "no virtual networks")
+    sheet.table("NETWORKS", heads, rows, "no virtual networks")
 
 
 # -- what it is
@@ -307,146 +314,3 @@ def _recent(picture: HostPicture, sheet: Sheet) -> None:
         shown = line.copy()
         shown.truncate(sheet.width)
         sheet.lines.append(shown)
-
-
-# -- its CPUs
-
-FULL_CELL = 20  # cells: number, bar and figure
-SHORT_CELL = 8  # number and figure
-FULL_MOST, SHORT_MOST = 64, 192  # CPUs up to which each has a bar, a figure
-
-
-def cpu_lines(row: HostRow, details: HostDetails | None, sheet: Sheet) -> list[Text]:
-    """Return each CPU's load, by NUMA cell: a bar, a figure or one sign each, as there are many."""
-    state = row.entry.state
-    load = state.load if state is not None and row.live else None
-    shares = load.per_cpu if load is not None else None
-    if state is None or not shares:
-        sheet.line(Span(_no_cpus(row), Tone.MUTED))
-    else:
-        mean = sum(shares) / len(shares)
-        busy = sum(share > HOST_CPU.bad for share in shares)
-        said = f"{len(shares)} CPUs, {busy} above {HOST_CPU.bad:.0f} %"
-        sheet.gauge("all CPUs", mean, rising(mean, *HOST_CPU), Span(said))
-        for title, cell, cpus in _groups(details, len(shares)):
-            note = ""
-            if cell is not None:
-                free = "" if cell.free is None else f", {size(cell.free)} free"
-                mine = [shares[cpu] for cpu in cpus]
-                note = (
-                    f"{len(cpus)} CPUs at {sum(mine) / len(mine):.0f} %, memory {size(cell.memory)}{free}"
-                    if mine
-                    else ""
-                )
-            sheet.head(title, note)
-            _cpu_rows([(cpu, shares[cpu]) for cpu in cpus], len(shares), sheet)
-    if details is not None:
-        _cells(details, sheet)
-    return sheet.lines
-
-
-def _no_cpus(row: HostRow) -> str:
-    if not row.live:
-        return "Each CPU's load is not known: the host does not answer."
-    state = row.entry.state
-    if state is not None and state.load is not None and state.load.cpu is None:
-        return "This host does not tell how busy its CPUs are."
-    return "Each CPU's load is read while this page is open; two readings are needed."
-
-
-def _groups(details: HostDetails | None, count: int) -> list[tuple[str, NumaCell | None, list[int]]]:
-    cells = details.cells if details is not None else ()
-    known = [(cell, [cpu for cpu in cell.cpus if cpu < count]) for cell in cells]
-    if sum(len(cpus) for _, cpus in known) == count and len(known) > 1:
-        return [(f"NUMA CELL {cell.id}", cell, cpus) for cell, cpus in known]
-    return [("CPUS", None, list(range(count)))]
-
-
-def _cpu_rows(cpus: Sequence[tuple[int, float]], all_: int, sheet: Sheet) -> None:
-    if all_ > SHORT_MOST:
-        _dense_rows(cpus, sheet)
-        return
-    width = FULL_CELL if all_ <= FULL_MOST else SHORT_CELL
-    across = max(1, (sheet.width + 2) // (width + 2))
-    if across >= 8:
-        across -= across % 8
-    down = -(-len(cpus) // across)
-    for y in range(down):
-        line = Text(no_wrap=True)
-        for cpu, share in cpus[y * across : (y + 1) * across]:
-            if line:
-                line.append("  ")
-            _cpu_cell(line, cpu, share, width, sheet)
-        sheet.lines.append(line)
-
-
-def _cpu_tone(share: float) -> Tone:
-    """Return the tone of one CPU: a busy one is worth a look, but nothing is wrong with it."""
-    return Tone.WARN if share > HOST_CPU.bad else Tone.NORMAL
-
-
-def _cpu_cell(line: Text, cpu: int, share: float, width: int, sheet: Sheet) -> None:
-    tone = _cpu_tone(share)
-    line.append(f"{cpu:>3} ", sheet.tones[Tone.MUTED])
-    if width == FULL_CELL:
-        room = width - 8
-        line.append(
-            f"{bar(share, room, sheet.glyphs):<{room}}", sheet.tones[Tone.ACCENT if tone is Tone.NORMAL else tone]
-        )
-    line.append(f"{share:>4.0f}", sheet.tones[tone])
-
-
-def _dense_rows(cpus: Sequence[tuple[int, float]], sheet: Sheet) -> None:
-    """Add one sign of eight heights for each CPU, in groups of eight."""
-    groups = max(1, (sheet.width - 5) // 9)
-    across = (groups if groups < 8 else 8 * (groups // 8)) * 8
-    levels = sheet.glyphs.levels
-    for start in range(0, len(cpus), across):
-        part = cpus[start : start + across]
-        line = Text(no_wrap=True)
-        line.append(f"{part[0][0]:>4} ", sheet.tones[Tone.MUTED])
-        for index, (_, share) in enumerate(part):
-            if index and index % 8 == 0:
-                line.append(" ")
-            tone = _cpu_tone(share)
-            sign = levels[max(1, min(8, int(share * 8 / 100) + 1))]
-            line.append(sign, sheet.tones[Tone.ACCENT if tone is Tone.NORMAL else tone])
-        sheet.lines.append(line)
-
-
-def _cells(details: HostDetails, sheet: Sheet) -> None:
-    heads = (
-        Head("NUMA", 6),
-        Head("CPUs", 14, grows=True),
-        Head("memory", 7, right=True),
-        Head("free", 7, right=True),
-        Head("huge pages: size, total, free", 34),
-    )
-    rows = []
-    for cell in details.cells:
-        pages = [
-            f"{size(page)} {total} {'-' if free is None else free}"
-            for page, (total, free) in sorted(cell.pages.items())
-            if page > PAGE and total
-        ]
-        rows.append(
-            (
-                Span(f"{cell.id}", Tone.ACCENT),
-                Span(ranges(cell.cpus)),
-                Span(size(cell.memory)),
-                Span(size(cell.free)),
-                Span(", ".join(pages) or "none reserved", Tone.NORMAL if pages else Tone.MUTED),
-            )
-        )
-    sheet.table("NUMA", heads, rows, "no NUMA cells told")
-
-
-def ranges(numbers: Iterable[int]) -> str:
-    """Return "0-15,32-47"."""
-    parts: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if parts and parts[-1][1] == number - 1:
-            parts[-1] = (parts[-1][0], number)
-        else:
-            parts.append((number, number))
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts) or "-"

@@ -18,7 +18,8 @@ from kvmtui.core.fields import HostRow, Tone
 from kvmtui.core.inventory import Guard
 from kvmtui.screens import machine_tab
 from kvmtui.screens.host import HostPage
-from kvmtui.screens.host_sheets import cpu_lines, huge_pages, ksm_facts, ranges
+from kvmtui.screens.host_cpus import cpu_lines, ranges
+from kvmtui.screens.host_sheets import huge_pages, ksm_facts
 from kvmtui.screens.local_host import Flow, LocalMachine, Machine, Process, Volume, guest_name
 from kvmtui.screens.machine_tab import machine_lines
 from kvmtui.screens.sheet import Sheet
