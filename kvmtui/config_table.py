@@ -12,7 +12,6 @@ from kvmtui.core.units import parse_size
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-
 _MOST_BYTES = 1 << 64
 
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 _SOON = 5.0  # seconds that hosts get to put away what a move left
 _PATIENT = 30.0  # seconds that a host which does not answer is asked again
-_PAUSE = 0.5
-_LONG_PAUSE = 2.0
+_PAUSE, _LONG_PAUSE = 0.5, 2.0  # seconds between two readings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EVERY = 0.34  # seconds after which there may be one more: two saved up and two earned are four in any second
-_SAVED = 2.0
+_SAVED = 2.0  # pictures
 _GATHER = 0.015  # seconds that news wait for what comes along: a quick task begins and ends in one picture
 
 

@@ -23,8 +23,8 @@ _BOOTING = (
     8.0,
     12.0,
 )  # seconds after a start, each after the last: it may have its address
-_AGENT_EVERY = 30.0
-_BALLOONS_EVERY = 10.0
+_AGENT_EVERY = 30.0  # seconds
+_BALLOONS_EVERY = 10.0  # seconds
 
 
 class Guests:

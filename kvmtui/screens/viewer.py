@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "remote-viewer"
 TUNNEL_SECONDS = 12.0
-_POLL = 0.05
+_POLL = 0.05  # seconds between two looks whether the tunnel stands
 _STARTS = 0.3  # seconds: what ends sooner has not come up
 # The tunnel is a child of the shell, which ends it with the viewer, also when kvmtui has gone. The viewer starts when
 # a line comes; when none does, nobody waits any more.

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.demo.host import SimHost
     from kvmtui.backend.demo.world import World
 
-READ = 10.0  # seconds until a call is given up
-BULK = 15.0
-CHANGE = 30.0
-PING = 4.0
+READ, BULK, CHANGE, PING = 10.0, 15.0, 30.0, 4.0  # seconds until a call is given up
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Volume
     from kvmtui.core.specs import VmSpec
 
-_TAKES = 0.2
+_TAKES = 0.2  # seconds to define a VM
 
 
 class DemoCreation:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Vm
 
 _AGENT = 5.0  # seconds that an agent is given
-_START_TAKES = 0.9
-_POLL = 0.25
+_START_TAKES = 0.9  # seconds
+_POLL = 0.25  # seconds between two looks how far a save is
 _VISITED = {"git-1": "dana", "build-1": "jenkins", "db-1": "postgres"}  # guests with somebody logged in
 
 

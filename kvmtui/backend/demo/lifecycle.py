@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Vm
 
 BOOT = 20.0  # seconds until the agent answers
-RESTORE = 4.0
+RESTORE = 4.0  # seconds, from a saved state
 REBOOT_KEYS = frozenset({29, 56, 111})  # ctrl, alt, delete
-_QEMU_ENDS = 0.6
-_SAVE_STEP = 0.5
+_QEMU_ENDS = 0.6  # seconds between a guest's end and that of its process
+_SAVE_STEP = 0.5  # seconds between two steps of a save
 _FULL = 256 * MIB  # a pool with less than this left stops its guests
-_RUNS_DRY = 9.0
+_RUNS_DRY = 9.0  # seconds until it wants to write there
 
 
 class Lifecycle:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kvmtui.core.inventory import Disk
     from kvmtui.core.migration import MovePlan, MoveProgress
 
-_POLL = 0.25
+_POLL = 0.25  # seconds between two looks how far a move is
 _GENERATIONS = ("EPYC", "EPYC-Rome", "EPYC-Milan", "EPYC-Genoa")
 _FEATURES = ("", "clwb, rdpid, wbnoinvd", "erms, pcid, vaes, vpclmulqdq", "avx512f, avx512bw, gfni")  # new with each
 _MACHINE = re.compile(r"pc-q35-(\d+)\.(\d+)")

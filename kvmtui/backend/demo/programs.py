@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from kvmtui.backend.demo.world import World
 
 FLOOD = b"y\r\n" * 1365  # 4 KiB
-_TOP_EVERY = 2.0
-_TICK = 0.5
+_TOP_EVERY = 2.0  # seconds
+_TICK = 0.5  # seconds
 _SHORT = "README  \x1b[1;32mbackup.sh\x1b[0m  notes.txt  \x1b[1;34mreleases\x1b[0m"
 _LONG = """\
 -rw-r--r-- 1 admin admin  412 Mar  3 09:12 README

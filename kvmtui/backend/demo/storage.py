@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20
 _STEP = 0.1  # seconds between two parcels of an upload
-_LONGEST_COPY = 12.0
+_LONGEST_COPY = 12.0  # seconds
 
 
 class DemoStorage:

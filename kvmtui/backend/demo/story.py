@@ -12,6 +12,7 @@ from kvmtui.core.inventory import Reason, VmState
 if TYPE_CHECKING:
     from kvmtui.backend.demo.world import World
 
+# The numbers are seconds.
 _SILENT_AFTER = 75.0
 _SILENT_FOR = 70.0
 _SILENT_EVERY = 480.0

@@ -6,8 +6,7 @@ from kvmtui.backend.libvirt import api
 
 STUCK_MS = 2000  # a healthy monitor command is over long before
 
-_OK = 0
-_ERROR = 3
+_OK, _ERROR = 0, 3  # virDomainControlState
 
 
 def is_stuck(domain: api.Domain) -> bool:

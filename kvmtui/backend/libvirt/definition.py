@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 READ_SECONDS = 10.0
 DEFINE_SECONDS = 35.0  # libvirt itself says "busy" after 30 s
 
-_DESCRIPTION, _TITLE, _ELEMENT = 0, 1, 2
-_NO_METADATA = 80
+_DESCRIPTION, _TITLE, _ELEMENT = 0, 1, 2  # virDomainMetadataType
+_NO_METADATA = 80  # VIR_ERR_NO_DOMAIN_METADATA
 
+# virDomainUndefineFlagsValues
 _SAVED = 1
 _SNAPSHOTS = 2
 _NVRAM, _KEEP_NVRAM = 4, 8

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.libvirt.lane import Session
 
-LIFECYCLE = 0
-IO_ERROR_REASON = 6
+LIFECYCLE, IO_ERROR_REASON = 0, 6  # virDomainEventID
 
 # Reboot, watchdog, control error, disk change, tray, guest power management (3), balloon, device removed,
 # block job, agent, device added, job completed, metadata, memory device size, NIC's MAC, vCPU removed.

@@ -10,9 +10,9 @@ from kvmtui.core.migration import MoveProgress
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MIGRATION_OUT = 5
+MIGRATION_OUT = 5  # virDomainJobOperation
 _MOST = 99.0  # libvirt says that nothing is left before the target runs
-_PAGE = 4096
+_PAGE = 4096  # bytes
 _WINDOW = 5.0  # seconds: a slow copy goes on by leaps
 
 

@@ -15,7 +15,6 @@ from kvmtui.core.inventory import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from xml.etree import ElementTree as ET
 
     from kvmtui.backend.libvirt.lane import Session
 
@@ -138,12 +137,8 @@ def _system(text: str) -> tuple[tuple[str, str], ...]:
     root = parse(text) if text else None
     if root is None:
         return ()
-    found = ((name, (_find(root, path) or "").strip()) for name, path in _SYSTEM)
+    found = ((name, (root.findtext(path) or "").strip()) for name, path in _SYSTEM)
     return tuple((name, value) for name, value in found if value)
-
-
-def _find(root: ET.Element, path: str) -> str | None:
-    return root.findtext(path)
 
 
 def _nested() -> bool | None:

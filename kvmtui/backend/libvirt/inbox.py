@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_KEPT = 1 << 19  # bytes
-PIECE = 65_536
+PIECE = 65_536  # bytes
 _RECOVER = b"\x18"  # ends a sequence of which the rest is gone
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 READ_SECONDS = 8.0
 
-CPU_INCOMPATIBLE = 91
+CPU_INCOMPATIBLE = 91  # VIR_ERR_CPU_INCOMPATIBLE
 _FITS = {0: CpuFit.INCOMPATIBLE, 1: CpuFit.IDENTICAL, 2: CpuFit.SUPERSET}
 _NET_DEVICE = re.compile(r"net_(.+?)_(?:[0-9a-f]{2}_){5}[0-9a-f]{2}")
 _HOSTS_OWN = frozenset({"host-passthrough", "maximum"})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kvmtui.core.specs import NewVolume, VolumeName
 
 DELETE_PATIENCE = 10.0  # seconds that the host may still hold a volume whose stream has ended
-_PAUSE = 0.1
+_PAUSE = 0.1  # seconds between two tries
 
 
 def listed(session: Session, pool: str) -> tuple[Volume, ...]:
