@@ -53,7 +53,7 @@ class ProblemKind(Enum):
     """What is wrong; the value is its rank, the worst first."""
 
     IO_PAUSE = 0  # paused because its storage failed
-    TWO_COPIES = 1  # on on two hosts
+    TWO_COPIES = 1  # it runs on two hosts
     UNKNOWN_OUTCOME = 2  # a change was sent, and its answer never came
     POSTCOPY_FAILED = 3
     SHOULD_BE_ON = 4
@@ -384,9 +384,9 @@ def _of_double(sign: str, value: str, holders: list[tuple[HostEntry, str]]) -> I
     kind, severity, words = ProblemKind.DOUBLE, Severity.WARN, f"{_SIGNS[sign]} twice"
     if sign == _UUID and len(active) > 1:
         kind, severity, words = ProblemKind.TWO_COPIES, Severity.BAD, "two copies"
-        text = f"on on {hosts} at once"
+        text = f"runs on {hosts} at once"
         if old:
-            text = f"on on {hosts}, of which {old} was last seen so"
+            text = f"runs on {hosts}, of which {old} was last seen so"
     elif sign == _UUID:
         text = f"defined on {hosts}"
     else:

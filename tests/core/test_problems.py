@@ -169,7 +169,7 @@ def test_one_vm_on_on_two_hosts_is_the_worst() -> None:
     found = fleet_problems(a_fleet(an_entry("hv1", [a_vm()]), an_entry("hv2", [a_vm()])), NOW)
     assert kinds(found) == [ProblemKind.TWO_COPIES] * 2
     assert {problem.host for problem in found} == {"hv1", "hv2"}
-    assert found[0].text == "on on hv1 and hv2 at once"
+    assert found[0].text == "runs on hv1 and hv2 at once"
     assert found[0].severity is Severity.BAD
 
 

@@ -86,6 +86,7 @@ class Reader:
             if vm.autostart is not (uuid in marks.autostart)
             or vm.saved is not (uuid in marks.saved)
             or (vm.snapshots is not None and (vm.snapshots > 0) is not (uuid in marks.snapshots))
+            or marks.off.get(uuid, (vm.state, vm.reason)) != (vm.state, vm.reason)
         ]
 
     def active(self) -> list[Vm]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmtui.backend.libvirt import api, counters
 from kvmtui.backend.libvirt.control import is_stuck
 from kvmtui.backend.libvirt.errors import NO_DOMAIN
-from kvmtui.backend.libvirt.survey import read_marks
+from kvmtui.backend.libvirt.survey import read_untold
 from kvmtui.core.errors import NotSupported, TimedOut
 from kvmtui.core.metrics import CpuTimes, HostMemory, Sample, VmCounters
 
@@ -74,7 +74,7 @@ class Sampler:
         """`vcpus` and `active` tell what was read last; `marked` is told now and then what no event tells."""
         self._lanes = lanes
         self._marked = marked
-        self._marks_due = 0.0
+        self._marks_due = time.monotonic() + MARKS_EVERY
         self._vcpus = vcpus
         self._active = active
         self._usual_seconds = 0.0
@@ -128,7 +128,7 @@ class Sampler:
         """Look at what no event tells; these lists may hang as those of a reading do, and it is not lost for them."""
         began = time.monotonic()
         try:
-            marks = await lanes.bulk(read_marks, self._deadline())
+            marks = await lanes.bulk(read_untold, self._deadline())
         except TimedOut:
             self._abandon(lanes)
             return

@@ -43,11 +43,15 @@ class Details(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """What no event tells when it changes: the VMs that start with their host, have a saved state, have snapshots."""
+    """What no event tells when it changes: who starts with the host, has a saved state or snapshots, and why it is off.
+
+    That a start failed is told by no event where it failed early.
+    """
 
     autostart: frozenset[str]
     saved: frozenset[str]
     snapshots: frozenset[str]
+    off: Mapping[str, tuple[VmState, Reason]] = {}
 
 
 class Progress:
@@ -83,9 +87,26 @@ def survey(session: Session) -> list[Seen]:
 
 
 def read_marks(session: Session) -> Marks:
-    """Read in three calls what no event tells."""
-    flags = (api.LIST_AUTOSTART, api.LIST_MANAGED_SAVE, api.LIST_HAS_SNAPSHOT)
-    return Marks(*(_uuids(session.conn.listAllDomains(flag)) for flag in flags))
+    """Read in three calls what lists tell."""
+    listed = session.conn.listAllDomains
+    return Marks(
+        autostart=_uuids(listed(api.LIST_AUTOSTART)),
+        saved=_uuids(listed(api.LIST_MANAGED_SAVE)),
+        snapshots=_uuids(listed(api.LIST_HAS_SNAPSHOT)),
+    )
+
+
+def read_untold(session: Session) -> Marks:
+    """Read in four calls what no event tells."""
+    off = {
+        domain.UUIDString(): _state(stats)
+        for domain, stats in session.conn.getAllDomainStats(api.STATS_STATE, api.STATS_INACTIVE)
+    }
+    return read_marks(session)._replace(off=off)
+
+
+def _state(stats: api.Stats) -> tuple[VmState, Reason]:
+    return states.of_state(int(stats.get("state.state", 0)), int(stats.get("state.reason", 0)))
 
 
 def _seen(session: Session, records: Sequence[tuple[api.Domain, api.Stats]]) -> list[Seen]:
@@ -93,7 +114,7 @@ def _seen(session: Session, records: Sequence[tuple[api.Domain, api.Stats]]) -> 
     session.domains = {domain.UUIDString(): domain for domain, _ in records}
     found = []
     for domain, stats in records:
-        state, reason = states.of_state(int(stats.get("state.state", 0)), int(stats.get("state.reason", 0)))
+        state, reason = _state(stats)
         found.append(
             Seen(
                 uuid=domain.UUIDString(),

@@ -54,6 +54,7 @@ class FakeVm:
     xml: str = "<domain><vcpu>2</vcpu><memory>1024</memory></domain>"
     stored: str = ""
     state_is: tuple[int, int] = (1, 1)
+    off_is: tuple[int, int] = (5, 1)
     disk_errors: dict[str, int] = field(default_factory=dict)
     reads: int = 0
 
@@ -67,7 +68,7 @@ class FakeVm:
         return self.number if self.is_on else -1
 
     def state(self, flags: int = 0) -> tuple[int, int]:
-        return self.state_is if self.is_on else (5, 1)
+        return self.state_is if self.is_on else self.off_is
 
     def XMLDesc(self, flags: int = 0) -> str:  # noqa: N802
         self.reads += 1
@@ -147,7 +148,7 @@ class FakeConn:
     def getAllDomainStats(self, stats: int = 0, flags: int = 0) -> Sequence[tuple[FakeVm, dict[str, int]]]:  # noqa: N802
         self._pass_all()
         return self.domainListGetStats(
-            [vm for vm in self.vms if vm.is_on or not flags & api.STATS_ACTIVE], stats, flags
+            [vm for vm in self.vms if not flags & (api.STATS_INACTIVE if vm.is_on else api.STATS_ACTIVE)], stats, flags
         )
 
     def domainListGetStats(  # noqa: N802

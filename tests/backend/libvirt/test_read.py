@@ -174,6 +174,11 @@ async def test_what_marks_contradict_is_named_and_what_is_read_anew_agrees_with_
     assert (await bench.reader.vm("vm-0001")).autostart
     assert (await bench.reader.vm("vm-0003")).snapshots == 2
     assert bench.reader.contradicted(marks) == ["vm-0002"]
+    failed = Marks(frozenset({"vm-0001"}), none, marks.snapshots, {"vm-0004": (VmState.OFF, Reason.FAILED)})
+    assert bench.reader.contradicted(failed) == ["vm-0004"]
+    bench.vms[3].is_on, bench.vms[3].off_is = False, (5, 6)
+    assert (await bench.reader.vm("vm-0004")).reason is Reason.FAILED
+    assert bench.reader.contradicted(failed) == []
 
 
 async def test_the_snapshots_of_few_vms_are_counted_again_in_each_survey() -> None:

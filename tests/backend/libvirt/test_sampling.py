@@ -196,7 +196,7 @@ async def test_a_look_that_hangs_loses_no_reading(monkeypatch: pytest.MonkeyPatc
     def locked(_session: object) -> NoReturn:
         raise Hang
 
-    monkeypatch.setattr(sampling, "read_marks", locked)
+    monkeypatch.setattr(sampling, "read_untold", locked)
     bench = Bench(2)
     assert bench.complete(await bench.sample()) == {"vm-0001": True, "vm-0002": True}
     assert bench.complete(await bench.sample()) == {"vm-0001": True, "vm-0002": True}
