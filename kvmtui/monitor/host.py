@@ -21,6 +21,7 @@ from kvmtui.core.inventory import (
     Vm,
     VmRef,
 )
+from kvmtui.core.secrets import without_secrets
 from kvmtui.core.text import safe
 from kvmtui.monitor.connection import Connection
 from kvmtui.monitor.standing import Standing
@@ -98,7 +99,7 @@ class Monitor:
         ):
             known = HostEntry(
                 name=self.config.name,
-                uri=self.config.uri,
+                uri=without_secrets(self.config.uri),  # of an address that is refused for the password in it, too
                 condition=self.standing.condition,
                 state=self.picture.state,
                 guard=self.config.guard,

@@ -16,18 +16,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kvmtui import cli, logs
+from kvmtui.app import KvmtuiApp
 from kvmtui.backend import backend_for
+from kvmtui.backend.demo import World
 from kvmtui.backend.libvirt import errors, uri
 from kvmtui.backend.libvirt.xml.devices import displays
 from kvmtui.cli.output import Output
 from kvmtui.commands.ways import way_to
+from kvmtui.config import HostConfig, Settings
 from kvmtui.core.errors import BackendError, ConfigError
-from kvmtui.core.inventory import TaskPhase, TaskView
+from kvmtui.core.inventory import ConditionKind, TaskPhase, TaskView
 from kvmtui.core.secrets import without_secrets
+from kvmtui.engine import Engine
 from kvmtui.journal import Journal
 from kvmtui.screens.viewer import _write
 from kvmtui.state_file import StateFile
-from tests.screens.harness import desk
+from tests.screens.harness import Desk, desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,11 +102,32 @@ def test_a_refused_address_does_not_tell_its_password(
         uri.parse(address)
     assert PASSWORD not in str(refusal.value)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    for words in (("vms",), ("vms", "--json")):
+    for words in (("vms",), ("vms", "--json"), ("hosts", "--json")):
         assert cli.main(["-c", address, "--log-level", "debug", *words]) != 0
         written = capsys.readouterr()
         assert PASSWORD not in written.out + written.err
     assert PASSWORD not in everything_in(tmp_path)
+
+
+def test_a_password_in_the_configuration_is_told_by_no_verb(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", f"qemu+tcp://root:{PASSWORD}@hv1/system")
+    for text in (
+        f'[hosts.hv1]\nuri = "qemu+ssh://root:{PASSWORD}@hv1/system"',
+        f'[hosts.hv1]\nuri = "qemu+ssh://hv1/system"\npassword = "{PASSWORD}"',
+        f'password = "{PASSWORD}"',
+        f'[ui]\ntheme = "{PASSWORD}',
+        "",
+    ):
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        for words in (("vms",), ("vms", "--json"), ("doctor",), ("doctor", "--json")):
+            assert cli.main(["--config", str(path), "--log-level", "debug", *words]) != 0
+            written = capsys.readouterr()
+            assert PASSWORD not in written.out + written.err, (text, words)
+    assert PASSWORD not in everything_in(tmp_path / "state")
 
 
 def everything_in(folder: Path) -> str:
@@ -159,6 +184,26 @@ async def test_the_screen_shows_no_password_of_an_error() -> None:
         assert PASSWORD not in everything_in(it.engine.journal.path.parent)
         document = json.dumps([task.message for task in it.tasks])
         assert PASSWORD not in document
+
+
+async def test_an_address_that_is_refused_for_its_password_is_shown_without_it(tmp_path: Path) -> None:
+    """On the pages of hosts and in virsh's line: everything that tells where a host is."""
+    address = f"qemu+ssh://root:{PASSWORD}@hv1/system"
+    engine = Engine(Settings(hosts=(HostConfig("hv1", address),)), journal=Journal(tmp_path / "journal.jsonl"))
+    app = KvmtuiApp(engine, StateFile(tmp_path / "state.json"), headless=True)
+    await engine.start()
+    try:
+        async with app.run_test(size=(160, 40)):
+            it = Desk(app, engine, World())
+            await it.until(lambda: it.entry("hv1").condition.kind is ConditionKind.DENIED)
+            await it.press("9", "home")
+            await it.until_text("An address cannot hold a password.", "***@hv1")
+            for keys in (("l",), ("escape", "i"), ("escape", "y"), ("enter",), (">",), (">",), ("1",), ("0",)):
+                await it.press(*keys)
+                assert PASSWORD not in it.text + app.clipboard, keys
+    finally:
+        await engine.stop()
+    assert PASSWORD not in everything_in(tmp_path)
 
 
 # --- rights

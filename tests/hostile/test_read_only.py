@@ -146,6 +146,78 @@ async def test_every_entry_of_the_palette_changes_nothing(
         assert states(it.world) == before
 
 
+@WAYS
+async def test_the_mouse_changes_nothing(locking: Callable[[], AbstractAsyncContextManager[Desk]]) -> None:
+    """Each button, once and twice, on the list, in the menus that it opens, on the footer; the wheel, and a drag."""
+    async with locking() as it:
+        before = states(it.world)
+        width, height = it.app.size
+        for button, times in ((1, 1), (1, 2), (2, 1), (3, 1)):
+            for y in range(0, height, 2):
+                await it.click(5 + 3 * y % width, y, button=button, times=times)
+                if y % 6 == 0:
+                    await it.wheel(9, y)
+            while len(it.app.screen_stack) > 1:
+                _ = it.app.pop_screen()
+            await it.press("escape", "1")
+        await it.go_to("web-1")
+        for word in ("web-1", "mail"):
+            await it.click_on(word, button=3)
+            assert it.page.menu.is_open, word
+            for label in [line.split(" ")[0] for line in it.menu_text().splitlines()[1:]]:
+                if label.strip() and label in it.text:
+                    await it.click_on(label)
+            await it.press("escape")
+        assert it.calls == []
+        assert states(it.world) == before
+
+
+@WAYS
+async def test_lines_that_make_upload_or_take_over_change_nothing(
+    locking: Callable[[], AbstractAsyncContextManager[Desk]],
+) -> None:
+    async with locking() as it:
+        before = states(it.world)
+        for line in (
+            "upload hv1 --file /etc/hostname --pool nvme --name sent",
+            "create hv1",
+            "create --name made --host hv1",
+            "console web-1",
+            "take-console web-1",
+            "rename mail --name other",
+            "tags web-1 --tags one",
+            "migrate web-1 --to hv2",
+            "delete mail --disks no",
+        ):
+            it.app.clear_notifications()
+            await it.say(line)
+            await it.until(lambda: it.toasts, line)
+            assert any(SAYS in toast for toast in it.toasts), (line, it.toasts)
+            assert not isinstance(it.app.screen, ConfirmScreen | Form), line
+            await it.press("escape")
+        assert it.app.consoles.sessions == ()
+        assert it.calls == []
+        assert states(it.world) == before
+
+
+@WAYS
+async def test_what_is_pasted_changes_nothing(locking: Callable[[], AbstractAsyncContextManager[Desk]]) -> None:
+    """Lines with their ends and chords, on each page: a paste is no keys there, and fills a line at most."""
+    async with locking() as it:
+        before = states(it.world)
+        for place in "12790":
+            await it.press(place)
+            for text in ("!f!\nxs\n", ":off web-1\n:reset web-1\r\n", "x", "s\n!"):
+                await it.paste(text)
+            for opener in (":", "/", "ctrl+p"):
+                await it.press(opener)
+                await it.paste("force-off web-1\n!\n")
+                await it.press("enter", "!", "escape", "escape")
+            await it.press("escape")
+        assert it.calls == []
+        assert states(it.world) == before
+
+
 def test_no_verb_of_the_command_line_changes_anything(kvmtui: Shell) -> None:
     before = states(kvmtui.world)
     walked = 0
