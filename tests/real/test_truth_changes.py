@@ -18,7 +18,7 @@ from kvmtui.core.fields import VM_FIELDS, vm_row
 from kvmtui.core.inventory import VmRef
 from kvmtui.engine import Engine
 from kvmtui.journal import Journal
-from tests.real.lab import Guest, GuestSpec, Host
+from tests.real.lab import Guest, GuestSpec, Host, LabError
 from tests.real.lab.guest import crowd
 from tests.real.program import Home, Program
 
@@ -115,7 +115,6 @@ CHANGES = (
     Change("start {0}", "state", "on"),
     Change("destroy {0}", "state", "off, should be on"),
     Change("autostart {0} --disable", "state", "off: forced off"),
-    Change("undefine {0}", "state", "gone"),
 )
 
 
@@ -137,6 +136,12 @@ async def test_what_virsh_does_to_a_vm(
             )
             await virsh(hv1, line)
             await watch.says(ref, change.field, says)
+        hv1.output("rm", str(guest.disk))
+        with pytest.raises(LabError):
+            await virsh(hv1, f"start {guest.name}")
+        await watch.says(ref, "state", "off: failed to start")
+        await virsh(hv1, f"undefine {guest.name}")
+        await watch.says(ref, "state", "gone")
     hv1.output("rm", str(disk))
 
 
