@@ -15,28 +15,9 @@ if TYPE_CHECKING:
     from benchmarks.recording import Recording
 
 PRESSES = 40
+REACH = 8  # rows down and up
 AFTER_KEY = 0.12  # seconds: what comes to the terminal within them is counted to the key
 DOWN, UP = b"\x1b[B", b"\x1b[A"
-
-
-def press(recording: Recording, presses: int = PRESSES) -> tuple[Sequence[float], Sequence[float]]:
-    """Move the selection down and up; returns the milliseconds to the row and the bytes of each key."""
-    chance = random.Random(7)  # noqa: S311 - keys at moments that do not keep step with the refresh
-    latencies, sizes = [], []
-    for count in range(presses):
-        recording.catch_up()
-        before = recording.selected()
-        key = DOWN if count // 8 % 2 == 0 else UP
-        sent = recording.send(key)
-        seen = recording.until(
-            lambda recording, before=before: recording.selected() not in (None, before),  # type: ignore[misc]
-            "another highlighted row",
-        )
-        latencies.append(1000 * (seen - sent))
-        time.sleep(max(0.0, sent + AFTER_KEY - time.monotonic()))
-        sizes.append(float(recording.bytes_between(sent, sent + AFTER_KEY)))
-        time.sleep(chance.uniform(0.05, 0.35))
-    return latencies, sizes
 
 
 class Press(NamedTuple):
@@ -77,22 +58,24 @@ class Finger:
         self._recording = recording
         self._reach = reach
         self._count = 0
-        self._chance = random.Random(7)  # noqa: S311 - keys at moments that do not keep step with the refresh
+        self.chance = random.Random(7)  # noqa: S311 - keys at moments that do not keep step with the refresh
 
     def during(self, seconds: float, before_each: Callable[[], None] | None = None) -> list[Press]:
         """Press keys for so long."""
         made = []
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._recording.catch_up()
             if before_each is not None:
+                self._recording.catch_up()
                 before_each()
-            made.append(self._press())
-            time.sleep(self._chance.uniform(0.04, 0.2))
+            made.append(self.press())
+            time.sleep(self.chance.uniform(0.04, 0.2))
         return made
 
-    def _press(self) -> Press:
+    def press(self) -> Press:
+        """Press the next key."""
         recording = self._recording
+        recording.catch_up()
         before = name(recording)
         key = DOWN if self._count // self._reach % 2 == 0 else UP
         self._count += 1
@@ -100,6 +83,19 @@ class Finger:
         sent = recording.send(key)
         seen = recording.until(lambda recording: name(recording) not in ("", before), "another highlighted row")
         return Press(1000 * (seen - sent), 1000 * (recording.waited(seen) - waited))
+
+
+def press(recording: Recording, presses: int = PRESSES) -> tuple[Presses, Sequence[float]]:
+    """Move the selection down and up; returns what each key took, and its bytes."""
+    finger = Finger(recording, REACH)
+    made, sizes = Presses(), []
+    for _ in range(presses):
+        began = time.monotonic()
+        made.each.append(finger.press())
+        time.sleep(max(0.0, began + AFTER_KEY - time.monotonic()))
+        sizes.append(float(recording.bytes_between(began, began + AFTER_KEY)))
+        time.sleep(finger.chance.uniform(0.05, 0.35))
+    return made, sizes
 
 
 def name(recording: Recording) -> str:

@@ -102,11 +102,11 @@ def selection() -> list[Figure]:
     with Recording([*LOCAL, "--refresh", str(REFRESH)]) as recording:
         recording.until(shows(WITH_RATES, 10), "rows with figures")
         time.sleep(3.0)
-        latencies, sizes = press(recording)
+        keys, sizes = press(recording)
     name = "selection"
     return [
         Figure(name, "to the terminal for a key, p95", percentile(sizes, 95), "bytes", 2048.0, spread(sizes)),
-        Figure(name, "key to the row it highlights, p95", percentile(latencies, 95), "ms", 50.0, spread(latencies)),
+        Figure(name, "key to the row it highlights, p95", keys.p95, "ms", 50.0, keys.about),
     ]
 
 
@@ -117,12 +117,12 @@ def large() -> list[Figure]:
         first = recording.until(shows(LARGE_ROWS, 5), "rows with figures", 60)
         time.sleep(SETTLED)
         steady = _steady(name, recording, cpu=40.0, rss=250.0, rate=None)
-        latencies, sizes = press(recording)
+        keys, sizes = press(recording)
         after = memory(recording.process.pid).rss / MIB
     return [
         *steady,
         Figure(name, "memory, resident, at the end", after, "MiB", 250.0),
-        Figure(name, "key to the row it highlights, p95", percentile(latencies, 95), "ms", 50.0, spread(latencies)),
+        Figure(name, "key to the row it highlights, p95", keys.p95, "ms", 50.0, keys.about),
         Figure(name, "to the terminal for a key, p50", percentile(sizes, 50), "bytes", about=spread(sizes)),
         Figure(name, "start to rows with figures", first - recording.began, "s"),
     ]
