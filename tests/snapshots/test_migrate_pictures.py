@@ -9,7 +9,8 @@ from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-unt
 
 from kvmtui.widgets.form import Form
 from tests.screens.harness import Desk, FrozenClock, desk
-from tests.snapshots.test_pictures import BEGAN, aged
+from tests.screens.tour import aged
+from tests.snapshots.test_pictures import BEGAN
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
@@ -51,7 +52,7 @@ async def test_a_move(size: str, picture: SnapshotAssertion, monkeypatch: pytest
     clock = FrozenClock(BEGAN)
     async with desk("demo:///?faults=none&pace=1", size=SIZES[size], clock=clock) as it:
         await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
-        await aged(it, clock)
+        await aged(it, clock, 6)
         await it.go_to("app-3")
         await it.press("m")
         await it.until(lambda: isinstance(it.app.screen, Form), "the form")

@@ -7,41 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped] # it ships no types
 
-from kvmtui.core.errors import BackendError
 from kvmtui.widgets.confirm import ConfirmScreen
 from kvmtui.widgets.form import Form
 from tests.screens.harness import Desk, FrozenClock, desk
+from tests.screens.tour import aged, three_tasks
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 BEGAN = 1_795_356_180.0  # 14:03 UTC on a day in November
-TICK = 10.0
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
 
 
 @pytest.fixture
 def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(SVGImageExtension)
-
-
-async def aged(it: Desk, clock: FrozenClock, ticks: int = 6) -> None:
-    """Let a minute pass, read by read."""
-    for _ in range(ticks):
-        clock.step(TICK)
-        it.world.settle()
-        it.engine.refresh()
-        await it.until(
-            lambda: all(
-                entry.state is not None and entry.state.load is not None and entry.state.at == clock.at
-                for entry in it.engine.scene().fleet.hosts
-            ),
-            "a reading of every host",
-        )
-    await it.until(lambda: all(entry.state and entry.state.at == clock.at for entry in it.engine.fleet.hosts))
-    await it.press("=")
-    it.app._tick()
-    await it.settle()
 
 
 async def quiet(it: Desk) -> None:
@@ -62,7 +42,7 @@ async def test_lists(size: str, picture: SnapshotAssertion) -> None:
     clock = FrozenClock(BEGAN)
     async with desk(size=SIZES[size], clock=clock) as it:
         await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
-        await aged(it, clock)
+        await aged(it, clock, 6)
         await it.go_to("web-2")
         if size == "200x60":
             await it.until(lambda: any(line.endswith("  web-2") for line in it.lines), "the side pane to follow")
@@ -123,18 +103,7 @@ async def test_tasks_and_log(size: str, picture: SnapshotAssertion, monkeypatch:
     clock = FrozenClock(BEGAN)
     async with desk(size=SIZES[size], clock=clock) as it:
         await it.until(lambda: len(it.names) > 30 and "208/256G" in it.text)
-        await it.go_to("old-crm")
-        await it.press("x", "s")
-        await it.until_done()
-        clock.step(7)
-        it.faults.refuse(BackendError("The disk is gone.", hint="Restore it."), verb="pause", times=1)
-        await it.go_to("web-1")
-        await it.press("x", "p", "enter")
-        await it.until_done(2)
-        clock.step(7)
-        await it.go_to("erp")
-        await it.press("x", "d", "enter")
-        await it.until(lambda: it.tasks[0].message.endswith("waiting for the guest"))
+        await three_tasks(it, clock)
         await it.press("7", "j")
         it.app.clear_notifications()
         await it.settle()
