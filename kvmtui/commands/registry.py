@@ -115,7 +115,10 @@ def _read(command: Command, text: str, *, allow_single: bool) -> tuple[str, ...]
         return ()
     for key in sequence:
         if is_never(key):
-            raise ConfigError(f"{command.id} cannot be bound to {key}.", hint="Function and alt keys are never bound.")
+            raise ConfigError(
+                f"{command.id} cannot be bound to {key}.",
+                hint="Function keys, alt keys and a few of ctrl are never bound.",
+            )
     if len(sequence) == 2:
         if sequence[0] not in LEADERS or len(sequence[1]) != 1:
             raise ConfigError(f"{command.id} cannot be bound to {text}.", hint="A chord is x or ! and one character.")

@@ -29,6 +29,8 @@ FIXED = {"go.command": ":", "list.filter": "/"}
 MOVES = frozenset(
     ["up", "down", "left", "right", "home", "end", "pageup", "pagedown", *"jkgG", "ctrl-d", "ctrl-u", "enter"]
 )
+HELD = (MOVES | {"escape"}) - {"enter"}
+"""What no command is bound to; enter is an action's, and so is told as a clash."""
 NAMED = frozenset({"space", "tab", "enter", "escape", "backspace", "delete", "insert"}) | MOVES
 
 
@@ -53,6 +55,9 @@ class Keys(NamedTuple):
 def bind(keys: Mapping[str, str], *, allow_single: bool = False) -> Keys:
     """Return all keys; raises ConfigError for an unknown id, a key that cannot be bound, and a clash."""
     rebound = {id_: _checked(id_, text.strip().replace("ctrl+", "ctrl-")) for id_, text in keys.items() if id_ in EVERY}
+    for id_, text in keys.items():
+        if id_ not in EVERY and text.strip().replace("ctrl+", "ctrl-") in HELD:
+            raise ConfigError(f"{id_} cannot be bound to {text}: that key moves the cursor, or goes back.")
     shown = {id_: rebound.get(id_, action.shown) for id_, action in EVERY.items()}
     _refuse_clashes(rebound, shown)
     lists = SCREENS[0]
@@ -77,11 +82,13 @@ def _checked(id_: str, text: str) -> str:
     if id_ in FIXED:
         raise ConfigError(f"{id_} stays on {FIXED[id_]}: what is typed after it in one go is text for it.")
     if registry.is_never(text):
-        raise ConfigError(f"{id_} cannot be bound to {text}.", hint="Function and alt keys are never bound.")
+        raise ConfigError(
+            f"{id_} cannot be bound to {text}.", hint="Function keys, alt keys and a few of ctrl are never bound."
+        )
     if len(text.split()) != 1 or text in registry.LEADERS:
         raise ConfigError(f"{id_} cannot be bound to {text}.", hint="It takes one key, and x and ! begin chords.")
-    if text in MOVES and EVERY[id_].shown != text:
-        raise ConfigError(f"{id_} cannot be bound to {text}: that key moves the cursor.")
+    if text in (MOVES | HELD) and EVERY[id_].shown != text:
+        raise ConfigError(f"{id_} cannot be bound to {text}: that key moves the cursor, or goes back.")
     plain = text.removeprefix("ctrl-")
     if len(plain) != 1 and plain not in NAMED:
         raise ConfigError(f"{id_} cannot be bound to {text}: there is no such key.")

@@ -162,6 +162,8 @@ def _check_place(uri: str, address: Address) -> None:
         raise ConfigError(f"The address {_shown(uri)} names a host, but its transport stays on this machine.")
     if address.host and (address.host.startswith("-") or not _HOST.fullmatch(address.host)):
         raise ConfigError(f"The address {_shown(uri)} has a host name with characters that are not allowed.")
+    if address.port == 0:
+        raise ConfigError(f"The address {_shown(uri)} has the port 0, which nothing listens on.")
     if address.user and (address.transport is not Transport.SSH or not _USER.fullmatch(address.user)):
         raise ConfigError(f"The address {_shown(uri)} has a user name that is not allowed there.")
     if address.driver == "qemu" and address.path not in {"/system", "/session"}:

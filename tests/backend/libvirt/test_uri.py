@@ -50,6 +50,7 @@ BAD = (
     "qemu+ssh://hv1;reboot/system",
     "qemu+ssh://hv$(reboot)/system",
     "qemu+ssh://hv1:notaport/system",
+    "qemu+ssh://hv1:0/system",
     "qemu+unix://hv1/system",
     "qemu:///system#x",
     "qemu:///sys tem",
