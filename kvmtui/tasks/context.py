@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from kvmtui.tasks.runner import TaskRunner
     from kvmtui.tasks.task import Hosts, Task
 
-_POLL_FIRST = 2.0
-_POLL_MOST = 10.0
+_POLL_FIRST, _POLL_MOST = 2.0, 10.0  # seconds between two readings of a VM that is waited for
 
 
 class Running:

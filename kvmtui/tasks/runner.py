@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 _SHOWN = 200  # tasks in the fleet
 _KEPT = 10_000  # tasks that can still be waited for
 EXPLAINS = 10.0  # seconds after its end during which a task explains what happened to its VM
-_EXPLAINS_LATE = 3600.0
+_EXPLAINS_LATE = 3600.0  # the same, of one whose outcome is not known
 MOVES_AT_ONCE = 2
 """How many moves a host takes part in at once, as their source or their target."""
 _PROOF = 20.0  # seconds within which a change whose answer did not come must show
