@@ -94,3 +94,4 @@ class Sample(NamedTuple):
     cpu: CpuTimes | None
     memory: HostMemory | None
     per_cpu: tuple[CpuTimes, ...] | None = None
+    online: tuple[int, ...] | None = None  # the numbers of these CPUs; None: from 0 on

@@ -112,3 +112,4 @@ class HostRates(NamedTuple):
     uptime: float | None  # seconds, derived from CPU counters: approximate
     steal: float | None = None  # the worst running VM's
     committed: int = 0  # maximum memory of active VMs
+    online: tuple[int, ...] | None = None  # the numbers of the CPUs in `per_cpu`; None: from 0 on

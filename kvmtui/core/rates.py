@@ -41,10 +41,11 @@ def host_rates(
         iowait=None if busy is None else busy[1],
         memory_used=None if memory is None else _used_memory(memory),
         memory_total=None if memory is None else memory.total,
-        per_cpu=_per_cpu(before.per_cpu, after.per_cpu),
+        per_cpu=_per_cpu(before.per_cpu, after.per_cpu) if before.online == after.online else None,
         uptime=sum(after.cpu) / 1e9 / cpus if after.cpu is not None and cpus > 0 else None,
         steal=steal,
         committed=committed,
+        online=after.online,
     )
 
 

@@ -29,25 +29,26 @@ def cpu_lines(row: HostRow, details: HostDetails | None, sheet: Sheet) -> list[T
     state = row.entry.state
     load = state.load if state is not None and row.live else None
     shares = load.per_cpu if load is not None else None
-    if state is None or not shares:
+    if state is None or load is None or not shares:
         sheet.line(Span(_no_cpus(row), Tone.MUTED))
     else:
         mean = sum(shares) / len(shares)
         busy = sum(share > HOST_CPU.bad for share in shares)
+        by_number = dict(zip(load.online or range(len(shares)), shares, strict=False))
         said = f"{len(shares)} CPUs, {busy} above {HOST_CPU.bad:.0f} %"
         sheet.gauge("all CPUs", mean, rising(mean, *HOST_CPU), Span(said))
-        for title, cell, cpus in _groups(details, len(shares)):
+        for title, cell, cpus in _groups(details, list(by_number)):
             note = ""
             if cell is not None:
                 free = "" if cell.free is None else f", {size(cell.free)} free"
-                mine = [shares[cpu] for cpu in cpus]
+                mine = [by_number[cpu] for cpu in cpus]
                 note = (
                     f"{len(cpus)} CPUs at {sum(mine) / len(mine):.0f} %, memory {size(cell.memory)}{free}"
                     if mine
                     else ""
                 )
             sheet.head(title, note)
-            _cpu_rows([(cpu, shares[cpu]) for cpu in cpus], len(shares), sheet)
+            _cpu_rows([(cpu, by_number[cpu]) for cpu in cpus], len(shares), sheet)
     if details is not None:
         _cells(details, sheet)
     return sheet.lines
@@ -62,12 +63,12 @@ def _no_cpus(row: HostRow) -> str:
     return "Each CPU's load is read while this page is open; two readings are needed."
 
 
-def _groups(details: HostDetails | None, count: int) -> list[tuple[str, NumaCell | None, list[int]]]:
-    cells = details.cells if details is not None else ()
-    known = [(cell, [cpu for cpu in cell.cpus if cpu < count]) for cell in cells]
-    if sum(len(cpus) for _, cpus in known) == count and len(known) > 1:
+def _groups(details: HostDetails | None, online: list[int]) -> list[tuple[str, NumaCell | None, list[int]]]:
+    cells, there = details.cells if details is not None else (), set(online)
+    known = [(cell, [cpu for cpu in cell.cpus if cpu in there]) for cell in cells]
+    if sum(len(cpus) for _, cpus in known) == len(online) and len(known) > 1:
         return [(f"NUMA CELL {cell.id}", cell, cpus) for cell, cpus in known]
-    return [("CPUS", None, list(range(count)))]
+    return [("CPUS", None, online)]
 
 
 def _cpu_rows(cpus: Sequence[tuple[int, float]], all_: int, sheet: Sheet) -> None:

@@ -308,6 +308,9 @@ def test_per_cpu_figures_need_the_same_cpus() -> None:
     load = host_rates(before, after)
     assert load is not None
     assert load.per_cpu == (50.0, 50.0)
+    others = host_rates(before._replace(online=(0, 1)), after._replace(online=(0, 2)))
+    assert others is not None
+    assert others.per_cpu is None
     fewer = host_rates(before, after._replace(per_cpu=(two,)))
     assert fewer is not None
     assert fewer.per_cpu is None

@@ -153,6 +153,18 @@ async def test_hundreds_of_cpus_fit(count: int, glyphs: Glyphs) -> None:
         assert glyphs is UNICODE or all(line.plain.isascii() for line in lines)
 
 
+async def test_cpus_have_their_numbers_where_some_are_off() -> None:
+    async with desk(refresh=0.1) as here:
+        await here.until(lambda: (state := here.entry("hv1").state) is not None and state.load is not None, "a load")
+        row = row_of(here, 3)
+        assert row.entry.state is not None
+        assert row.entry.state.load is not None
+        load = row.entry.state.load._replace(online=(0, 4, 8))
+        row = row._replace(entry=replace(row.entry, state=replace(row.entry.state, load=load)))
+        words = cpu_lines(row, None, Sheet(TONES, 77, ASCII))[-1].plain.split()
+        assert [word for word in words if word.isdecimal()] == ["0", "0", "4", "1", "8", "2"]
+
+
 async def test_cpus_stand_by_their_numa_cell() -> None:
     async with desk(refresh=0.1) as here:
         await here.until(lambda: (state := here.entry("hv1").state) is not None and state.load is not None, "a load")

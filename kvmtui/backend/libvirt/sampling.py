@@ -51,6 +51,7 @@ class Node(NamedTuple):
     cpu: CpuTimes | None = None
     memory: HostMemory | None = None
     per_cpu: tuple[CpuTimes, ...] | None = None
+    online: tuple[int, ...] | None = None  # the numbers of these CPUs
 
 
 class Reading(NamedTuple):
@@ -96,7 +97,7 @@ class Sampler:
             second = Node()  # the VMs' figures came; the ping tells the rest
         if isinstance(second, BaseException):
             raise second
-        return Sample(first.at, first.wall, first.vms, second.cpu, second.memory, second.per_cpu)
+        return Sample(first.at, first.wall, first.vms, second.cpu, second.memory, second.per_cpu, second.online)
 
     def forget(self) -> None:
         """Begin anew after a connect."""
@@ -210,9 +211,10 @@ async def _no_node() -> Node:
 async def _node(lanes: Lanes, want: Want, cpus: int, *, has_memory: bool) -> Node:
     def read(session: Session) -> Node:
         conn = session.conn
-        per_cpu = tuple(_times(conn.getCPUStats(cpu, 0)) for cpu in _online(conn, cpus)) if want.per_cpu else None
+        online = _online(conn, cpus) if want.per_cpu else None
+        per_cpu = None if online is None else tuple(_times(conn.getCPUStats(cpu, 0)) for cpu in online)
         memory = conn.getMemoryStats(-1, 0) if has_memory else None
-        return Node(_times(conn.getCPUStats(-1, 0)), None if memory is None else _memory(memory), per_cpu)
+        return Node(_times(conn.getCPUStats(-1, 0)), None if memory is None else _memory(memory), per_cpu, online)
 
     try:
         return await lanes.event(read, NODE_SECONDS)
@@ -238,13 +240,13 @@ def _memory(stats: Mapping[str, int]) -> HostMemory:
     )
 
 
-def _online(conn: api.Connection, cpus: int) -> list[int]:
+def _online(conn: api.Connection, cpus: int) -> tuple[int, ...]:
     """Return the numbers of the CPUs that are online; they need not be the first ones."""
     try:
         _, is_online, _ = conn.getCPUMap(0)
     except api.LibvirtError:
-        return list(range(cpus))
-    return [cpu for cpu, online in enumerate(is_online) if online]
+        return tuple(range(cpus))
+    return tuple(cpu for cpu, online in enumerate(is_online) if online)
 
 
 def _list_active(session: Session) -> list[str]:
