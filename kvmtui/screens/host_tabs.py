@@ -16,11 +16,27 @@ from kvmtui.screens.sheet import Sheet, Span, greyed, wrap
 from kvmtui.screens.tabs import TabBody, TextTab
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
     from textual.app import ComposeResult
 
+    from kvmtui.backend.base import HostDetails
     from kvmtui.core.inventory import Fleet
-    from kvmtui.screens.host import HostPage
+    from kvmtui.screens.host_sheets import HostPicture
+    from kvmtui.screens.journal_lines import Past, Subject
     from kvmtui.screens.vm_pane import VmPane
+
+    class HostOfPage(Protocol):
+        """What the tabs must know of their page."""
+
+        details: HostDetails | None
+        past: Past
+
+        def row(self) -> HostRow | None: ...
+        def picture(self, row: HostRow, recent: Sequence[Text]) -> HostPicture: ...
+        def whose(self) -> Subject: ...
+
 
 RECENT = 6  # lines of the journal in the overview
 
@@ -52,7 +68,7 @@ class VmsTab(TabBody):
 class HostText(TextTab):
     """A tab with a text about the host."""
 
-    def __init__(self, page: HostPage) -> None:
+    def __init__(self, page: HostOfPage) -> None:
         super().__init__()
         self.about = page
 
