@@ -157,6 +157,16 @@ async def test_nothing_is_done_when_another_machine_answers_at_the_address(tmp_p
 
 
 @virtual
+async def test_a_host_that_became_another_machine_is_not_let_go_for_the_one_that_was_chosen(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        chosen = Target.of_host(lab.entry("hv1"))._replace(host_uuid="00000000-0000-0000-0000-0000000000ff")
+        (view,) = await lab.engine.wait(lab.engine.submit(command("host.disconnect"), [chosen], {}))
+        assert view.phase is TaskPhase.REFUSED
+        assert view.message == "hv1 is another machine than when you chose it: nothing was done."
+        assert lab.entry("hv1").condition.is_answering
+
+
+@virtual
 async def test_what_the_judgement_refuses_by_then_is_refused(tmp_path: Path) -> None:
     async with running(tmp_path, configs=lambda config: replace(config, guard=Guard.READ_ONLY)) as lab:
         (view,) = await do(lab, "vm.start", "mail")
@@ -232,6 +242,16 @@ async def test_after_two_failures_the_rest_is_left_alone(tmp_path: Path) -> None
 
 
 @virtual
+async def test_what_came_of_two_is_not_known_so_the_rest_is_left_alone(tmp_path: Path) -> None:
+    async with running(tmp_path, parallel_per_host=1) as lab:
+        lab.faults.lose_reply("hv1", verb="pause", done=False, times=2)
+        views = await do(lab, "vm.pause", *WEBS[:4])
+        phases = [view.phase for view in views]
+        assert phases == [*[TaskPhase.UNKNOWN] * 2, *[TaskPhase.CANCELLED] * 2]
+        assert len(sent(lab, "pause")) == 2
+
+
+@virtual
 async def test_refusals_do_not_stop_the_rest(tmp_path: Path) -> None:
     async with running(tmp_path, parallel_per_host=1) as lab:
         views = await do(lab, "vm.pause", "mail", "db-2", "web-1", "web-2")
@@ -286,6 +306,19 @@ async def test_an_answer_that_was_lost_and_shows_nothing_is_unknown_and_not_sent
         assert len(sent(lab, "pause")) == 1
         assert journal(lab)[-1]["result"] == "unknown"
         assert lab.vm("web-1").state is VmState.RUNNING
+
+
+@virtual
+async def test_a_guest_that_could_not_be_read_to_the_end_is_not_said_to_be_still_on(tmp_path: Path) -> None:
+    async with running(tmp_path, shutdown_wait=30.0) as lab:
+        ids = lab.engine.submit(command("vm.shutdown"), [target(lab, "erp")], {})
+        await lab.until(lambda: bool(sent(lab, "shutdown")))
+        lab.faults.silence("hv2")
+        (view,) = await lab.engine.wait(ids)
+        assert view.phase is TaskPhase.UNKNOWN
+        assert "still" not in view.message
+        assert "not known" in view.message
+        assert len(sent(lab, "shutdown")) == 1
 
 
 @virtual
@@ -487,6 +520,16 @@ async def test_what_the_journal_could_not_take_is_in_it_when_there_is_room_again
         await do(lab, "vm.start", "mail")
         lab.engine.journal.path.rmdir()
         await lab.until(lambda: lab.said("written again"))
+        assert [(record["kind"], record["vm"]) for record in journal(lab)] == [("begin", "mail"), ("end", "mail")]
+
+
+@virtual
+async def test_what_the_journal_could_not_take_is_written_at_the_end_at_the_latest(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.engine.journal.path.mkdir()
+        await do(lab, "vm.start", "mail")
+        lab.engine.journal.path.rmdir()
+        assert await lab.engine.stop() == ()
         assert [(record["kind"], record["vm"]) for record in journal(lab)] == [("begin", "mail"), ("end", "mail")]
 
 

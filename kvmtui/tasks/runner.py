@@ -250,6 +250,7 @@ class TaskRunner:
         """Look whether a change whose answer did not come was made; it is never sent again."""
         proof = task.command.proof
         name = safe(task.target.name)
+        self._tally(task, failed=True)  # until it is known better: the next of its request must not meet the same
         if proof is not None:
             self.progress(task, "no answer came: reading again", None)
             running = Running(task, self._hosts, self._clock, self._settings, self)
@@ -326,9 +327,13 @@ class TaskRunner:
         else:
             self._end(task, TaskPhase.UNKNOWN, broken_off(task.view))
 
+    def _tally(self, task: Task, *, failed: bool) -> None:
+        """Count a task among the failures of its request, once, or no more."""
+        task.batch.failures += failed - task.failed
+        task.failed = failed
+
     def _end(self, task: Task, phase: TaskPhase, message: str) -> None:
-        if phase in _COUNTED:
-            task.batch.failures += 1
+        self._tally(task, failed=phase in _COUNTED)
         task.view = replace(task.view, phase=phase, ended=self._clock.now(), message=message, percent=None)
         self._ledger.end(task.view)
         self._news()

@@ -64,4 +64,5 @@ class Task:
     waits: bool = True  # it may be cancelled now: nothing is on its way to a host
     acted: bool = False
     cancelled: bool = False
+    failed: bool = False  # it counts among the failures of its batch
     stop: Callable[[], None] | None = None  # ends what is under way, if that can be ended

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kvmtui.commands.base import Command, Level, Noun
+from kvmtui.commands.judge import ANY, Finding, VmJudge
 from kvmtui.commands.registry import by_id, of_noun
 from kvmtui.core.inventory import ConditionKind, Guard, Job, Reason, VmState
 from kvmtui.core.policy import Policy
@@ -248,3 +249,11 @@ def test_the_connection_to_a_free_host_asks_nothing(id_: str) -> None:
         assert judged.level is level
     gone = entry(kind=ConditionKind.DISCONNECTED)
     assert row("host.disconnect").judge(scene(gone), target(gone, Noun.HOST)).allowed is False
+
+
+@pytest.mark.parametrize("found", Level)
+def test_no_check_takes_away_what_a_command_asks_by_itself(found: Level) -> None:
+    host = entry("hv1", [a_vm()])
+    judge = VmJudge(Level.FORCED, ANY, "done", checks=(lambda _scene, _entry, _vm: Finding(level=found),))
+    judgement = judge(scene(host), target(host))
+    assert judgement.level is max(Level.FORCED, found)
