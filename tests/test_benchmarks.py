@@ -9,7 +9,7 @@ from benchmarks.calls import BULK, SIZES, count
 from benchmarks.figures import Figure, percentile, table
 from benchmarks.pressing import Press, Presses
 from benchmarks.scenes import OWN_HOSTS, SCENES, WITHOUT_LAB
-from kvmtui.engine.garbage import GarbageSearch
+from kvmtui.engine.garbage import GarbageSearch, unsearched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,3 +100,24 @@ def test_garbage_is_searched_for_while_nobody_types(monkeypatch: pytest.MonkeyPa
     for clock[0], quiet in ((1104.0, 0.4), (1105.0, 0.1), (1106.0, 0.4), (1115.0, 0.4), (1117.0, 0.4), (1131.0, 0.1)):
         search.consider(quiet)
     assert searches == [1090.0, 1104.0, 1115.0, 1131.0]
+
+
+@pytest.mark.usefixtures("_python_as_before")
+def test_garbage_is_not_searched_for_while_a_list_is_arranged() -> None:
+    searches: list[str] = []
+
+    def told(phase: str, _info: dict[str, int]) -> None:
+        searches.append(phase)
+
+    gc.set_threshold(10, 10, 10)
+    gc.callbacks.append(told)
+    try:
+        with unsearched():
+            searches.clear()
+            kept = [[number] for number in range(1000)]
+            assert searches == []
+        kept += [[number] for number in range(1000)]
+        assert searches
+    finally:
+        gc.callbacks.remove(told)
+    assert gc.isenabled()
