@@ -171,6 +171,18 @@ async def test_a_locked_host_is_open_for_as_long_as_was_said(tmp_path: Path) -> 
 
 
 @virtual
+async def test_a_host_that_is_opened_for_longer_is_not_locked_at_the_end_of_the_first_time(tmp_path: Path) -> None:
+    async with running(tmp_path, configs=lambda config: replace(config, guard=Guard.READ_ONLY)) as lab:
+        lab.engine.unlock("hv1", 60.0)
+        await asyncio.sleep(30)
+        lab.engine.unlock("hv1", 900.0)
+        await asyncio.sleep(60)
+        assert lab.entry("hv1").unlocked_until is not None
+        await asyncio.sleep(900)
+        assert lab.entry("hv1").unlocked_until is None
+
+
+@virtual
 async def test_events_are_bounded_and_newest_first(tmp_path: Path) -> None:
     async with running(tmp_path) as lab:
         uuid = lab.ref("mail").uuid

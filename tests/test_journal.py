@@ -110,6 +110,17 @@ def test_it_is_rotated_by_size_and_read_across_its_files(tmp_path: Path) -> None
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_file_that_cannot_be_begun_anew_grows_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", most_bytes=100)
+    (tmp_path / "journal.jsonl.lock").mkdir()
+    for number in range(3):
+        journal.begin(replace(TASK, id=f"t-{number}"))
+        journal.end(replace(TASK, id=f"t-{number}", phase=TaskPhase.DONE))
+    assert journal.owes == 0
+    assert len(journal.read()) == 3
+    assert not (tmp_path / "journal.jsonl.1").exists()
+
+
 def test_several_processes_write_without_mixing_lines(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     code = (

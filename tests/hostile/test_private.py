@@ -51,6 +51,7 @@ SAYINGS = (
     f"token={PASSWORD}&x=1",
     f"<secret usage='x'>{PASSWORD}</secret>",
     f"-----BEGIN OPENSSH PRIVATE KEY-----\n{PASSWORD}\n-----END OPENSSH PRIVATE KEY-----",
+    f"-----BEGIN PRIVATE KEY-----\n{PASSWORD} and cut off",
     f"passphrase: {PASSWORD}",
 )
 

@@ -143,6 +143,18 @@ async def test_the_dialog_drops_keys_for_400_ms_and_has_no_focus() -> None:
         assert app.answers == [Confirmed(hidden=False)]
 
 
+async def test_a_paste_that_was_meant_for_what_was_there_before_is_dropped() -> None:
+    app = Host(Confirmation("Delete web-1 on hv1?", Level.LOSS, ONE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for wait, typed in ((0.0, ""), (GUARD + 0.01, "web-1")):
+            app.clock += wait
+            app.post_message(events.Paste("web-1"))
+            await pilot.pause()
+            assert app.dialog.answering.editor.text == typed
+        assert app.answers == []
+
+
 async def test_a_key_read_before_the_dialog_was_painted_is_dropped_whenever_it_is_handled() -> None:
     app = Host(Confirmation("Shut down web-1 on hv1?", Level.ORDINARY, ONE))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -153,6 +165,32 @@ async def test_a_key_read_before_the_dialog_was_painted_is_dropped_whenever_it_i
         app.post_message(early)
         await pilot.pause()
         assert app.answers == []
+
+
+async def test_a_dialog_with_more_than_there_is_room_for_says_so_and_shows_it() -> None:
+    lines = tuple(f"reason {number} for which a VM is left out of it, which takes two lines" for number in range(20))
+    app = Host(Confirmation("Force off 21 VMs?", Level.FORCED, tuple(f"vm-{n}" for n in range(21)), lines=lines))
+    async with app.run_test(size=(60, 15)) as pilot:
+        await pilot.pause()
+        app.clock += 1
+        told = app.dialog.told().plain
+        assert "Force off 21 VMs?" in told
+        assert "reason 0 " in told
+        assert "more lines: PgDn" in told
+        assert "type 21 and press enter" in told
+        assert app.dialog.query_one("#confirm").size.height <= 15
+        seen = told
+        for _ in range(8):
+            await pilot.press("pagedown")
+            seen += app.dialog.told().plain
+        assert all(f"reason {number} " in seen for number in range(20))
+        told = app.dialog.told().plain
+        assert "the end, " in told
+        assert "type 21 and press enter" in told
+        await pilot.press("up")
+        assert "1 more line: PgDn" in app.dialog.told().plain
+        await pilot.press("2", "1", "enter")
+        assert app.answers == [Confirmed(hidden=False)]
 
 
 async def test_the_dialog_tells_all_that_is_at_stake() -> None:

@@ -218,12 +218,23 @@ async def test_a_change_whose_lane_is_let_go_is_unknown_and_a_read_is_not(severa
 
 
 async def test_few_changes_run_beside_each_other_the_rest_is_told_busy_and_reads_come_through(several: Lanes) -> None:
-    running = [asyncio.create_task(several.detail(_sleep(0.3), 5, change=True)) for _ in range(lanes.CHANGE_LANES)]
-    await asyncio.sleep(0.05)
-    with pytest.raises(Busy) as raised:
-        await several.detail(_sleep(0), 0.05, change=True)
-    assert not raised.value.unknown
-    await several.detail(_sleep(0), 0.2)
+    begun: list[Session] = []
+    end = threading.Event()
+
+    def work(session: Session) -> None:
+        begun.append(session)
+        end.wait(60)
+
+    running = [asyncio.create_task(several.detail(work, 60, change=True)) for _ in range(lanes.CHANGE_LANES)]
+    try:
+        await _until(lambda: len(begun) == lanes.CHANGE_LANES)
+        with pytest.raises(Busy) as raised:
+            await several.detail(_sleep(0), 0.05, change=True)
+        assert not raised.value.unknown
+        await several.detail(_sleep(0), 30)
+        assert not any(each.done() for each in running)
+    finally:
+        end.set()
     await asyncio.gather(*running)
     await several.detail(_sleep(0), 5, change=True)
 
