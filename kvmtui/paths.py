@@ -31,19 +31,31 @@ def state_dir() -> Path:
     return path
 
 
+def _kept(name: str) -> Path:
+    """Return the path of a file of the state; raises ConfigError for a pipe or device, which would be waited for."""
+    path = state_dir() / name
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return path
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ConfigError(f"{path} is no file.", hint="Remove it: it is made anew.")
+    return path
+
+
 def journal_file() -> Path:
     """Return the journal's path."""
-    return state_dir() / "journal.jsonl"
+    return _kept("journal.jsonl")
 
 
 def remembered_file() -> Path:
     """Return the path of the file that holds sort order, columns, theme and last place."""
-    return state_dir() / "state.json"
+    return _kept("state.json")
 
 
 def log_file() -> Path:
     """Return the log's path."""
-    return state_dir() / "kvmtui.log"
+    return _kept("kvmtui.log")
 
 
 def runtime_dir() -> Path:

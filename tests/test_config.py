@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,9 @@ from kvmtui.core.inventory import Guard
 from kvmtui.host_choice import Machine
 from kvmtui.state_file import StateFile
 from tests.fleet_lab import virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BARE = Machine(hostname="desk")
 FULL = """
@@ -357,6 +362,18 @@ def test_the_log_is_private_and_harmless_to_read(tmp_path: Path) -> None:
     assert "\x9b" not in text
     assert "not this" not in text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kept", [paths.journal_file, paths.remembered_file, paths.log_file])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    kept: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    file = kept()
+    assert file.parent == tmp_path / "kvmtui"
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match=r"is no file\. Remove it"):
+        kept()
 
 
 def test_the_folder_for_sockets_is_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from kvmtui.backend.libvirt import errors
 from kvmtui.backend.libvirt.uri import _ALLOWED
 from kvmtui.cli.arguments import parse
 from kvmtui.cli.listing import listing
+from kvmtui.cli.output import Exit
 from kvmtui.commands.base import Noun
 from kvmtui.commands.registry import ALL, DEFAULT, of_noun
 from kvmtui.commands.table import renewed as commands_renewed
@@ -240,3 +241,8 @@ def test_every_sentence_of_a_connection_that_failed_is_explained() -> None:
     for sign in signs:
         said = tuple(sign.text.format(host=host).rstrip(".") for host in ("hv1", "this machine"))
         assert any(row.startswith(said) for row in rows), said
+
+
+def test_the_exit_codes_are_all_told() -> None:
+    told = re.findall(r"^\| (\d+) \| ", GUIDE["command-line.md"].partition("## Exit codes")[2], re.MULTILINE)
+    assert [int(code) for code in told] == sorted(Exit)
