@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Choice, Preview, Question
 from kvmtui.commands.judge import WORDS
-from kvmtui.commands.moving import Case, lines_of, plan_of, read_case, storage_words
+from kvmtui.commands.moving import Case, copied_bytes, lines_of, plan_of, read_case, storage_words
 from kvmtui.commands.moving_fields import BANDWIDTH, STORAGE, TO, UNSAFE, VIA
 from kvmtui.core.errors import Refused
 from kvmtui.core.text import safe
@@ -41,7 +41,7 @@ class MoveInterview:
         """Return what is asked once these answers were given."""
         if not self._cases:
             self._cases = await self._read(scene)
-        choices = _choices(scene, self._cases)
+        choices = _choices(scene, self._cases, len(self._targets))
         able = [choice.value for choice in choices if not choice.blocked]
         to = replace(TO, choices=choices, initial=able[0] if len(able) == 1 else "")
         host = str(answers.get("to") or to.initial)
@@ -67,6 +67,7 @@ class MoveInterview:
         lines: list[str] = []
         commands: list[str] = []
         refused: list[Refused] = []
+        able = sent = 0
         for case in await self._read(scene, host):
             try:
                 plan, judged = plan_of(case, host, answers)
@@ -76,13 +77,22 @@ class MoveInterview:
             name = f"{safe(case.subject.name)}: " if len(self._targets) > 1 else ""
             lines += [f"{name}{told}" for told in _told(case, host, plan, judged)]
             commands += lines_of(case, host, plan)
+            able += 1
+            sent += copied_bytes(case, judged)
         if refused and not commands:
             raise refused[0]
         lines += [f"Not moved: {error}" for error in refused]
-        left = len(self._targets) - READ_AT_ONCE
-        if left > 0:
-            lines.append(f"{left} more are judged when their turn comes.")
+        if len(self._targets) > 1:
+            lines.insert(0, self._summary(host, able, len(refused), sent))
         return Preview(tuple(lines), tuple(commands))
+
+    def _summary(self, host: str, able: int, refused: int, sent: int) -> str:
+        """Return what matters over all the VMs, one line."""
+        asked, whole = able + refused, len(self._targets)
+        of = str(whole) if asked == whole else f"the first {asked}"
+        copied = f" and {size(sent)} of disks are copied" if sent else ""
+        rest = f"; {whole - asked} more are judged when their turn comes" if whole > asked else ""
+        return f"{able} of {of} can go to {safe(host)}{copied}{rest}."
 
     async def _read(self, scene: Scene, host: str = "") -> tuple[Case, ...]:
         hosts = {host} if host else None
@@ -103,20 +113,20 @@ class MoveInterview:
         return choice._replace(note=storage_words(case, judged), blocked=refusal.rstrip("."))
 
 
-def _choices(scene: Scene, cases: Sequence[Case]) -> tuple[Choice, ...]:
+def _choices(scene: Scene, cases: Sequence[Case], whole: int) -> tuple[Choice, ...]:
     """Offer the hosts, those that can take the VM first, with the most memory free; the others say why not."""
     found: list[tuple[float, Choice]] = []
     sources = {case.target.host for case in cases}
     for entry in scene.fleet.hosts:
         if sources == {entry.name}:
             continue
-        found.append(_choice(entry.name, cases))
+        found.append(_choice(entry.name, cases, whole))
     found.sort(key=lambda one: one[0])
     return tuple(choice for _, choice in found)
 
 
-def _choice(host: str, cases: Sequence[Case]) -> tuple[float, Choice]:
-    """Return a host as an answer, and where it stands among them."""
+def _choice(host: str, cases: Sequence[Case], whole: int) -> tuple[float, Choice]:
+    """Return a host as an answer for so many VMs, of which these were asked about, and where it stands among them."""
     refusals = [case.refusal(host, {}) for case in cases]
     able = [case for case, (text, _) in zip(cases, refusals, strict=True) if not text]
     if not able:
@@ -128,7 +138,10 @@ def _choice(host: str, cases: Sequence[Case]) -> tuple[float, Choice]:
         free = float(offer.room.memory_free)
         notes.append(f"{size(free)} free")
     if len(cases) > 1:
-        notes.append(f"{len(able)} of {len(cases)} can go there" if len(able) < len(cases) else "all can go there")
+        if len(cases) < whole:
+            notes.append(f"{len(able)} of the first {len(cases)} can")
+        else:
+            notes.append("all can go there" if len(able) == whole else f"{len(able)} of {whole} can go there")
     else:
         judged = able[0].verdict(host, {})
         if judged is not None:

@@ -168,10 +168,17 @@ def lines_of(case: Case, host: str, plan: MovePlan) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def copied_bytes(case: Case, judged: Verdict) -> int:
+    """Return about how many bytes of disks are copied, as far as that is known."""
+    if judged.storage is not StorageWay.COPY:
+        return 0
+    disks = [disk for disk in case.subject.disks if disk.target in judged.copied]
+    return sum(disk.allocation or disk.capacity or 0 for disk in disks)
+
+
 def storage_words(case: Case, judged: Verdict) -> str:
     """Return what happens to the disks, a few words; "" for a VM without any."""
     if judged.storage is StorageWay.COPY:
         disks = [disk for disk in case.subject.disks if disk.target in judged.copied]
-        whole = sum(disk.allocation or disk.capacity or 0 for disk in disks)
-        return f"copies {', '.join(safe(disk.target) for disk in disks)} ({size(whole)})"
+        return f"copies {', '.join(safe(disk.target) for disk in disks)} ({size(copied_bytes(case, judged))})"
     return "shares its disks" if judged.storage is StorageWay.SHARED else ""

@@ -261,11 +261,12 @@ class Asking:
 
         everything = [*able, *hidden]
         level = Level(max(judgement.level for _, judgement in everything))
-        lines = [command.help] if level >= Level.FORCED else []
+        lines = [f"{len(refused)} of {len(everything) + len(refused)} are skipped."] if len(refused) > 1 else []
+        lines += [command.help] if level >= Level.FORCED else []
         lines += [warning for _, judgement in everything for warning in judgement.warnings]
         lines += [f"Skipped: {reason}" for reason in refused[:REASONS_SHOWN]]
         if len(refused) > REASONS_SHOWN:
-            lines.append(f"and {len(refused) - REASONS_SHOWN} more are skipped")
+            lines.append(f"and {len(refused) - REASONS_SHOWN} more")
         return Confirmation(
             title=_question(command, able or everything),
             title_of_all=_question(command, everything),

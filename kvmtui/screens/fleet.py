@@ -16,12 +16,12 @@ from kvmtui.core.limits import HOST_CPU
 from kvmtui.core.text import safe
 from kvmtui.screens.about import event_lines, host_about, side_lines
 from kvmtui.screens.actions import PANES, bindings
-from kvmtui.screens.page import is_small
 from kvmtui.screens.places import Place
 from kvmtui.screens.rows import bar_room, host_columns, host_line
 from kvmtui.screens.status import grave
 from kvmtui.screens.vm_list_page import VmListPage
 from kvmtui.widgets.lines import Lines
+from kvmtui.widgets.room import is_small
 from kvmtui.widgets.table import ResourceTable, Row, Rule
 
 if TYPE_CHECKING:

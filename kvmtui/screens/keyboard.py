@@ -12,9 +12,10 @@ from textual.errors import NoWidget
 
 from kvmtui.screens.actions import RESERVED
 from kvmtui.screens.key_taker import KeyTaker
-from kvmtui.screens.page import Page, is_small
+from kvmtui.screens.page import Page
 from kvmtui.widgets.chords import Dropped, Leader, Pass
 from kvmtui.widgets.driver import name_of, read_of
+from kvmtui.widgets.room import is_small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

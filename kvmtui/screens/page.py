@@ -20,6 +20,7 @@ from kvmtui.widgets.chords import Cancelled, Chord, Dropped, Leader
 from kvmtui.widgets.commandline import CommandLine
 from kvmtui.widgets.lines import Line
 from kvmtui.widgets.menu import LeaderMenu, MenuEntry
+from kvmtui.widgets.room import LEAST, is_small
 from kvmtui.widgets.selecting import LastingText
 from kvmtui.widgets.table import ResourceTable
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 ORDINARY = "x"
 FORCE = "!"
-LEAST = (60, 15)  # columns and lines below which nothing can be shown as it should
 ALWAYS = ("help", "closes")
 """What the footer says however little room there is."""
 MENU_HINTS = [("a letter", "does it"), ("esc", "closes")]
@@ -330,11 +330,6 @@ class Page(LastingText, Screen[None]):
 def hints_width(hints: Sequence[tuple[str, str]]) -> int:
     """Return the cells that keys take with a word each."""
     return sum(cell_width(key) + 1 + cell_width(word) for key, word in hints) + 2 * (len(hints) - 1)
-
-
-def is_small(width: int, height: int) -> bool:
-    """Whether a terminal has too little room."""
-    return width < LEAST[0] or height < LEAST[1]
 
 
 def named(target: Target) -> str:

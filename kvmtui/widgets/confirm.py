@@ -18,6 +18,7 @@ from kvmtui.widgets.driver import name_of, read_of
 from kvmtui.widgets.lines import packed
 from kvmtui.widgets.notices import keep_clear
 from kvmtui.widgets.textline import LONGEST, LineEditor
+from kvmtui.widgets.window import LEAST, WHEEL, Window, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,7 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         super().__init__()
         self.answering = Answering(question)
         self._clock = clock
+        self._window = Window()
 
     def compose(self) -> ComposeResult:
         """Compose the one panel."""
@@ -164,11 +166,26 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         read = read_of(event)
         if not self.answering.heeds(self._clock() if read is None else read.at):
             return
+        if self._window.key(event.key):
+            self._say()
+            return
         answer = self.answering.key(name_of(event), alone=read is None or len(read.keys) == 1)
         if answer is True:
             self._say()
         else:
             _ = self.dismiss(answer or None)  # a screen cannot await its own end
+
+    def on_mouse_scroll_down(self) -> None:
+        """Show what is further down."""
+        self._turn(WHEEL)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Show what is further up."""
+        self._turn(-WHEEL)
+
+    def _turn(self, by: int) -> None:
+        if self._window.move(by):
+            self._say()
 
     def on_paste(self, event: events.Paste) -> None:
         """Take a name where one is to be given."""
@@ -183,22 +200,39 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         self.call_after_refresh(keep_clear, panel)
 
     def told(self) -> Text:
-        """Return what the dialog says now."""
-        answering, question = self.answering, self.answering.question
+        """Return what the dialog says now: its head and its foot whole, of the rest what there is room for."""
+        question = self.answering.question
+        title = question.title_of_all or question.title if self.answering.hidden else question.title
         bad = Color.parse(self.app.theme_variables["error"]).rich_color if question.level >= Level.FORCED else None
-        title = question.title_of_all or question.title if answering.hidden else question.title
-        lines = [Text(safe(title, limit=1000), style=Style(color=bad, bold=True))]
+        head = [Text(safe(title, limit=1000), style=Style(color=bad, bold=True))]
+        body, foot = self._stake(), self._asked()
+        width, room = self.app.size.width - 2, self.app.size.height - 1
+        if len(wrapped([*head, *body, *foot], width, self.app.console)) > room:
+            head, body, foot = (wrapped(lines, width, self.app.console) for lines in (head, body, foot))
+        body = self._window.part(body, max(LEAST, room - len(head) - len(foot)))
+        return Text("\n").join([*head, *body, *foot])
+
+    def _stake(self) -> list[Text]:
+        """Return what it would be done to, and what to know of it."""
+        answering, question = self.answering, self.answering.question
+        lines = []
         if question.hidden:
             how = "included" if answering.hidden else "left out"
             lines.append(Text(f"{len(question.hidden)} hidden by the filter, {how}: {_listed(question.hidden)}"))
         if question.names and (len(question.names) > 1 or question.hidden):
             lines.append(Text(f"{len(question.names)} shown: {_listed(question.names)}"))
         lines += [Text(safe(line, limit=1000)) for line in question.lines]
-        count = len(question.names) + (len(question.hidden) if answering.hidden else 0)
+        count = len(answering.names)
         if answering.virsh and count:
             lines.append(Text(safe(question.virsh, limit=WHOLE), style="dim"))
             if count > 1:
                 lines.append(Text("and the same for each of the others", style="dim"))
+        return lines
+
+    def _asked(self) -> list[Text]:
+        """Return what has to be typed, and the keys."""
+        answering, question = self.answering, self.answering.question
+        lines = []
         if answering.phrase:
             lines.append(Text.assemble(("> ", "bold"), answering.editor.shown, (" ", "reverse")))
         keys = [answering.demand, "esc cancels"]
@@ -211,8 +245,7 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         lines.append(
             Text(hints[0][: len(keys[0])], style="bold").append(hints[0][len(keys[0]) :], style="not bold dim")
         )
-        lines += [Text(hint, style="dim") for hint in hints[1:]]
-        return Text("\n").join(lines)
+        return [*lines, *(Text(hint, style="dim") for hint in hints[1:])]
 
 
 def _listed(names: tuple[str, ...]) -> str:

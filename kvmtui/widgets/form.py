@@ -12,7 +12,6 @@ from rich.text import Text
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -22,6 +21,7 @@ from kvmtui.core.text import safe
 from kvmtui.widgets.confirm import GUARD
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.fields import Choices, FieldRow, Knob
+from kvmtui.widgets.foot import Foot, Review
 from kvmtui.widgets.notices import keep_clear
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PAUSE = 0.15  # seconds without a key after which the questions are asked anew for a text
 LEAST_FIELDS = 4  # lines that the fields keep, however long a review is
 
-Review = Callable[[Answers], Sequence[str] | Awaitable[Sequence[str]]]
+Reviewing = Callable[[Answers], Sequence[str] | Awaitable[Sequence[str]]]
 
 
 class Live(NamedTuple):
@@ -47,17 +47,6 @@ class Live(NamedTuple):
     look_label: str = "[Details]"
     folds: bool = False
     """Whether a choice of one is a single line until it has the focus."""
-
-
-class Foot(Static):
-    """Lines below the fields, which get what these leave."""
-
-    class Resized(Message):
-        """It needs more lines than before, or fewer."""
-
-    def on_resize(self) -> None:
-        """Say so."""
-        self.post_message(self.Resized())
 
 
 class Form(Dialog[Answers | None]):
@@ -88,6 +77,8 @@ class Form(Dialog[Answers | None]):
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("enter", "enter", show=False, priority=True),
         Binding("escape", "back", show=False, priority=True),
+        Binding("pagedown", "turn('pagedown')", show=False),
+        Binding("pageup", "turn('pageup')", show=False),
     ]
 
     def __init__(
@@ -95,7 +86,7 @@ class Form(Dialog[Answers | None]):
         title: str,
         questions: Sequence[Question],
         *,
-        review: Review,
+        review: Reviewing,
         live: Live | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -115,7 +106,7 @@ class Form(Dialog[Answers | None]):
     def compose(self) -> ComposeResult:
         """Compose the fields and the knobs."""
         self._rows = {question.name: self._row(question) for question in self._first}
-        said, do = Foot(id="said", markup=False), Knob("[Do it]", id="do", markup=False)
+        said, do = Review(), Knob("[Do it]", id="do", markup=False)
         said.display = do.display = False
         with Widget(id="form"):
             yield Static(Text(safe(self._heading, limit=1000)), id="title")
@@ -205,6 +196,12 @@ class Form(Dialog[Answers | None]):
                 self._begin_review()
             elif self._clock() - self._ready_at >= GUARD:
                 _ = self.dismiss(self._reviewed)  # a screen cannot await its own end
+
+    def action_turn(self, key: str) -> None:
+        """Show more of what would be done."""
+        said = self.query_one("#said", Review)
+        if said.window.key(key):
+            said.refresh()
 
     def action_back(self) -> None:
         """Give the review up, or the form."""
@@ -393,9 +390,9 @@ class Form(Dialog[Answers | None]):
     def _say(self, lines: Sequence[str], *, wrong: bool = False) -> None:
         if not self._is_here:
             return
-        said = self.query_one("#said", Static)
+        said = self.query_one("#said", Review)
         said.set_class(wrong, "-wrong")
-        said.update("\n".join(safe(line, limit=1000) for line in lines))
+        said.tell(lines)
         said.display = bool(lines)
         self._fit()
 

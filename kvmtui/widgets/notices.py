@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from textual.widgets._toast import ToastHolder, ToastRack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from textual.notifications import Notifications
     from textual.screen import Screen
     from textual.widget import Widget
@@ -22,6 +24,13 @@ def keep_clear(panel: Widget) -> None:
     for rack in panel.screen.query(ToastRack):
         rack.styles.max_height = room if room >= LEAST else 0
         rack.scroll_end(animate=False, force=True)  # the newest counts
+
+
+def show_notices(screens: Iterable[Screen[object]], *, shown: bool) -> None:
+    """Show the notices of these screens, or hide them."""
+    for screen in screens:
+        for rack in screen.query(ToastRack):
+            rack.display = shown
 
 
 def take_away_frames(screen: Screen[object], standing: Notifications) -> None:

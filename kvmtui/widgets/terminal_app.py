@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import App
@@ -13,13 +14,16 @@ from kvmtui import theme
 from kvmtui.core.text import safe
 from kvmtui.widgets import glyphs, strips, timers
 from kvmtui.widgets.driver import ReadDriver
-from kvmtui.widgets.notices import take_away_frames
+from kvmtui.widgets.notices import show_notices, take_away_frames
+from kvmtui.widgets.room import is_small
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.style import Style
+    from textual import events
     from textual.filter import LineFilter
+    from textual.geometry import Size
     from textual.notifications import SeverityLevel
     from textual.theme import Theme
     from textual.timer import Timer
@@ -43,6 +47,8 @@ class TerminalApp(App[int], inherit_bindings=False):
         self._signs = theme.Signs(letters=glyphs.is_utf8(os.environ))
         self._ends = False
         self._was_sized = False
+        self._cramped = False  # whether the terminal has too little room for anything but a sentence that says so
+        self._unsaid: dict[str, Callable[[], None]] = {}  # what came while there was no room for it
         self._settling: Timer | None = None  # until the whole screen is painted in a size that stays
         for each in theme.THEMES:
             self.register_theme(each)
@@ -110,6 +116,10 @@ class TerminalApp(App[int], inherit_bindings=False):
     ) -> None:
         """Say it beside the newest of what was said before, each sentence once: the list must stay in sight."""
         _log.info("said: %s", message)
+        if self._cramped:
+            late = partial(self.notify, message, title=title, severity=severity, timeout=timeout, markup=markup)
+            self._unsaid = {**dict([*self._unsaid.items()][1 - SENTENCES :]), message: late}
+            return
         older = [one for one in self._notifications if one.message != message][1 - SENTENCES :]
         for one in [one for one in self._notifications if one not in older]:
             self._unnotify(one, refresh=False)
@@ -130,7 +140,7 @@ class TerminalApp(App[int], inherit_bindings=False):
             self._driver.write("\x1b[2J")
         self._paint_all()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Paint the whole screen once more when the size has settled.
 
         What was on its way to the terminal for another size lands on this one, and a size that comes back is no
@@ -142,6 +152,16 @@ class TerminalApp(App[int], inherit_bindings=False):
         if self._was_sized:
             self._settling = self.set_timer(SETTLED, self._paint_all)
         self._was_sized = True
+        self._make_room(event.size)
+
+    def _make_room(self, size: Size) -> None:
+        """Let nothing cover the sentence of a terminal that is too small; say what was to be said once it is not."""
+        self._cramped = is_small(*size)
+        show_notices(self.screen_stack, shown=not self._cramped)
+        if not self._cramped:
+            unsaid, self._unsaid = self._unsaid, {}
+            for say in unsaid.values():
+                say()
 
     def _paint_all(self) -> None:
         if self.screen_stack:  # there is none while the program ends

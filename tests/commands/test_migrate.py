@@ -396,6 +396,7 @@ async def test_several_vms_are_asked_for_together(tmp_path: Path) -> None:
         assert "can go there" in found["hv2"][0]
         scene_ = lab.engine.scene()
         preview = await interview.preview(scene_, target(lab, "app-3"), {"to": "hv2"})
+        assert preview.lines[0] == "2 of 3 can go to hv2 and 28G of disks are copied."
         assert any(line.startswith("app-3: Moves app-3 to hv2 while it is running") for line in preview.lines)
         assert any(
             line.startswith("Not moved: erp cannot be moved to hv2: erp is on hv2 already") for line in preview.lines

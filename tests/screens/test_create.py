@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.widgets import Static
 
 from kvmtui.core.errors import BackendError
 from kvmtui.core.inventory import Guard, TaskPhase, VmState
 from kvmtui.screens.preview import PreviewScreen
 from kvmtui.widgets.fields import Choices, FieldRow
+from kvmtui.widgets.foot import Review
 from kvmtui.widgets.form import Form
 from tests.screens.harness import Desk, desk
 
@@ -94,7 +94,7 @@ async def review(it: Desk) -> None:
 
 
 def said(it: Desk) -> str:
-    return str(form_of(it).query_one("#said", Static).content)
+    return form_of(it).query_one("#said", Review).whole
 
 
 async def test_n_n_opens_the_form_on_the_cursors_host() -> None:

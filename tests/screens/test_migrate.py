@@ -146,6 +146,28 @@ async def test_several_marked_go_to_one_host_once_their_number_is_typed() -> Non
         assert not it.app.marks
 
 
+async def test_of_many_what_matters_over_all_comes_first_and_the_rest_is_in_reach() -> None:
+    async with desk(size=(60, 15)) as it:
+        await it.press("2")
+        await it.until(lambda: it.names)
+        for _ in range(3):
+            await it.press("+", "pagedown")
+        await it.press("m")
+        await it.until_text("of the first 8 can")
+        await it.press("space")
+        await reviewed(it, "of the first 8 can go to hv2", "more are judged when their turn comes", "more lines: PgDn")
+        await it.until_text("[Do it]", "of the first 8 can go to hv2")
+        seen = it.text
+        for _ in range(20):
+            await it.press("pagedown")
+            seen += it.text
+        await it.until_text("the end, ", "[Do it]")
+        assert "virsh" in seen
+        for _ in range(20):
+            await it.press("pageup")
+        assert "of the first 8 can go to hv2" in it.text
+
+
 async def test_a_line_asks_with_all_that_is_to_be_known() -> None:
     async with desk(size=(120, 36)) as it:
         await it.say("migrate app-3 --to hv2 --bandwidth 200")

@@ -214,6 +214,22 @@ async def test_a_terminal_that_is_too_small_says_how_much_it_lacks(size: tuple[i
         await says(it, "hosts 3/3")
 
 
+async def test_nothing_covers_the_sentence_of_a_terminal_that_is_too_small_and_nothing_is_lost() -> None:
+    async with desk() as it:
+        it.app.tell("what stood there before")
+        await it.until_text("what stood there before")
+        await it.resize(59, 12)
+        await says(it, "kvmtui needs 60 columns and 15 lines")
+        assert "before" not in it.text
+        for number in range(5):
+            it.app.tell(f"sentence {number}")
+        await it.settle()
+        assert "sentence" not in it.text
+        await it.resize(80, 24)
+        await says(it, "sentence 2", "sentence 3", "sentence 4")
+        assert "sentence 1" not in it.text
+
+
 async def test_a_tiny_terminal_says_it_shortly_and_scrolls_nothing() -> None:
     async with desk(size=(20, 5)) as it:
         await says(it, "kvmtui needs 60 columns and 15 lines; Q quits.")

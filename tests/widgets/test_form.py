@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import App
-from textual.widgets import Static
 
 from kvmtui.commands.base import Answers, Choice, FieldKind, Question
 from kvmtui.core.errors import Refused
 from kvmtui.widgets.fields import LONGEST, Choices, FieldRow, Knob
+from kvmtui.widgets.foot import Review
 from kvmtui.widgets.form import Form, Live
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Host(App[None]):
 
     @property
     def said(self) -> str:
-        return str(self.form.query_one("#said", Static).content)
+        return self.form.query_one("#said", Review).whole
 
 
 def press_on(app: Host, which: str) -> None:
