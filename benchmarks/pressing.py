@@ -77,6 +77,8 @@ class Finger:
         recording = self._recording
         recording.catch_up()
         before = name(recording)
+        if recording.is_at_top():
+            self._count = 0  # rows above it have gone
         key = DOWN if self._count // self._reach % 2 == 0 else UP
         self._count += 1
         waited = recording.waited()

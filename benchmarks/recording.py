@@ -108,6 +108,11 @@ class Recording:
                 return y, lines[y][NAME_CELLS].strip()
         return None
 
+    def is_at_top(self) -> bool:
+        """Whether the first line of the list of VMs is highlighted."""
+        selected = self.selected()
+        return selected is not None and self.lines()[selected[0] - 1].startswith("   VM ")
+
     def bytes_between(self, start: float, end: float) -> int:
         """Return how many bytes were written to the terminal from `start` to `end` (monotonic)."""
         return sum(len(chunk.data) for chunk in self.chunks if start <= chunk.at < end)
