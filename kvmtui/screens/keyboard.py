@@ -34,6 +34,7 @@ CATCH_UP = 0.5  # seconds that a key or click waits at most for what came before
 SLICE = 0.01  # seconds between two looks whether what was waited for has gone
 COME_UP = 5.0  # seconds that a key typed ahead waits at most for its screen
 TURNS = 5  # of the loop that it takes to begin what was asked for, where no host has to be read
+SAID_AGAIN = 2.0  # seconds without a paste after which it is said again that it does nothing
 NO_PASTE = "A paste does nothing here: it is text for a field, a filter or a console."
 QUIET = ("ctrl+c", "ctrl+q", "ctrl+s")
 """Keys that Textual or a terminal would act upon, and that do nothing here."""
@@ -59,6 +60,7 @@ class Keyboard:
         self._surface = surface
         self._asking = asking
         self._chords = chords
+        self._refused_at = float("-inf")  # when a paste was refused last
         self._given: Screen[object] | None = None  # what the last events were given to, and may not be done with
         self._path: dict[DOMNode, None] = {}  # the widgets that they reach there, in that order
 
@@ -162,8 +164,11 @@ class Keyboard:
     def _refuse_paste(self) -> None:
         """Say that a paste does nothing where there is no field for it; no leader waits any more."""
         self._chords.reset()
-        page = self._page
-        if page is not None:
+        page, before, self._refused_at = self._page, self._refused_at, time.monotonic()
+        if self._refused_at - before < SAID_AGAIN:  # more of the same paste
+            if page is not None:
+                page.close_menu()
+        elif page is not None:
             page.take_step(Dropped(0, NO_PASTE))
         else:
             self._surface.tell(NO_PASTE)
