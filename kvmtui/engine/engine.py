@@ -298,10 +298,10 @@ class Engine:
         """Say something about the program itself."""
         self.happened(Event(self._clock.now(), severity, "", None, subject, detail, ""))
 
-    def warn(self, host: str, text: str) -> None:
+    def warn(self, host: str, text: str, detail: str = "") -> None:
         """Show a sentence among the events, once."""
         if not any(event.subject == text for event in self._events):
-            self.happened(Event(self._clock.now(), Severity.WARN, host, None, text, "", ""))
+            self.happened(Event(self._clock.now(), Severity.WARN, host, None, text, detail, ""))
 
     def is_ours(self, ref: VmRef) -> bool:
         """Tell whether a task of this program is at work on a VM, or was just now."""
@@ -334,5 +334,5 @@ class Engine:
         """Return why a second connection to the same host must not be used; "" for the first."""
         refusal, warning = self._identities.open(name, uri, host)
         if warning:
-            self.warn(name, warning)
+            self.warn(name, warning, "no VM can move between them")
         return refusal

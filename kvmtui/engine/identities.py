@@ -33,7 +33,7 @@ class Identities:
             if its == mine:
                 return f"It is the same host as {safe(other)}, which is open already.", ""
             if its.hostname != mine.hostname:
-                warning = f"{safe(name)} and {safe(other)} say they have the same UUID: no VM can move between them."
+                warning = f"{safe(name)} and {safe(other)} say they have the same UUID"
         self._known[name] = mine
         return "", warning
 

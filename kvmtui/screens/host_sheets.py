@@ -75,10 +75,10 @@ def _now(picture: HostPicture, sheet: Sheet) -> None:
     calm = condition.kind in (ConditionKind.UP, ConditionKind.CONNECTING, ConditionKind.DISCONNECTED)
     tone = Tone.GOOD if condition.kind is ConditionKind.UP else Tone.NORMAL if calm else Tone.BAD
     since = condition_text(entry, row.now)
-    if calm:
+    if calm and not condition.why:
         since += f" since {hhmmss(condition.since) if row.now - condition.since < 43_200 else hhmm(condition.since)}"
     sheet.wrapped("condition", since, tone, most=4)
-    if condition.why and condition.kind not in (ConditionKind.DOWN, ConditionKind.DENIED):
+    if condition.why and safe(condition.why, limit=160) not in since:
         sheet.wrapped("why", safe(condition.why), most=4)
     if condition.hint:
         sheet.wrapped("what to do", safe(condition.hint), most=4)

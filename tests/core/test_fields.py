@@ -347,6 +347,16 @@ def hostile_task(text: str) -> TaskView:
     return a_task(**dict.fromkeys(names, text))
 
 
+def test_a_host_that_is_not_used_says_why_and_one_that_a_person_let_go_does_not() -> None:
+    host = an_entry()
+    condition = Condition(ConditionKind.DISCONNECTED, NOW, "It is the same host as hv2, which is open already.")
+    said = {one.name: one for one in HOST_FIELDS}["condition"].text
+    row = HostRow(replace(host, condition=condition), a_fleet(), NOW)
+    assert said(row) == "disconnected: It is the same host as hv2, which is open already."
+    row = HostRow(replace(host, condition=replace(condition, why="")), a_fleet(), NOW)
+    assert said(row) == "disconnected"
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_harmless_in_every_field(text: str) -> None:
     rows: list[tuple[tuple[Field[Any], ...], object]] = [

@@ -33,8 +33,8 @@ def condition_text(entry: HostEntry, now: float) -> str:
         ConditionKind.DISCONNECTED: "disconnected",
     }
     text = texts[condition.kind]
-    shown_why = condition.kind in (ConditionKind.SLOW, ConditionKind.SILENT, ConditionKind.DOWN, ConditionKind.DENIED)
-    return f"{text}: {safe(condition.why, limit=160)}" if condition.why and shown_why else text
+    is_as_wanted = condition.kind in (ConditionKind.CONNECTING, ConditionKind.UP)
+    return text if is_as_wanted or not condition.why else f"{text}: {safe(condition.why, limit=160)}"
 
 
 def condition_json(row: HostRow) -> Json:
