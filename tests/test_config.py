@@ -385,3 +385,13 @@ def test_the_folder_for_sockets_is_private(monkeypatch: pytest.MonkeyPatch, tmp_
     path.symlink_to(tmp_path)
     with pytest.raises(ConfigError, match="belongs to somebody else"):
         paths.runtime_dir()
+
+
+@pytest.mark.parametrize(
+    "table", ["", "[ui]", "[monitor]", "[tasks]", "[policy]", "[hosts.hv1]\nuri = 'test:///default'"]
+)
+def test_a_name_that_is_not_known_is_refused_in_every_table(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"{table}\nnothing_of_ours = 1\n")
+    with pytest.raises(ConfigError, match="nothing_of_ours"):
+        load(Arguments(config=path, demo=""))

@@ -110,6 +110,13 @@ def test_it_is_rotated_by_size_and_read_across_its_files(tmp_path: Path) -> None
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_older_files_are_read_while_there_is_no_new_one_yet(journal: Journal) -> None:
+    """Another process has just moved it out of the way."""
+    journal.begin(TASK)
+    journal.path.rename(journal.path.with_name("journal.jsonl.1"))
+    assert [task.id for task in journal.read()] == [TASK.id]
+
+
 def test_a_file_that_cannot_be_begun_anew_grows_on(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl", most_bytes=100)
     (tmp_path / "journal.jsonl.lock").mkdir()

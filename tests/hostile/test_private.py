@@ -41,6 +41,7 @@ PASSWORD = "hunter2-Zq9"
 SAYINGS = (
     f"qemu+tcp://root:{PASSWORD}@hv1/system",
     f"cannot open qemu://admin:{PASSWORD}@hv1:16514/system?x=y",
+    f"qemu+tcp://root:a@b{PASSWORD}@hv1/system",
     f"<graphics type='vnc' passwd='{PASSWORD}' port='5900'/>",
     f'<graphics type="spice" passwd="{PASSWORD}"/>',
     f"passwd={PASSWORD}",
