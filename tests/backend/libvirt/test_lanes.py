@@ -217,6 +217,17 @@ async def test_a_change_whose_lane_is_let_go_is_unknown_and_a_read_is_not(severa
         assert raised.value.unknown is change
 
 
+async def test_a_console_that_is_closed_makes_room_for_another(several: Lanes) -> None:
+    ended: list[bool] = []
+    consoles = [await several.console(lambda: ended.append(True)) for _ in range(lanes.CONSOLE_LANES)]
+    with pytest.raises(Busy, match=f"{lanes.CONSOLE_LANES} consoles of"):
+        await several.console(lambda: None)
+    consoles[0].close()
+    assert ended == [True]
+    for lane in (*consoles[1:], await several.console(lambda: None)):
+        lane.close()
+
+
 async def test_few_changes_run_beside_each_other_the_rest_is_told_busy_and_reads_come_through(several: Lanes) -> None:
     begun: list[Session] = []
     end = threading.Event()
