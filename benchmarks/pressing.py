@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PRESSES = 40
 REACH = 8  # rows down and up
 AFTER_KEY = 0.12  # seconds: what comes to the terminal within them is counted to the key
+DRAWN = 500  # samples made of a sample
 DOWN, UP = b"\x1b[B", b"\x1b[A"
 
 
@@ -48,6 +49,16 @@ class Presses:
     def about(self) -> str:
         """The sample in a few words."""
         return f"{spread([press.took for press in self.each])}; p95 {number(self.own)} without waits for a CPU"
+
+
+def chance_of(during: Presses, before: Presses) -> str:
+    """Return between which values the ratio of two p95 would be in nine of ten such samples."""
+    chance = random.Random(7)  # noqa: S311 - the same words for the same samples
+    ratios = []
+    for _ in range(DRAWN):
+        drawn = [Presses(chance.choices(one.each, k=len(one.each))).p95 for one in (during, before)]
+        ratios.append(drawn[0] / drawn[1])
+    return f"{number(percentile(ratios, 5))} to {number(percentile(ratios, 95))} in nine of ten such samples"
 
 
 class Finger:

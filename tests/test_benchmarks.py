@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.calls import BULK, SIZES, count
 from benchmarks.figures import Figure, percentile, table
-from benchmarks.pressing import Press, Presses
+from benchmarks.pressing import Press, Presses, chance_of
 from benchmarks.scenes import OWN_HOSTS, SCENES, WITHOUT_LAB
 from kvmtui.engine.garbage import GarbageSearch, unsearched
 
@@ -65,6 +65,13 @@ def test_keys_are_told_with_and_without_what_other_programs_cost() -> None:
     keys = Presses([Press(float(took), 10.0) for took in range(20, 40)])
     assert (keys.p95, keys.own) == (38.0, 28.0)
     assert "most 39.0 of 20; p95 28.0 without waits for a CPU" in keys.about
+
+
+def test_a_ratio_of_samples_says_how_much_of_it_is_chance() -> None:
+    same = Presses([Press(10.0, 0.0)] * 50)
+    assert chance_of(same, same).startswith("1.00 to 1.00 ")
+    double = Presses([Press(20.0, 0.0)] * 50)
+    assert chance_of(double, same).startswith("2.00 to 2.00 ")
 
 
 def test_what_needs_no_lab_and_what_builds_its_own_are_scenes() -> None:
