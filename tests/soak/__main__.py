@@ -26,6 +26,7 @@ from tests.soak.reach import Reach
 
 PARTS = ("keys", "races", "real", "hour")
 GAME = 2500  # keys of one game, and races
+ENOUGH = 100_000  # keys that reach all there is
 SCREEN_GAME = 100  # races by keys
 SCREEN_SHARE = 50  # of so many races one is made by keys on the screen
 TOP = Path(__file__).parents[2]
@@ -81,13 +82,17 @@ def play_keys(seed: int, count: int) -> list[Result]:
     for said in whole:
         reach.added(said)
     print(f"what they reached\n{reach.table()}")
+    seconds, missing = time.monotonic() - began, reach.missing()
     return [
         Result(
-            f"random keys on the demo fleet: {count}, seed {seed}",
-            f"{len(broken)} games broke",
-            not broken,
-            time.monotonic() - began,
-        )
+            f"random keys on the demo fleet: {count}, seed {seed}", f"{len(broken)} games broke", not broken, seconds
+        ),
+        Result(
+            "each screen, command, place and fault met in them",
+            f"{len(missing)} were not" if missing else "all were",
+            not missing or count < ENOUGH,
+            seconds,
+        ),
     ]
 
 

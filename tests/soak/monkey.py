@@ -98,11 +98,16 @@ class Monkey(Hands):
             case 6:
                 await self.press("o", chance.choice("nschmldt"))
             case 8:
-                await self.press(":", *map(key_of, self._filled(chance.choice(FILLED))), "enter")
+                await self.press(":", *map(key_of, self._filled(self._line())), "enter")
             case 9:
                 await self.press(*chance.choice(PLACES_TO_GO))
             case _:
                 await self.press(chance.choice(OTHERS))
+
+    def _line(self) -> str:
+        """Return a line to be filled in: every other one asks for what has not been done yet."""
+        new = [line for line in FILLED if self.oracles.reach.is_new(line)]
+        return self.chance.choice(new if new and self.chance.random() < 0.5 else FILLED)
 
     def _filled(self, line: str) -> str:
         """Return a line with names that the fleet has at the moment."""

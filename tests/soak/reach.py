@@ -90,6 +90,13 @@ class Reach:
         """Count a line after `:`."""
         self.counts[f"line {(line.split() or [''])[0].lower()}"] += 1
 
+    def is_new(self, line: str) -> bool:
+        """Tell whether what a line after `:` asks for has not been done yet."""
+        word = line.split(maxsplit=1)[0]
+        ids = [command.id for command in registry.ALL if command.verb == word]
+        kind = "asked" if IN_PLACE.intersection(ids) else "sent"
+        return not any(self.counts[f"{kind} {id_}"] for id_ in ids) if ids else not self.counts[f"line {word}"]
+
     def broke(self, faults: Mapping[str, int]) -> None:
         """Count what went wrong with the fleet meanwhile."""
         self.counts.update({f"fault {name}": count for name, count in faults.items()})
