@@ -9,12 +9,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from textual import events
 from textual._compositor import LayoutUpdate
 from textual.geometry import Size
 from textual.keys import _character_to_key
+from textual.notifications import Notification, Notifications
 
 from kvmtui.app import KvmtuiApp
 from kvmtui.backend.demo import DemoBackend, World, hosts_of, parse
@@ -43,7 +44,7 @@ SMALL = "demo:///?faults=none&pace=0"
 SIZE = (80, 24)
 GUARD_PASSED = 10.0  # seconds ahead: a key of a read that came then was typed well after any dialog was painted
 POLL = 0.015  # seconds
-PATIENCE = 10.0  # seconds until a condition that does not come fails a test
+PATIENCE = 60.0  # seconds until a condition that does not come fails a test, on a machine that has much else to do
 NAMES = {"space": " ", "exclamation_mark": "!"}
 
 
@@ -70,6 +71,28 @@ def key_event(key: str) -> events.Key:
     if len(key) == 1:
         return events.Key(_character_to_key(key), key)
     return events.Key(key, " " if key == "space" else None)
+
+
+class Told(Notifications):
+    """Keeps a sentence that ran out, too: on a slow machine it may be gone before a test has looked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[str, Notification] = {}
+
+    def add(self, notification: Notification) -> Self:
+        self.told.pop(notification.identity, None)
+        self.told[notification.identity] = notification
+        return super().add(notification)
+
+    def clear(self) -> Self:
+        self.told.clear()
+        return super().clear()
+
+    def __delitem__(self, notification: Notification) -> None:
+        if not notification.has_expired:
+            self.told.pop(notification.identity, None)
+        super().__delitem__(notification)
 
 
 class Desk:
@@ -102,8 +125,9 @@ class Desk:
 
     @property
     def toasts(self) -> list[str]:
-        """The sentences that were said and still stand, oldest first."""
-        return [each.message for each in self.app._notifications]
+        """The sentences that were said and were not taken back, oldest first."""
+        found = self.app._notifications
+        return [each.message for each in (found.told.values() if isinstance(found, Told) else found)]
 
     @property
     def page(self) -> Page:
@@ -400,6 +424,7 @@ async def desk(
         for name, value in (remembered or {}).items():
             memory.set(name, value)
         app = KvmtuiApp(engine, memory, headless=True)
+        app._notifications = Told()
         await engine.start()
         try:
             async with app.run_test(size=size, notifications=True):
