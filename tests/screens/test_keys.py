@@ -210,7 +210,7 @@ async def test_what_nobody_typed_key_by_key_is_dropped_and_said() -> None:
 FLOOD = "".join(f"systemctl stop unit-{number}\rxs !f\r! f xdy\r4\r" for number in range(100))
 
 
-@pytest.mark.parametrize("before", [(), ("x",), ("!",), ("o",), ("enter",), ("?",), ("y",), ("!", "f")])
+@pytest.mark.parametrize("before", [(), ("x",), ("enter",), ("?",), ("!", "f")])
 async def test_a_flood_of_keys_is_a_paste_and_does_nothing_but_say_so(before: Sequence[str]) -> None:
     async with desk(configs=lambda host: replace(host, guard=Guard.FREE)) as it:
         await it.go_to("web-1")
@@ -219,7 +219,7 @@ async def test_a_flood_of_keys_is_a_paste_and_does_nothing_but_say_so(before: Se
         screen = it.app.screen
         ahead = time.monotonic() + 10  # long after any dialog was painted
         decoder = Decoder(clock=lambda: ahead)
-        for _ in range(20):  # 90 kB
+        for _ in range(5):  # 20 kB
             await it.quick(decoder.feed(FLOOD))
         await it.settle()
         assert it.app.screen is screen
