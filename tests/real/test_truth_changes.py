@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from kvmtui.backend.libvirt import sampling
 from kvmtui.config import HostConfig, Settings
 from kvmtui.core.fields import VM_FIELDS, vm_row
 from kvmtui.core.inventory import VmRef
@@ -119,8 +120,10 @@ CHANGES = (
 
 
 async def test_what_virsh_does_to_a_vm(
-    tmp_path: Path, hv1: Host, make_guest: Callable[[Host, GuestSpec], Guest]
+    tmp_path: Path, hv1: Host, make_guest: Callable[[Host, GuestSpec], Guest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Twenty changes that are each looked for every 21 s would take minutes.
+    monkeypatch.setattr(sampling, "MARKS_EVERY", 2.0)
     guest = make_guest(hv1, GuestSpec("changed", disk_mib=16, agent=False))
     ref = VmRef(hv1.name, guest.uuid)
     file, disk = hv1.folder / "guests/changed.xml", guest.disk.with_name("changed-more.qcow2")

@@ -1,4 +1,6 @@
-"""Samples: one bulk reading per tick, at most two calls for the node, and what to do when a VM hangs.
+"""Samples: one bulk reading per tick, two other calls on average, and what to do when a VM hangs.
+
+Beside the counters stand the host's CPU times, every second tick its memory, and now and then what no event tells.
 
 A VM whose monitor hangs holds up the first bulk call that enters it, and the daemon's worker with it.
 That call is given up, but the daemon's worker stays in it, and so the VM says by `controlInfo`, which needs
@@ -37,8 +39,9 @@ NODE_SECONDS = 5.0
 CHUNK = 100  # VMs
 CHUNK_ABOVE = 500  # vCPUs: a reading of more comes near the largest message
 MOST_ABANDONED = 3
-MARKS_EVERY = 4.0  # seconds between two looks at what no event tells ...
+MARKS_EVERY = 21.0  # seconds between two looks at what no event tells, which are four calls ...
 MARKS_SHARE = 20.0  # ... or so many times as long as the last one took
+MEMORY_EVERY = 3.0  # seconds: every second of the usual ticks, so that all calls beside the bulk one are two on average
 LIST_AGAIN = (20.0, 600.0)  # seconds until a list that did not come is asked for again: at first, and at most
 
 USUAL = api.STATS_STATE | api.STATS_CPU_TOTAL | api.STATS_BALLOON | api.STATS_INTERFACE | api.STATS_BLOCK
@@ -76,6 +79,8 @@ class Sampler:
         self._lanes = lanes
         self._marked = marked
         self._marks_due = time.monotonic() + MARKS_EVERY
+        self._memory: HostMemory | None = None
+        self._memory_due = 0.0
         self._vcpus = vcpus
         self._active = active
         self._usual_seconds = 0.0
@@ -89,7 +94,9 @@ class Sampler:
         """Read the counters; `cpus` is how many the host has."""
         lanes = self._lanes()
         bulk = self._bulk(lanes, want) if "stats" not in lacks else _no_vms()
-        node = _node(lanes, want, cpus, has_memory="node-memory" not in lacks) if want.node else _no_node()
+        started = time.monotonic()
+        wants_memory = "node-memory" not in lacks and started >= self._memory_due
+        node = _node(lanes, want, cpus, wants_memory=wants_memory) if want.node else _no_node()
         first, second = await asyncio.gather(bulk, node, return_exceptions=True)
         if isinstance(first, BaseException):
             raise first
@@ -97,7 +104,10 @@ class Sampler:
             second = Node()  # the VMs' figures came; the ping tells the rest
         if isinstance(second, BaseException):
             raise second
-        return Sample(first.at, first.wall, first.vms, second.cpu, second.memory, second.per_cpu, second.online)
+        if second.memory is not None:
+            self._memory, self._memory_due = second.memory, started + MEMORY_EVERY
+        memory = self._memory if second.cpu is not None else None
+        return Sample(first.at, first.wall, first.vms, second.cpu, memory, second.per_cpu, second.online)
 
     def forget(self) -> None:
         """Begin anew after a connect."""
@@ -106,6 +116,7 @@ class Sampler:
         self._stuck = frozenset()
         self._list_due, self._list_pause = 0.0, LIST_AGAIN[0]
         self._marks_due = time.monotonic() + MARKS_EVERY
+        self._memory, self._memory_due = None, 0.0
 
     async def _bulk(self, lanes: Lanes, want: Want) -> Reading:
         groups = USUAL | (api.STATS_VCPU if want.delay else 0)
@@ -208,12 +219,12 @@ async def _no_node() -> Node:
     return Node()
 
 
-async def _node(lanes: Lanes, want: Want, cpus: int, *, has_memory: bool) -> Node:
+async def _node(lanes: Lanes, want: Want, cpus: int, *, wants_memory: bool) -> Node:
     def read(session: Session) -> Node:
         conn = session.conn
         online = _online(conn, cpus) if want.per_cpu else None
         per_cpu = None if online is None else tuple(_times(conn.getCPUStats(cpu, 0)) for cpu in online)
-        memory = conn.getMemoryStats(-1, 0) if has_memory else None
+        memory = conn.getMemoryStats(-1, 0) if wants_memory else None
         return Node(_times(conn.getCPUStats(-1, 0)), None if memory is None else _memory(memory), per_cpu, online)
 
     try:

@@ -54,6 +54,27 @@ async def test_a_tick_is_one_bulk_call_and_the_node() -> None:
     assert sample.vms["vm-0001"].vcpus == 2
 
 
+async def test_the_hosts_memory_is_told_in_each_sample_and_read_in_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(1)
+    read = bench.conn.getMemoryStats
+    reads: list[int] = []
+
+    def counted(cell: int, flags: int = 0) -> dict[str, int]:
+        reads.append(cell)
+        return read(cell, flags)
+
+    monkeypatch.setattr(bench.conn, "getMemoryStats", counted)
+    first, second = await bench.sample(), await bench.sample()
+    assert first.memory == second.memory
+    assert first.memory is not None
+    assert len(reads) == 1
+    monkeypatch.setattr(sampling, "MEMORY_EVERY", 0.0)
+    bench.sampler.forget()  # as after a connect: what was read before may be another machine's
+    await bench.sample()
+    await bench.sample()
+    assert len(reads) == 3
+
+
 async def test_steal_of_all_is_in_the_same_call_and_that_of_a_few_in_one_more() -> None:
     bench = Bench(30)
     sample = await bench.sample(Want(delay=True))
