@@ -13,6 +13,7 @@ from textual.reactive import reactive
 from kvmtui.commands.base import Noun, Target
 from kvmtui.core.fields import HOST_FIELDS, HostRow, by_name, host_rows
 from kvmtui.core.limits import HOST_CPU
+from kvmtui.core.order import Order
 from kvmtui.core.text import safe
 from kvmtui.screens.about import event_lines, host_about, side_lines
 from kvmtui.screens.actions import PANES, bindings
@@ -20,6 +21,7 @@ from kvmtui.screens.places import Place
 from kvmtui.screens.rows import bar_room, host_columns, host_line
 from kvmtui.screens.status import grave
 from kvmtui.screens.vm_list_page import VmListPage
+from kvmtui.screens.vm_pane import SETTLE
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.room import is_small
 from kvmtui.widgets.table import ResourceTable, Row, Rule
@@ -90,6 +92,8 @@ class FleetPage(VmListPage):
         self._host_fields: tuple[Field[HostRow] | None, ...] = ()
         self._host_sort = ""  # "" is worst first
         self._host_reverse = False
+        self._host_places: Order[str] = Order()
+        self._hosts_sorted = 0.0
         self._side_wanted: bool | None = None
 
     # -- frame
@@ -154,12 +158,12 @@ class FleetPage(VmListPage):
         if self.side.display:
             self._show_side()
 
-    def _show_hosts(self, fleet: Fleet) -> None:
+    def _show_hosts(self, fleet: Fleet, *, resort: bool = False) -> None:
         over_ssh = any(entry.ssh is not None for entry in fleet.hosts)
         self._host_fields, columns = host_columns(self.hosts.size.width or self.app.size.width, over_ssh=over_ssh)
         self.hosts.set_columns(columns)
         rows = {row.key: row for row in host_rows(fleet, self.face.now())}
-        keys: list[Hashable] = self._host_order(list(rows.values()))
+        keys: list[Hashable] = self._host_order(list(rows.values()), resort=resort)
         room = self.hosts.size.height - 1
         if self.view != "hosts" and 0 < room < len(keys):
             quiet = len(keys) - (room - 1)
@@ -167,15 +171,22 @@ class FleetPage(VmListPage):
             keys = [*keys[: room - 1], Rule(f"{quiet} more hosts, 9 lists them{_busiest(rows, keys[room - 1 :])}")]
         self.hosts.show(keys, lambda key: self._host_line(rows[str(key)]))
 
-    def _host_order(self, rows: list[HostRow]) -> list[Hashable]:
+    def _host_order(self, rows: list[HostRow], *, resort: bool) -> list[Hashable]:
         if self._host_sort:
-            one, reverse = HOSTS[self._host_sort], self._host_reverse
-            rows.sort(key=lambda row: (one.sort(row, reverse=reverse), row.entry.name))
-        else:
-            ranks = {name: rank for rank, name in enumerate(self._by_host_ranked())}
-            natural = HOSTS["name"].sort
-            rows.sort(key=lambda row: (ranks.get(row.entry.name, len(ranks)), natural(row)))
+            return [*self._chosen_host_order(rows, resort=resort)]
+        ranks = {name: rank for rank, name in enumerate(self._by_host_ranked())}
+        natural = HOSTS["name"].sort
+        rows.sort(key=lambda row: (ranks.get(row.entry.name, len(ranks)), natural(row)))
         return [row.key for row in rows]
+
+    def _chosen_host_order(self, rows: list[HostRow], *, resort: bool) -> list[str]:
+        """Return the hosts by the field that was chosen; as the VMs they keep their places while somebody works."""
+        now, one, reverse = self.face.now(), HOSTS[self._host_sort], self._host_reverse
+        if resort or (self.face.idle_seconds() >= SETTLE and now - self._hosts_sorted >= SETTLE):
+            self._hosts_sorted, resort = now, True
+        self._host_places.touch(now)
+        places = {row.entry.name: (0, (one.sort(row, reverse=reverse), row.entry.name)) for row in rows}
+        return self._host_places.arrange(places, now, resort=resort)
 
     def _by_host_ranked(self) -> list[str]:
         ranked = [problem.host for problem in grave(self.face.problems) if problem.ref is None]
@@ -270,7 +281,7 @@ class FleetPage(VmListPage):
             self._host_reverse = not self._host_reverse
         self._host_sort = name
         self.hosts.set_sort(name, descending=not self._host_reverse)
-        self._show_hosts(self.fleet)
+        self._show_hosts(self.fleet, resort=True)
 
     def sort_fields(self) -> Mapping[str, str]:
         """Return the letters that may follow `o`, with the fields."""
@@ -283,7 +294,7 @@ class FleetPage(VmListPage):
         if self.on_hosts:
             self._host_sort, self._host_reverse = "", False
             self.hosts.set_sort("")
-            self._show_hosts(self.fleet)
+            self._show_hosts(self.fleet, resort=True)
         else:
             super().action_resort()
 
@@ -309,4 +320,4 @@ class FleetPage(VmListPage):
             self._host_reverse = event.column == self._host_sort and not self._host_reverse
             self._host_sort = event.column
             self.hosts.set_sort(event.column, descending=not self._host_reverse)
-            self._show_hosts(self.fleet)
+            self._show_hosts(self.fleet, resort=True)

@@ -72,7 +72,7 @@ def test_ports_that_are_not_libvirts_are_named_for_what_they_are() -> None:
             "ssh-quiet": (f"qemu+ssh://root@127.0.0.1:{quiet}/system", "127.0.0.1 takes connections where its sshd"),
             "ssh-stuck": (
                 f"qemu+ssh://root@127.0.0.1:{stuck}/system",
-                "The login to 127.0.0.1 failed: ssh gave no reason.",
+                "The login to 127.0.0.1 ended, and ssh gave no reason.",
             ),
         }
         home = Home({name: uri for name, (uri, _) in hosts.items()})

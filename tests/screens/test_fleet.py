@@ -10,6 +10,8 @@ import pytest
 from kvmtui.backend.demo.small import ci_runner
 from kvmtui.core.errors import Denied, Unreachable
 from kvmtui.core.inventory import ConditionKind, Guard, Reason, VmState
+from kvmtui.screens import fleet
+from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.listing import Fold, Group
 from kvmtui.widgets.table import Rule
 from tests.screens.harness import Desk, desk
@@ -315,6 +317,35 @@ async def test_hosts_sort_and_the_worst_is_first_again() -> None:
         assert [line[3:6] for line in it.lines if line[3:5] == "hv"] == hosts[::-1]
         await it.press("=")
         assert next(line[3:6] for line in it.lines if line[3:5] == "hv") == "hv1"
+
+
+async def test_hosts_by_a_figure_keep_their_places_while_somebody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk() as it:
+        await listed(it)
+        await it.press("9")
+        await it.until(lambda: it.page.where().name == "hosts")
+        await it.until(lambda: all(entry.state and entry.state.load for entry in it.engine.fleet.hosts), "figures")
+        page = it.page
+        assert isinstance(page, FleetPage)
+
+        def shown(*busy: tuple[str, float]) -> list[str]:
+            """What stands where when the hosts are so busy."""
+            now, cpu = it.engine.fleet, dict(busy)
+            hosts = [
+                replace(entry, state=replace(entry.state, load=entry.state.load._replace(cpu=cpu[entry.name])))
+                for entry in now.hosts
+                if entry.state and entry.state.load
+            ]
+            page._show_hosts(replace(now, hosts=tuple(hosts)))
+            return [str(key) for key in page.hosts.keys_shown]
+
+        monkeypatch.setattr(it.app, "idle_seconds", lambda: 0.0)
+        await it.press("o", "c")
+        before = shown(("hv1", 10.0), ("hv2", 20.0), ("hv3", 30.0))
+        assert shown(("hv1", 30.0), ("hv2", 90.0), ("hv3", 10.0)) == before
+        monkeypatch.setattr(it.app, "idle_seconds", lambda: 60.0)
+        monkeypatch.setattr(fleet, "SETTLE", 0.0)  # and the last time was long ago
+        assert shown(("hv1", 30.0), ("hv2", 90.0), ("hv3", 10.0)) == ["hv2", "hv1", "hv3"]
 
 
 async def test_quiet_hosts_are_counted_where_there_is_no_room() -> None:

@@ -234,8 +234,12 @@ def of_ssh(said: str, host: str, *, command: str = "") -> BackendError:
             return sign.kind(sign.text.format(host=host), hint=sign.hint)
     if last is _NO_WAY and not said.strip():
         return Unreachable(last.text.format(host=host), hint=last.hint)
-    why = " ".join(said.split()) or "ssh gave no reason"
-    return Unreachable(f"The login to {host} failed: {why}.")
+    why = " ".join(said.split())
+    if why:
+        return Unreachable(f"The login to {host} failed: {why}.")
+    return Unreachable(
+        f"The login to {host} ended, and ssh gave no reason.", hint="`ssh -v` to it shows how far that comes."
+    )
 
 
 def is_lost(fault: Fault) -> bool:
