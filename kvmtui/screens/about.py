@@ -8,7 +8,7 @@ from rich.text import Text
 
 from kvmtui.core.fields import Tone, state_text
 from kvmtui.core.fields.host_figures import pools_text
-from kvmtui.core.inventory import AgentState, Severity
+from kvmtui.core.inventory import AgentState, Severity, VmState
 from kvmtui.core.neighbours import blame
 from kvmtui.core.text import cell_width, safe, shorten, vm_name
 from kvmtui.core.units import bps, day_or_time, hhmm, hhmmss, latency, pair, percent, size
@@ -54,7 +54,7 @@ def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], w
         parts.append((safe(vm.addresses[0].ip), Tone.NORMAL))
     if vm.os:
         parts.append((safe(vm.os, limit=30), Tone.NORMAL))
-    if vm.is_active:
+    if vm.state is VmState.RUNNING:  # of one that stands still its agent does, too
         parts.append((AGENTS[vm.agent], Tone.MUTED))
     if vm.snapshots is not None:
         parts.append((f"snapshots {vm.snapshots}", Tone.MUTED))

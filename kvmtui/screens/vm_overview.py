@@ -316,7 +316,7 @@ def _facts(row: VmRow) -> Iterable[tuple[str, str, Tone]]:
     yield "host", safe(row.entry.name), plain
     yield "id", str(vm.domain_id) if vm.domain_id is not None else "", plain
     yield "OS", safe(vm.os, limit=60) or "unknown", plain
-    if vm.is_active:
+    if vm.state is VmState.RUNNING:
         yield "agent", AGENTS[vm.agent], warn if vm.agent is AgentState.DISCONNECTED else plain
     yield "vCPUs", vcpus_text(row), plain
     yield "memory", memory_size(row), plain
