@@ -30,5 +30,8 @@ def memory(pid: int) -> Memory:
 
 
 def waited_seconds(pid: int) -> float:
-    """Return how long the first thread of a process has waited for a CPU that other programs had."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    """Return how long the first thread of a process has waited for a CPU that other programs had; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
