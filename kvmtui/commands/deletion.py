@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.base import Choice, FieldKind, Question
-from kvmtui.commands.judge import FINE, Finding
+from kvmtui.commands.judge import FINE, WORDS, Finding
 from kvmtui.commands.uses import users
 from kvmtui.commands.virsh import vm_line
 from kvmtui.core.errors import BackendError, Refused
@@ -107,9 +107,8 @@ async def delete(context: Context, target: Target, answers: Answers) -> str:
     chosen = answers["disks"]
     targets = chosen if isinstance(chosen, tuple) else ()
     name = safe(target.name)
-    vm = await context.backend.vm(target.uuid)
-    _refuse(vm, name, answers)
     disks = await _checked(context, target, targets)
+    _refuse(await context.backend.vm(target.uuid), name, answers)  # last: to look at the disks' users may take a while
     context.progress("deleting the definition")
     if disks:
         context.touches(*(disk.source for disk in disks))
@@ -122,6 +121,7 @@ async def delete(context: Context, target: Target, answers: Answers) -> str:
     except BackendError as error:
         if not error.unknown or not await context.wait_for(lambda left: left is None, PROOF_SECONDS):
             raise
+    await _see_it_gone(context, target, disks)
     gone, left = await _delete_disks(context, disks)
     told = [f"The definition of {name} was deleted", *(f"{what} was deleted" for what in gone), *left]
     sentence = f"{'; '.join(told)}."
@@ -158,6 +158,23 @@ async def _checked(context: Context, target: Target, targets: Sequence[str]) -> 
             what = f"{safe(disk)} of {safe(target.name)}"
             raise Refused(f"{what} must stay, since {blocked}: nothing was deleted.", hint="Leave that disk out.")
     return tuple(uses[disk] for disk in dict.fromkeys(targets))
+
+
+async def _see_it_gone(context: Context, target: Target, disks: Sequence[DiskUse]) -> None:
+    """Raise BackendError when it is there all the same: one that was started meanwhile runs on, and needs its disks."""
+    name, kept = safe(target.name), " Its disks were not deleted." if disks else ""
+    try:
+        vm = await context.look(target.host)
+    except BackendError as error:
+        if not disks:
+            return
+        text = f"The definition of {name} was deleted, but whether it runs could not be read: {safe(error.text)}{kept}"
+        raise BackendError(
+            text, hint="Delete the disks as volumes of their pool, once it is known to be gone."
+        ) from error
+    if vm is not None:
+        meanwhile = f"it was started or defined meanwhile, and is {WORDS[vm.state]} on {safe(target.host)}."
+        raise BackendError(f"The definition of {name} was deleted, but {meanwhile}{kept}", hint="Look at it again.")
 
 
 async def _delete_disks(context: Context, disks: Sequence[DiskUse]) -> tuple[list[str], list[str]]:

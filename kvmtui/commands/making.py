@@ -277,14 +277,18 @@ class Work:
     async def take_back(self) -> tuple[str, ...]:
         """Remove what was made, last first; return what is left, each with the reason."""
         left = []
+        made = [*self._begun, *([self._doubtful] if self._doubtful else [])]
         if self._defining:
             try:
+                if (vm := await self._look()) is not None and vm.is_active:
+                    return (f"all of it, for somebody has started {safe(self._target.name)}",)
                 await self._backend.definition.undefine(self._target.uuid, nvram=True, snapshots=True, saved=True)
             except NotFound:
                 pass
-            except BackendError as error:
-                left.append(f"the definition of {safe(self._target.name)} ({safe(error.text).rstrip('.')})")
-        for name in reversed([*self._begun, *([self._doubtful] if self._doubtful else [])]):
+            except BackendError as error:  # where a definition may be, somebody may start it
+                why = safe(error.text).rstrip(".")
+                return (f"the definition of {safe(self._target.name)} ({why})", *(safe(str(name)) for name in made))
+        for name in reversed(made):
             try:
                 await self._backend.storage.delete_volume(name.pool, name.name)
             except NotFound as error:

@@ -14,6 +14,8 @@ from tests.commands.making_bench import CREATE, FULL, bench, until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kvmtui.backend.demo.host import SimHost
+
 pytestmark = pytest.mark.usefixtures("home_with_a_key")
 STEPS = ("create_volume", "upload", "define", "start")
 
@@ -36,6 +38,40 @@ async def test_what_cannot_be_taken_back_is_named(tmp_path: Path) -> None:
         done = await it.do(name="new-1", **FULL)
         assert done.message == "new-1 was not made: The XML is wrong. Left there: hdd/new-1-seed.iso (It is busy)."
         assert "new-1.qcow2" not in it.volumes()
+
+
+async def test_a_vm_that_somebody_else_starts_meanwhile_keeps_its_definition_and_its_disks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path) as it:
+        life, host = it.world.life, it.world.host("hv2")
+        start = life.start
+
+        def raced(at: SimHost, uuid: str) -> None:
+            start(at, uuid)
+            start(at, uuid)
+
+        monkeypatch.setattr(life, "start", raced)
+        done = await it.do(name="new-1", **FULL)
+        assert done.phase is TaskPhase.FAILED
+        assert done.message == (
+            "new-1 was not made: new-1 on hv2 is on already. Left there: all of it, for somebody has started new-1."
+        )
+        (guest,) = (guest for guest in host.guests.values() if guest.vm.name == "new-1")
+        assert guest.vm.persistent
+        assert {"new-1.qcow2", "new-1-seed.iso"} <= it.volumes()
+
+
+async def test_a_definition_that_stays_keeps_its_disks(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.world.faults.refuse(BackendError("It is busy."), verb="start", times=1)
+        it.world.faults.refuse(BackendError("A job holds it."), verb="undefine", times=1)
+        done = await it.do(name="new-1", **FULL)
+        assert done.message == (
+            "new-1 was not made: It is busy. "
+            "Left there: the definition of new-1 (A job holds it); hdd/new-1.qcow2; hdd/new-1-seed.iso."
+        )
+        assert {"new-1.qcow2", "new-1-seed.iso"} <= it.volumes()
 
 
 async def test_a_definition_whose_answer_is_lost_is_looked_for(tmp_path: Path) -> None:

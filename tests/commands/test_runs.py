@@ -66,6 +66,7 @@ class FakeContext:
     told: list[tuple[str, float | None]] = field(default_factory=list)
     unlocked: float = 0.0
     others: tuple[HostEntry, ...] = ()
+    left: Vm | BackendError | None = None
 
     @property
     def entry(self) -> HostEntry:
@@ -90,7 +91,9 @@ class FakeContext:
         self.told.append((virsh, None))
 
     async def look(self, host: str) -> Vm | None:
-        raise NotImplementedError(host)
+        if isinstance(self.left, BackendError):
+            raise self.left
+        return self.left
 
     async def wait_for(self, test: Callable[[Vm | None], bool], seconds: float) -> bool:
         self.waited.append(seconds)
@@ -362,6 +365,22 @@ async def test_a_deletion_whose_answer_did_not_come_goes_on_only_when_the_vm_is_
             with pytest.raises(TimedOut):
                 await run("vm.delete", context, where, {"disks": ("vda",)})
         assert sum(call[0] == "delete_disk" for call in context.backend.calls) == disks
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (a_vm(VmState.RUNNING, persistent=False), "it was started or defined meanwhile, and is running on hv1."),
+        (a_vm(), "it was started or defined meanwhile, and is off on hv1."),
+        (TimedOut("hv1 did not answer."), "whether it runs could not be read: hv1 did not answer."),
+    ],
+)
+async def test_a_vm_that_is_there_all_the_same_keeps_its_disks(left: Vm | BackendError, said: str) -> None:
+    context, where = made(a_vm(disks=(disk(),)), uses=(use(),), left=left)
+    with pytest.raises(BackendError) as told:
+        await run("vm.delete", context, where, {"disks": ("vda",)})
+    assert told.value.text == f"The definition of web-1 was deleted, but {said} Its disks were not deleted."
+    assert [call[0] for call in context.backend.calls] == ["undefine"]
 
 
 async def test_hosts_are_connected_let_go_and_unlocked() -> None:
