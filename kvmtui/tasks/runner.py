@@ -221,7 +221,8 @@ class TaskRunner:
     async def _run(self, task: Task) -> str:
         """Run the command; a guest that is asked to shut down counts as stopping from here on."""
         running = Running(task, self._hosts, self._clock, self._settings, self)
-        if task.command.noun is Noun.VM and not task.view.to:
+        makes = task.command.interview is not None  # something on the host: a VM, a volume
+        if (task.command.noun is Noun.VM or makes) and not task.view.to:
             MEANT_FOR.set(task.target.host_uuid)
         if task.command.id != SHUTDOWN:
             return await task.command.run(running, task.target, task.answers)

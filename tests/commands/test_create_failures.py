@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmtui.backend.demo.storage import DemoStorage
 from kvmtui.commands import making
 from kvmtui.core.errors import BackendError
 from kvmtui.core.inventory import TaskPhase
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kvmtui.backend.demo.host import SimHost
+    from kvmtui.core.inventory import Volume
 
 pytestmark = pytest.mark.usefixtures("home_with_a_key")
 STEPS = ("create_volume", "upload", "define", "start")
@@ -117,6 +119,29 @@ async def test_another_machine_at_the_address_is_not_touched(tmp_path: Path) -> 
         assert CREATE is not None
         (done,) = await it.engine.wait(it.engine.submit(CREATE, [target], full))
         assert done.phase is TaskPhase.REFUSED
+        assert it.world.calls == []
+
+
+@pytest.mark.parametrize("verb", ["vm.create", "volume.upload"])
+async def test_another_machine_that_comes_to_the_address_meanwhile_is_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    file = tmp_path / "own.img"
+    file.write_bytes(bytes(1 << 20))
+    given = {"vm.create": {**FULL, "name": "new-1"}, "volume.upload": {"file": str(file), "pool": "nvme"}}[verb]
+    async with bench(tmp_path) as it:
+        read = DemoStorage.volumes
+
+        async def swapped(storage: DemoStorage, pool: str) -> tuple[Volume, ...]:
+            found = await read(storage, pool)
+            if any(not task.phase.is_final for task in it.engine.scene().fleet.tasks):
+                it.world.faults.swap_identity("hv2", "00000000-0000-4000-8000-000000000001")
+            return found
+
+        monkeypatch.setattr(DemoStorage, "volumes", swapped)
+        done = await it.do(verb, **given)
+        assert done.phase is TaskPhase.FAILED
+        assert "hv2 now reaches another host than before; nothing was done." in done.message
         assert it.world.calls == []
 
 
