@@ -15,6 +15,7 @@ from kvmtui.commands.base import Level
 from kvmtui.core.text import cell_width, safe
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of, read_of
+from kvmtui.widgets.guard import GUARD, Guard
 from kvmtui.widgets.lines import packed
 from kvmtui.widgets.notices import keep_clear
 from kvmtui.widgets.textline import LONGEST, LineEditor
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-GUARD = 0.4  # seconds after it was painted in which a dialog takes no key: they were meant for what was there before
 NAMES_SHOWN = 8
 VIRSH_SHOWN = 60  # cells; a longer line is shown by `i`
 WHOLE = 10_000  # characters: a name that is to be typed is never shortened
@@ -53,18 +53,14 @@ class Confirmed(NamedTuple):
 
 
 class Answering:
-    """What has been answered so far; knows no screen. Times are monotonic seconds."""
+    """What has been answered so far; knows no screen."""
 
     def __init__(self, question: Confirmation) -> None:
         self.question = question
-        self.painted_at: float | None = None
+        self.guard = Guard(GUARD)
         self.hidden = False
         self.virsh = bool(question.virsh) and cell_width(question.virsh) <= VIRSH_SHOWN
         self.editor = LineEditor()
-
-    def heeds(self, arrived: float) -> bool:
-        """Tell whether a key that arrived then can have been meant for the dialog."""
-        return self.painted_at is not None and arrived - self.painted_at >= GUARD
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,14 +153,15 @@ class ConfirmScreen(Dialog[Confirmed | None]):
         self._say()
 
     def _painted(self) -> None:
-        self.answering.painted_at = self._clock()
+        self.answering.guard.begin(self._clock())
 
     def on_key(self, event: events.Key) -> None:
         """Take every key, and let none through to what lies below."""
         event.stop()
         event.prevent_default()
         read = read_of(event)
-        if not self.answering.heeds(self._clock() if read is None else read.at):
+        arrived = self._clock() if read is None else read.at
+        if not self.answering.guard.lets(arrived, cancels=event.key == "escape"):
             return
         if self._window.key(event.key):
             self._say()
@@ -190,7 +187,7 @@ class ConfirmScreen(Dialog[Confirmed | None]):
     def on_paste(self, event: events.Paste) -> None:
         """Take a name where one is to be given."""
         event.stop()
-        if self.answering.heeds(self._clock()):
+        if self.answering.guard.lets(self._clock()):
             self.answering.paste(event.text)
             self._say()
 

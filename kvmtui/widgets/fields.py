@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from kvmtui.commands.base import Choice
+    from kvmtui.widgets.chords import Read
 
 _NOT_EDITING = frozenset({"submit", "copy"})  # the form's own keys, and the app's
 SHOWN = 6  # choices that are seen at once; the others scroll
@@ -250,16 +251,18 @@ class Knob(Static, can_focus=True):
     class Pressed(Message):
         """It was pressed."""
 
-        def __init__(self, knob: Knob) -> None:
+        def __init__(self, knob: Knob, read: Read | None = None) -> None:
             super().__init__()
             self.knob = knob
+            self.read = read
+            """What brought the key; None for the mouse."""
 
     def on_key(self, event: events.Key) -> None:
         """Say so, unless the key came in one read with others: a line end in a paste presses nothing."""
         read = read_of(event)
         if event.key in {"enter", "space"} and (read is None or len(read.keys) == 1):
             event.stop()
-            self.post_message(self.Pressed(self))
+            self.post_message(self.Pressed(self, read))
 
     def on_click(self) -> None:
         """Say so."""

@@ -18,15 +18,19 @@ from textual.widgets import Input, Static
 from kvmtui.commands.base import Answer, Answers, FieldKind, Question
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.text import safe
-from kvmtui.widgets.confirm import GUARD
 from kvmtui.widgets.dialog import Dialog
+from kvmtui.widgets.driver import read_of
 from kvmtui.widgets.fields import Choices, FieldRow, Knob
 from kvmtui.widgets.foot import Foot, Review
+from kvmtui.widgets.guard import GUARD, Guard
 from kvmtui.widgets.notices import keep_clear
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.app import ComposeResult
     from textual.screen import Screen
+
+    from kvmtui.widgets.chords import Read
 
 PAUSE = 0.15  # seconds without a key after which the questions are asked anew for a text
 LEAST_FIELDS = 4  # lines that the fields keep, however long a review is
@@ -100,7 +104,7 @@ class Form(Dialog[Answers | None]):
         self._rows: dict[str, FieldRow] = {}
         self._heeded: Answers = {}  # what was answered when it was asked anew or reviewed last
         self._reviewed: Answers | None = None
-        self._ready_at: float | None = None  # when [Do it] was painted
+        self._guard = Guard(GUARD)  # of [Do it]
         self._tallest = 0  # lines that the fields had so far
 
     def compose(self) -> ComposeResult:
@@ -180,6 +184,13 @@ class Form(Dialog[Answers | None]):
             field.call_later(field.settle)  # when the arrows before it have moved the cursor
         self.focus_next()
 
+    def on_key(self, event: events.Key) -> None:
+        """Have [Do it] wait when a key that is for none of the fields came before it could be read."""
+        self._guard.lets(self._arrival(read_of(event)))
+
+    def _arrival(self, read: Read | None) -> float:
+        return self._clock() if read is None else read.at
+
     def on_descendant_focus(self) -> None:
         """Say what the field is for."""
         self._explain()
@@ -191,10 +202,10 @@ class Form(Dialog[Answers | None]):
             self._begin_review()
         elif event.knob.id == "look":
             self._begin("review", self._look_closer)
-        elif self._reviewed is not None and self._ready_at is not None:
+        elif self._reviewed is not None:
             if self._reviewed != self.answers:
                 self._begin_review()
-            elif self._clock() - self._ready_at >= GUARD:
+            elif self._guard.lets(self._arrival(event.read)):
                 _ = self.dismiss(self._reviewed)  # a screen cannot await its own end
 
     def action_turn(self, key: str) -> None:
@@ -370,14 +381,15 @@ class Form(Dialog[Answers | None]):
         if not self._is_here:
             return
         self._say(lines)
-        self._reviewed, self._ready_at = answers, None
+        self._reviewed = answers
+        self._guard.end()
         do = self.query_one("#do", Knob)
         do.display = True
         do.focus()
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
-        self._ready_at = self._clock()
+        self._guard.begin(self._clock())
 
     def _unreview(self) -> None:
         if self._reviewed is not None:

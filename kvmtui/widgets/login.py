@@ -10,9 +10,9 @@ from textual.widgets import Static
 
 from kvmtui.backend.base import PromptKind
 from kvmtui.core.text import safe
-from kvmtui.widgets.confirm import GUARD
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of, read_of
+from kvmtui.widgets.guard import GUARD, Guard
 from kvmtui.widgets.textline import LineEditor
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class LoginScreen(Dialog[str | None]):
         self.prompt = prompt
         self._clock = clock
         self._editor = LineEditor()
-        self.painted_at: float | None = None
+        self.guard = Guard(GUARD)
 
     def compose(self) -> ComposeResult:
         """Compose the one panel."""
@@ -61,17 +61,15 @@ class LoginScreen(Dialog[str | None]):
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
-        self.painted_at = self._clock()
-
-    def _heeds(self, arrived: float) -> bool:
-        return self.painted_at is not None and arrived - self.painted_at >= GUARD
+        self.guard.begin(self._clock())
 
     def on_key(self, event: events.Key) -> None:
         """Take every key, and let none through to what lies below."""
         event.stop()
         event.prevent_default()
         read = read_of(event)
-        if not self._heeds(self._clock() if read is None else read.at):
+        arrived = self._clock() if read is None else read.at
+        if not self.guard.lets(arrived, cancels=event.key == "escape"):
             return
         key = name_of(event)
         if key == "escape":
@@ -86,7 +84,7 @@ class LoginScreen(Dialog[str | None]):
     def on_paste(self, event: events.Paste) -> None:
         """Take a password that was pasted."""
         event.stop()
-        if self._heeds(self._clock()):
+        if self.guard.lets(self._clock()):
             self._editor.insert(event.text)
             self._say()
 

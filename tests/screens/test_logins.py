@@ -15,7 +15,7 @@ SECOND = Prompt("hv9", "root@hv9's password: ", PromptKind.SECRET, again=False)
 def asked(it: Desk) -> Prompt | None:
     """Return what is asked, once it can be read."""
     screen = it.app.screen
-    return screen.prompt if isinstance(screen, LoginScreen) and screen.painted_at is not None else None
+    return screen.prompt if isinstance(screen, LoginScreen) and screen.guard.is_up else None
 
 
 async def test_questions_come_one_after_the_other() -> None:

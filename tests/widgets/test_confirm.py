@@ -6,7 +6,8 @@ from textual.app import App
 
 from kvmtui.commands.base import Level
 from kvmtui.widgets.chords import Read
-from kvmtui.widgets.confirm import GUARD, Answering, Confirmation, Confirmed, ConfirmScreen
+from kvmtui.widgets.confirm import Answering, Confirmation, Confirmed, ConfirmScreen
+from kvmtui.widgets.guard import GUARD, Guard
 
 ONE = ("web-1",)
 MANY = tuple(f"web-{number}" for number in range(12))
@@ -64,13 +65,42 @@ def test_a_key_that_came_with_others_confirms_nothing(level: Level, key: str) ->
     assert asked(level).key(key, alone=False) is True
 
 
+def painted() -> Guard:
+    guard = Guard(GUARD)
+    guard.begin(1000.0)
+    return guard
+
+
 def test_keys_are_heeded_only_after_it_was_painted_for_a_while() -> None:
-    answering = asked(Level.ORDINARY)
-    assert not answering.heeds(1000.0)
-    answering.painted_at = 1000.0
-    assert not answering.heeds(999.0)
-    assert not answering.heeds(1000.0 + GUARD - 0.01)
-    assert answering.heeds(1000.0 + GUARD + 0.01)
+    assert not Guard(GUARD).lets(1000.0)
+    assert not Guard(GUARD).lets(1000.0, cancels=True)
+    assert not painted().lets(999.0)
+    assert not painted().lets(1000.0 + GUARD - 0.01)
+    guard = painted()
+    assert guard.lets(1000.0 + GUARD + 0.01)
+    assert guard.lets(1000.0 + GUARD + 0.02)
+
+
+@pytest.mark.parametrize("gap", [0.011, 0.033, 0.1, 0.3, GUARD - 0.01])
+def test_keys_that_go_on_where_the_question_was_opened_do_not_answer_it_at_any_speed(gap: float) -> None:
+    guard = painted()
+    last = 1000.0
+    for _ in range(200):
+        last += gap
+        assert not guard.lets(last)
+    assert guard.lets(last + GUARD + 0.01)
+
+
+def test_what_cancels_waits_for_no_pause() -> None:
+    guard = painted()
+    assert not guard.lets(1000.0 + GUARD - 0.1, cancels=True)
+    assert guard.lets(1000.0 + GUARD + 0.1, cancels=True)
+    assert guard.lets(1000.0 + GUARD + 0.2), "it did not begin anew"
+    assert not painted().lets(1000.3)
+    held = painted()
+    held.lets(1000.3)
+    assert not held.lets(1000.6)
+    assert held.lets(1000.61, cancels=True)
 
 
 def test_h_includes_the_hidden_ones_and_the_count_follows() -> None:
@@ -135,7 +165,7 @@ async def test_the_dialog_drops_keys_for_400_ms_and_has_no_focus() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert app.focused is None
-        assert app.dialog.answering.painted_at == 1000.0
+        assert app.dialog.answering.guard.is_up
         await pilot.press("enter", "escape")
         assert app.answers == []
         app.clock += GUARD + 0.01
