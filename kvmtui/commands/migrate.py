@@ -7,6 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from kvmtui.backend.meant import meant_for
 from kvmtui.commands.arrival import Outcome, Sight, look, words_of
 from kvmtui.commands.judge import WORDS
 from kvmtui.commands.moving import Case, lines_of, plan_of, read_case, virsh_of
@@ -71,8 +72,9 @@ async def _moved(context: Context, case: Case, host: str, plan: MovePlan, stop: 
     context.progress("beginning")
     try:
         await _bring(context, case, host, plan, stop)
-        async with _cancelling(context, target, stop), _silence_told(context, target):
-            await context.backend.migration.move(target.uuid, plan, _Teller(context))
+        with meant_for(target.host_uuid):
+            async with _cancelling(context, target, stop), _silence_told(context, target):
+                await context.backend.migration.move(target.uuid, plan, _Teller(context))
     except BackendError as error:
         outcome = await look(context, target, host, plan, patient=error.unknown)
         if not outcome.has_arrived:
@@ -95,7 +97,8 @@ async def _bring(context: Context, case: Case, host: str, plan: MovePlan, stop: 
             raise Aborted("The move was cancelled before it began.")
         context.progress(f"copying {safe(disk.source)}")
         data = await context.backend.migration.fetch(disk.source)
-        await context.backend_of(host).migration.put(disk.source, data)
+        with meant_for(case.machine(host)):
+            await context.backend_of(host).migration.put(disk.source, data)
 
 
 @asynccontextmanager
@@ -198,7 +201,8 @@ async def _tidied(context: Context, case: Case, host: str, plan: MovePlan) -> st
     if room is None:
         return ""
     try:
-        gone = await context.backend_of(host).migration.tidy(case.subject, room, plan.copied + plan.carried)
+        with meant_for(case.machine(host)):
+            gone = await context.backend_of(host).migration.tidy(case.subject, room, plan.copied + plan.carried)
     except BackendError as error:
         return f"What had been copied to {there} may still be there: {safe(error.text)}"
     return f"What had been copied to {there} was deleted." if gone else ""
@@ -216,7 +220,7 @@ async def _followed(context: Context, case: Case, host: str, before: Vm | None, 
         told = [f"{name} is defined on {there} now, and off."]
     missing: list[str] = []
     if case.subject.autostart and not vm.autostart:
-        if why := await _autostarted(context, case.target, host):
+        if why := await _autostarted(context, case, host):
             missing.append(f"it does not start with that host: {why}")
         else:
             told.append("It starts with that host, too.")
@@ -230,12 +234,14 @@ async def _followed(context: Context, case: Case, host: str, before: Vm | None, 
     return told
 
 
-async def _autostarted(context: Context, target: Target, host: str) -> str:
+async def _autostarted(context: Context, case: Case, host: str) -> str:
     """Set autostart on the new host, and look; returns why it is not set."""
+    uuid = case.target.uuid
     try:
-        await context.backend_of(host).definition.set_autostart(target.uuid, on=True)
+        with meant_for(case.machine(host)):
+            await context.backend_of(host).definition.set_autostart(uuid, on=True)
     except BackendError as error:
-        _log.info("autostart of %s on %s: %s", target.uuid, host, error)
+        _log.info("autostart of %s on %s: %s", uuid, host, error)
         why = safe(error.text).rstrip(".")
     else:
         why = "the host did not keep it"

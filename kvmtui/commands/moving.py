@@ -44,6 +44,11 @@ class Case(NamedTuple):
     later: Subject  # the same, read once more after the hosts were asked
     offers: Mapping[str, Offer]  # by host
 
+    def machine(self, host: str) -> str:
+        """Return the UUID of the machine that said it for a host, "" when that is not known."""
+        state = self.offers[host].entry.state
+        return state.host.uuid if state is not None else ""
+
     def verdict(self, host: str, answers: Answers) -> Verdict | None:
         """Judge the move to a host; None when that host said nothing."""
         offer = self.offers.get(host)
@@ -63,10 +68,12 @@ class Case(NamedTuple):
         shown = judged.obstacles[:REASONS_SHOWN]
         if not shown:
             return "", ""
+        if len(judged.obstacles) == 1:
+            return shown[0].text, shown[0].hint
         more = len(judged.obstacles) - len(shown)
-        also = f" There are {more} more reasons." if more > 1 else " There is one more reason." if more else ""
-        hint = " ".join(one.hint for one in shown if one.hint)
-        return " ".join(one.text for one in shown) + also, hint
+        also = f" And there {'are' if more > 1 else 'is'} {more} more." if more else ""
+        told = (f"({number}) {one.text} {one.hint}".strip() for number, one in enumerate(shown, 1))
+        return f"{' '.join(told)}{also}", ""
 
 
 async def read_case(scene: Scene, reach: Reach, target: Target, hosts: Iterable[str] | None = None) -> Case:

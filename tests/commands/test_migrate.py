@@ -388,6 +388,40 @@ async def test_a_machine_that_took_another_ones_place_takes_no_vm(tmp_path: Path
 
 
 @virtual
+async def test_a_machine_that_comes_to_the_target_s_address_meanwhile_loses_no_disk(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        ref = lab.ref("app-3")
+        lab.world.moves.break_off(ref.uuid, 90, BackendError("The connection between the two hosts was reset."))
+        (id_,) = begin(lab, "app-3")
+        await lab.until(lambda: (it := lab.engine.fleet.moving.get(ref)) is not None and (it.percent or 0) > 30)
+        lab.faults.swap_identity("hv2", "11111111-0000-4000-8000-000000000000")
+        (view,) = await lab.engine.wait([id_])
+        assert view.phase is TaskPhase.FAILED
+        left = "What had been copied to hv2 may still be there: hv2 now reaches another host than before"
+        assert left in view.message
+        assert sent(lab, "tidy") == []
+        assert has_volume(lab.world.host("hv2"), "/srv/nvme/images/app-3.qcow2")
+
+
+@virtual
+async def test_each_thing_in_the_way_stands_with_what_mends_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        lab.world.host("hv2").networks = ()
+        guest = lab.world.host("hv1").guest(lab.ref("app-3").uuid)
+        guest.vm = replace(guest.vm, snapshots=2)
+        _, questions = await asked(lab, "app-3")
+        blocked = choices(questions)["hv2"][1]
+        assert blocked == (
+            "(1) app-3 has 2 snapshots, and libvirt does not move those. Delete the snapshots. "
+            "(2) hv2 has no network called prod. Define it there"
+        )
+        guest.vm = replace(guest.vm, snapshots=2, immovable=("a PCI device of its host",))
+        view = await moved(lab, "app-3")
+        assert view.message.startswith("app-3 cannot be moved to hv2: (1) app-3 has 2 snapshots, ")
+        assert view.message.endswith(" Shut it down or take that out of it. And there is 1 more.")
+
+
+@virtual
 async def test_several_vms_are_asked_for_together(tmp_path: Path) -> None:
     async with running(tmp_path) as lab:
         interview, questions = await asked(lab, "app-3", "web-4", "erp")
