@@ -415,10 +415,13 @@ async def test_each_thing_in_the_way_stands_with_what_mends_it(tmp_path: Path) -
             "(1) app-3 has 2 snapshots, and libvirt does not move those. Delete the snapshots. "
             "(2) hv2 has no network called prod. Define it there"
         )
-        guest.vm = replace(guest.vm, snapshots=2, immovable=("a PCI device of its host",))
+        other = next(iter(lab.world.host("hv2").guests.values()))
+        other.vm = replace(other.vm, name="app-3")
         view = await moved(lab, "app-3")
-        assert view.message.startswith("app-3 cannot be moved to hv2: (1) app-3 has 2 snapshots, ")
-        assert view.message.endswith(" Shut it down or take that out of it. And there is 1 more.")
+        assert view.message == (
+            "app-3 cannot be moved to hv2: (1) hv2 has another VM called app-3. Rename one of them. "
+            "(2) app-3 has 2 snapshots, and libvirt does not move those. Delete the snapshots. And there is 1 more."
+        )
 
 
 @virtual
