@@ -51,6 +51,8 @@ class Target(NamedTuple):
     name: str  # as shown
     state: VmState | None  # as seen; None for a host or a task
     uri: str = ""  # of the host, for the virsh line
+    persistent: bool = True  # a definition of it is stored; for the virsh line, too
+    tpm: bool = False  # it has one; the same
 
     @property
     def ref(self) -> VmRef:
@@ -61,7 +63,7 @@ class Target(NamedTuple):
     def of_vm(cls, entry: HostEntry, vm: Vm) -> Target:
         """Fix a VM as it is seen now."""
         host_uuid = entry.state.host.uuid if entry.state else ""
-        return cls(entry.name, host_uuid, vm.uuid, vm.name, vm.state, entry.uri)
+        return cls(entry.name, host_uuid, vm.uuid, vm.name, vm.state, entry.uri, vm.persistent, vm.tpm)
 
     @classmethod
     def of_host(cls, entry: HostEntry) -> Target:

@@ -167,9 +167,15 @@ async def ask_name(backend: Backend, target: Target) -> tuple[Question, ...]:
     return (replace(NAME, initial=vm.name),)
 
 
+def _where(target: Target) -> tuple[str, ...]:
+    """Return the options for all that there is to change: the stored definition, the running VM."""
+    live = ("--live",) if target.state is not None and target.state.is_active else ()
+    return (*(("--config",) if target.persistent else ()), *live)
+
+
 def describe_line(target: Target, answers: Answers) -> str:
     """Return the two virsh calls that set title and description."""
-    where = ("--config", "--live") if target.state is not None and target.state.is_active else ("--config",)
+    where = _where(target)
     calls = (
         vm_line(target, "desc", *where, "--title", *word("--new-desc", str(answers.get("title", "")))),
         vm_line(target, "desc", *where, "--new-desc", str(answers.get("description", ""))),
@@ -179,7 +185,7 @@ def describe_line(target: Target, answers: Answers) -> str:
 
 def tags_line(target: Target, answers: Answers) -> str:
     """Return the virsh call that sets the tags, as metadata under the project's own namespace."""
-    where = ("--config", "--live") if target.state is not None and target.state.is_active else ("--config",)
+    where = _where(target)
     from html import escape  # noqa: PLC0415 - all of HTML's names load with it, and few starts need one
 
     tags = "".join(f"<tag>{escape(tag)}</tag>" for tag in tags_in(str(answers.get("tags", ""))))

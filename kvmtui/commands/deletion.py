@@ -199,8 +199,10 @@ async def _delete_disks(context: Context, disks: Sequence[DiskUse]) -> tuple[lis
 def delete_line(target: Target, answers: Answers) -> str:
     """Return the virsh call that deletes the same."""
     options = ["--nvram" if answers.get("nvram") is True else "--keep-nvram"]
+    if target.tpm:  # virsh knows these since 8.9 only
+        options.append("--tpm" if answers.get("nvram") is True else "--keep-tpm")
     if answers.get("snapshots") is True:
-        options.append("--snapshots-metadata")
+        options += ["--snapshots-metadata", "--checkpoints-metadata"]
     if answers.get("saved") is True:
         options.append("--managed-save")
     disks = answers.get("disks")

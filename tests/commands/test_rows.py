@@ -122,7 +122,8 @@ def test_answers_are_quoted_in_the_virsh_line() -> None:
     assert shlex.split(rename.virsh(target(host), {"name": "a'; reboot #"}))[-1] == "a'; reboot #"
     line = delete.virsh(target(host), {"nvram": True, "snapshots": True, "saved": True, "disks": ("vda", "vdb")})
     assert shlex.split(line)[3:] == [
-        "undefine", "web-1", "--nvram", "--snapshots-metadata", "--managed-save", "--storage", "vda,vdb",
+        "undefine", "web-1", "--nvram", "--snapshots-metadata", "--checkpoints-metadata", "--managed-save",
+        "--storage", "vda,vdb",
     ]  # fmt: skip
 
 
