@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmtui.commands.making_fields import NO
@@ -10,6 +11,7 @@ from kvmtui.commands.making_plan import EXTENSIONS, Reader
 from kvmtui.commands.making_stock import FILE
 from kvmtui.commands.virsh import line, word
 from kvmtui.core.sizing import DiskOrigin
+from kvmtui.core.units import parse_size
 
 if TYPE_CHECKING:
     from kvmtui.commands.base import Answers, Target
@@ -41,11 +43,34 @@ def shell_lines(target: Target, answers: Answers, image_format: str = "") -> tup
 
 def upload_lines(target: Target, file: str, pool: str, name: str = "") -> tuple[str, str]:
     """Return the two calls that bring a file into a pool."""
+    file = _path(file)
     volume = name or file.rpartition("/")[2]
     length = f'"$(stat -c %s {shlex.quote(file)})"'
     words = (*word("--pool", pool), *word("--name", volume))
     made = f"{line(target, 'vol-create-as', *words)} {length} --format {_format_of(volume)}"
     return made, line(target, "vol-upload", "--pool", pool, *word("--vol", volume), *word("--file", file))
+
+
+def _path(file: str) -> str:
+    """Return a file as a shell takes it between quotes, where ~ is a letter, and stat, where - begins an option."""
+    if file.startswith("~"):
+        try:
+            return str(Path(file).expanduser())
+        except RuntimeError:  # nobody has that name
+            return file
+    return f"./{file}" if file.startswith("-") else file
+
+
+def _amount(text: str) -> str:
+    """Return a size as virsh takes it: whole numbers, of which GB are fewer bytes than here."""
+    if not text:
+        return ""
+    amount, unit = parse_size(text), ""
+    for larger in "KMGTPE":
+        if not amount or amount % 1024:
+            break
+        amount, unit = amount // 1024, larger
+    return f"{amount}{unit}"
 
 
 def _format_of(name: str) -> str:
@@ -56,7 +81,7 @@ def _disk_lines(target: Target, reader: Reader, origin: DiskOrigin, image_format
     name, pool = reader.text("name") or "NAME", reader.text("pool") or "POOL"
     kind = "qcow2" if origin is DiskOrigin.LINKED else reader.text("format") or "qcow2"
     volume = f"{name}{EXTENSIONS.get(kind, '')}"
-    amount = reader.text("size")
+    amount = _amount(reader.text("size"))
     if origin is DiskOrigin.NEW:
         return [line(target, "vol-create-as", *word("--pool", pool), volume, amount or "20G", "--format", kind)]
     image_pool, _, image = reader.text("image").partition("/")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.commands.judge import guard
 from kvmtui.commands.making_lines import upload_lines
-from kvmtui.commands.virsh import line, vm_line, vm_word
+from kvmtui.commands.virsh import line, vm_line, vm_word, word
 from kvmtui.core.errors import KvmtuiError, Refused
 from kvmtui.core.migration import MovePlan, Room, StorageWay, Subject, Verdict
 from kvmtui.core.text import safe
@@ -167,7 +167,7 @@ def lines_of(case: Case, host: str, plan: MovePlan) -> tuple[str, ...]:
     for disk in case.subject.disks:
         if disk.target in plan.carried and room is not None:
             folder, _, name = disk.source.rpartition("/")
-            lines.append(line(case.target, "vol-download", disk.source, name))
+            lines.append(line(case.target, "vol-download", disk.source, *word("--file", name)))
             lines += upload_lines(there, name, room.pools[folder][0])
     lines.append(virsh_of(case.target, plan))
     if case.subject.autostart:

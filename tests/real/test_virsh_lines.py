@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from xml.etree import ElementTree as ET
@@ -13,6 +14,7 @@ import pytest
 from kvmtui.backend import backend_for
 from kvmtui.commands import registry
 from kvmtui.commands.base import Target
+from kvmtui.commands.making_lines import shell_lines
 from kvmtui.core.inventory import VmState
 from tests.real.lab.process import output
 
@@ -129,9 +131,15 @@ def line(id_: str, target: Target, **answers: str | bool | tuple[str, ...]) -> s
     assert command is not None
     given: Answers = command.validate(answers)
     said = command.virsh(target, given)
-    done = subprocess.run(["/bin/sh", "-c", said], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, f"{said}\n{done.stdout}{done.stderr}"
+    shell(said)
     return said
+
+
+def shell(said: str) -> None:
+    """Run lines in a shell."""
+    words = ["/bin/sh", "-e", "-c", said]
+    done = subprocess.run(words, cwd=Path.home(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{said}\n{done.stdout}{done.stderr}"
 
 
 def texts(document: str) -> tuple[str, str, list[str]]:
@@ -207,6 +215,30 @@ def test_the_line_that_deletes_takes_the_chosen_disk_and_no_other(vms: Vms, devi
         for name in ("line-a.img", "line-b.img"):
             if name in vms.host.virsh("vol-list", "default"):
                 vms.host.virsh("vol-delete", name, "--pool", "default")
+
+
+@pytest.mark.parametrize("file", ["~/line up.img", "./-line.img"])
+def test_the_lines_that_send_a_file_and_make_a_disk_do_what_they_say(vms: Vms, file: str) -> None:
+    path = Path.home() / file[2:]
+    path.write_bytes(b"ab" * 1024)
+    host = Target(vms.host.name, "", "", vms.host.name, None, vms.host.uri)
+
+    def size(name: str) -> str:
+        return vms.host.virsh("vol-info", name, "--pool", "default", "--bytes").split("Capacity:")[1].split()[0]
+
+    made = ("line-up.img", "line-new.qcow2", "line-built.qcow2")
+    try:
+        line("volume.upload", host, host="hv1", file=file.removeprefix("./"), pool="default", name="line-up.img")
+        for disk, amount, image in (("new", "1.5 MB", ""), ("linked", "2m", "default/line-up.img")):
+            name = made[1 if disk == "new" else 2].removesuffix(".qcow2")
+            answers = {"name": name, "pool": "default", "disk": disk, "size": amount, "image": image}
+            shell(shell_lines(host, answers, "raw")[0])
+        assert [size(name) for name in made] == ["2048", str(3 << 19), str(2 << 20)]
+    finally:
+        path.unlink()
+        for name in made:
+            if name in vms.host.virsh("vol-list", "default"):
+                vms.host.virsh("vol-delete", "--pool", "default", "--vol", name)
 
 
 async def test_the_lines_for_power_do_what_they_say(vms: Vms) -> None:
