@@ -275,7 +275,7 @@ class Person:
     async def _hurry(self, question: Answering, seen: list[Shown]) -> None:
         """Confirm before the question can have been read."""
         await self.it.early("enter", "!", *question.phrase, "enter")
-        if question.heeds(time.monotonic()):  # the machine was slow: it could be read by then
+        if question.guard.lets(time.monotonic()):  # the machine was slow: it could be read by then
             self.confirmed |= set(seen)
 
 
