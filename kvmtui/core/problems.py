@@ -149,7 +149,10 @@ def _judge(row: VmRow, known: Mapping[VmRef, Problem], before: _Beyond) -> Probl
     severity, kind, text = found
     if other is not None and other.rank <= kind.value:
         return other
-    return Problem(severity, kind, entry.name, row.key, text, _WORDS.get(kind, ""), beyond)
+    words = _WORDS.get(kind, "")
+    if kind is ProblemKind.STEAL and beyond[0][1] != row.now:
+        words = f"lately steal > {STEAL.warn:.0f}"
+    return Problem(severity, kind, entry.name, row.key, text, words, beyond)
 
 
 _Finding = tuple[Severity, ProblemKind, str]

@@ -257,7 +257,7 @@ def steal_seen(figures: Iterable[float | None], every: float = 2.0) -> list[str]
         vm = a_vm()
         entry = an_entry(vms=[vm], rates={} if figure is None else {vm.uuid: some_rates(steal=figure)})
         before = fleet_problems(a_fleet(entry), NOW + index * every, before)
-        said.append(before[0].short if before else "")
+        said.append(before[0].text if before else "")
     return said
 
 
@@ -288,6 +288,15 @@ def test_steal_that_is_over_is_no_problem_after_a_while_and_its_figure_is_never_
     assert changes(said) == 1
     assert said[20:] == [""] * 41
     assert steal_seen([12.0, None])[-1] == "steal not known now, lately above 10"
+
+
+def test_steal_that_is_over_is_said_in_few_words_without_a_figure() -> None:
+    vm = a_vm()
+    high = an_entry(vms=[vm], rates={vm.uuid: some_rates(steal=12.0)})
+    low = an_entry(vms=[vm], rates={vm.uuid: some_rates(steal=3.0)})
+    (first,) = fleet_problems(a_fleet(high), NOW)
+    (then,) = fleet_problems(a_fleet(low), NOW + 2.0, (first,))
+    assert (first.short, then.short) == ("steal 12 %", "lately steal > 10")
 
 
 def test_steal_below_its_limit_is_no_problem_by_itself() -> None:
