@@ -39,9 +39,10 @@ class _PrivateFile(logging.handlers.RotatingFileHandler):
 def set_up(level: str, path: Path | None = None) -> Path:
     """Send what the program logs from `level` on to the log file, and nothing to the terminal."""
     target = path or paths.log_file()
+    logging.raiseExceptions = False  # a full disk is no reason to write over the screen
+    logging.lastResort = None  # nor is a log that cannot be opened
     handler = _PrivateFile(target, maxBytes=_MOST_BYTES, backupCount=_KEPT, encoding="utf-8")
     handler.setFormatter(_SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.raiseExceptions = False  # a full disk is no reason to write over the screen
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old, _PrivateFile):

@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from kvmtui.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _APP = "kvmtui"
 
 
 def config_file() -> Path:
     """Return where the configuration is read from; it need not exist."""
-    return platformdirs.user_config_path(_APP) / "config.toml"
+    return _folder(platformdirs.user_config_path) / "config.toml"
 
 
 def state_dir() -> Path:
-    """Return the folder of what is remembered, made if missing, 0700."""
-    path = platformdirs.user_state_path(_APP)
-    try:
+    """Return the folder of what is remembered, made if missing, 0700; who cannot write to it says so when it does."""
+    path = _folder(platformdirs.user_state_path)
+    with suppress(OSError):
         for folder in (*reversed(path.parents), path):  # mkdir's own `parents` would leave those to the umask
             if not folder.is_dir():
                 folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        text = f"The folder {path} cannot be made: {os.strerror(error.errno or 0)}."
-        raise ConfigError(text, hint="Set XDG_STATE_HOME to a folder of yours.") from None
+    return path
+
+
+def _folder(find: Callable[[str], Path]) -> Path:
+    """Return what `find` finds; raises ConfigError where nothing tells which folder is this user's own."""
+    try:
+        path = find(_APP)
+    except RuntimeError:
+        path = Path()
+    if not path.is_absolute():  # older versions of platformdirs say "~" then
+        raise ConfigError("No home folder is known of this user.", hint="Set HOME to a folder of yours.")
     return path
 
 
@@ -62,10 +75,8 @@ def runtime_dir() -> Path:
     """Return a folder for sockets that is this user's alone (0700); raises ConfigError when it is not."""
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     # Under sudo the variable may still name the other user's folder: root's sockets do not belong there.
-    if given and Path(given).is_dir() and Path(given).stat().st_uid == os.geteuid():
-        path = Path(given) / _APP
-    else:
-        path = Path("/tmp") / f"{_APP}-{os.geteuid()}"  # noqa: S108 - owner, kind and mode are checked below
+    own = Path(f"/tmp/{_APP}-{os.geteuid()}")  # noqa: S108 - owner, kind and mode are checked below
+    path = Path(given) / _APP if given and _is_own(Path(given)) else own
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
@@ -73,3 +84,11 @@ def runtime_dir() -> Path:
     if stat.S_IMODE(found.st_mode) != 0o700:
         path.chmod(0o700)
     return path
+
+
+def _is_own(folder: Path) -> bool:
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

@@ -376,6 +376,39 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
         kept()
 
 
+def test_a_home_that_cannot_be_written_to_keeps_nobody_from_looking(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/proc/nobody")
+    assert paths.state_dir() == Path("/proc/nobody/.local/state/kvmtui")
+    StateFile().save()
+    with pytest.raises(OSError, match="No such file"):
+        logs.set_up("info")
+    own = logging.Logger("kvmtui.y")  # noqa: LOG001 - one without any handler, as the program's are then
+    own.warning("nothing of this reaches the screen")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_user_without_any_home_is_told_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_app: str) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    for found in (unknown, lambda _app: Path("~/.config/kvmtui")):
+        monkeypatch.setattr("platformdirs.user_config_path", found)
+        with pytest.raises(ConfigError, match=r"No home folder is known .* Set HOME"):
+            load(Arguments(), machine=BARE)
+
+
+def test_a_folder_for_sockets_that_cannot_be_looked_into_is_another_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    closed = tmp_path / "file"
+    closed.write_text("")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(closed / "below"))
+    assert paths.runtime_dir() == Path(f"/tmp/kvmtui-{os.geteuid()}")
+
+
 def test_the_folder_for_sockets_is_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = paths.runtime_dir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o700

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from kvmtui import paths
 from kvmtui.cli.headless import REACH_WITHIN, settled, until
 from kvmtui.cli.output import Exit, write
+from kvmtui.core.capacity import pool_fill
 from kvmtui.core.errors import KvmtuiError, Unreachable
 from kvmtui.core.inventory import ConditionKind
 from kvmtui.core.limits import POOL
 from kvmtui.core.text import cell_width, safe
 from kvmtui.core.units import size
 from kvmtui.doctor import Area, Finding, Verdict, examine
+from kvmtui.doctor.daemons import LIBRARY, install
 from kvmtui.doctor.machine import Machine
 
 if TYPE_CHECKING:
@@ -94,12 +96,7 @@ def _library(machine: Machine) -> Finding:
     try:
         load(("qemu:///system",))
     except KvmtuiError as error:
-        package = (
-            ("dnf", "libvirt-libs")
-            if machine.program("dnf") and not machine.program("apt-get")
-            else ("apt", "libvirt0")
-        )
-        mend = f"sudo {package[0]} install {package[1]}; if it is there, install kvmtui anew"
+        mend = f"{install(machine, LIBRARY)}; if it is there, install kvmtui anew"
         return Finding(Area.LIBVIRT, "client library", Verdict.BAD, error.text, mend)
     text = f"libvirt's client library is here, with libvirt-python {version('libvirt-python')}."
     return Finding(Area.LIBVIRT, "client library", Verdict.OK, text)
@@ -123,6 +120,10 @@ def _files(machine: Machine) -> Iterator[Finding]:
         folder = paths.state_dir()
     except KvmtuiError as error:
         yield Finding(Area.FILES, "state", Verdict.BAD, error.text, error.hint)
+        return
+    if not folder.is_dir():
+        text = f"The folder {folder} cannot be made: what is done cannot be noted down."
+        yield Finding(Area.FILES, "state", Verdict.BAD, text, "export XDG_STATE_HOME=/a/folder/of/yours")
         return
     kept = [folder, *(folder / name for name in ("journal.jsonl", "state.json", "kvmtui.log"))]
     refused = [str(path) for path in kept if machine.exists(str(path)) and not machine.may_use(str(path))]
@@ -158,9 +159,8 @@ def host_findings(entry: HostEntry) -> Iterator[Finding]:
     version = ".".join(map(str, state.host.libvirt_version))
     acceleration = "with KVM" if state.host.kvm else "without KVM: its VMs are emulated"
     verdict = Verdict.OK if state.host.kvm else Verdict.WARN
-    yield Finding(
-        Area.HOSTS, name, verdict, f"{name} answers: libvirt {version}, {len(state.vms)} VMs, {acceleration}."
-    )
+    vms = f"{len(state.vms)} VM{'' if len(state.vms) == 1 else 's'}"
+    yield Finding(Area.HOSTS, name, verdict, f"{name} answers: libvirt {version}, {vms}, {acceleration}.")
     yield from _pools(entry, state)
     yield from _networks(entry, state)
 
@@ -193,7 +193,7 @@ def _pools(entry: HostEntry, state: HostState) -> Iterator[Finding]:
         if not pool.active:
             text = f"The pool {safe(pool.name)} is not active."
             yield Finding(Area.HOSTS, name, Verdict.WARN, text, _virsh(entry, "pool-start", pool.name))
-        elif pool.capacity and 100.0 * pool.allocation / pool.capacity > POOL.bad:
+        elif (pool_fill(pool) or 0.0) > POOL.bad:
             text = (
                 f"The pool {safe(pool.name)} is nearly full: {size(pool.available)} of {size(pool.capacity)} are left."
             )

@@ -27,7 +27,13 @@ NEEDED_BY = {
 }
 OLD = (6, 0)  # libvirt that misses much of what is shown: bulk readings without a guest's memory, no agent facts
 _QEMU = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}.get(platform.machine(), "qemu-system")
-_SERVER = (f"libvirt-daemon-system {_QEMU}", "@virtualization")  # Debian, Fedora
+SERVER = (f"libvirt-daemon-system {_QEMU}", "@virtualization", "libvirt qemu-kvm", "libvirt qemu-base dnsmasq")
+SSH = ("openssh-client", "openssh-clients", "openssh", "openssh")
+VIRSH = ("libvirt-clients", "libvirt-client", "libvirt-client", "libvirt")
+LIBRARY = ("libvirt0", "libvirt-libs", "libvirt-libs", "libvirt")
+"""Packages by their names in Debian, Fedora, SUSE and Arch."""
+_MANAGERS = ("apt-get", "dnf", "zypper", "pacman")
+_INSTALL = ("sudo apt install", "sudo dnf install", "sudo zypper install", "sudo pacman -S")
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
@@ -36,11 +42,10 @@ def findings(machine: Machine) -> Iterator[Finding]:
     yield from _clients(machine)
 
 
-def install(machine: Machine, debian: str = _SERVER[0], fedora: str = _SERVER[1]) -> str:
-    """Return the command that installs packages, by their names for either family."""
-    if machine.program("dnf") and not machine.program("apt-get"):
-        return f"sudo dnf install {fedora}"
-    return f"sudo apt install {debian}"
+def install(machine: Machine, names: tuple[str, str, str, str] = SERVER) -> str:
+    """Return the command that installs packages on this machine, by Debian's names where its family is not known."""
+    family = next((number for number, name in enumerate(_MANAGERS) if machine.program(name)), 0)
+    return f"{_INSTALL[family]} {names[family]}"
 
 
 def _server(machine: Machine) -> Iterator[Finding]:
@@ -115,7 +120,8 @@ def _ages(machine: Machine, daemon: str) -> Iterator[Finding]:
         since = time.strftime("%d %b %Y %H:%M", time.localtime(process.began))
         if process.is_replaced:
             text = f"{name} was upgraded after it started ({since}): the old program still answers."
-            mend = f"sudo systemctl restart {name}  (VMs go on)"
+            # virtlogd holds the other end of what QEMU writes, and keeps it only when it loads itself anew.
+            mend = f"sudo systemctl {'reload' if name == 'virtlogd' else 'restart'} {name}  (VMs go on)"
             yield Finding(Area.LIBVIRT, "age", Verdict.WARN, text, mend)
         elif name == daemon:
             text = f"{name} has run since {since}, and is the program that is installed."
@@ -145,7 +151,7 @@ def _clients(machine: Machine) -> Iterator[Finding]:
         yield Finding(Area.LIBVIRT, "ssh", Verdict.OK, machine.said([ssh, "-V"]) or "ssh is installed.")
     else:
         text = "There is no ssh: hosts with qemu+ssh addresses cannot be reached."
-        yield Finding(Area.LIBVIRT, "ssh", Verdict.WARN, text, install(machine, "openssh-client", "openssh-clients"))
+        yield Finding(Area.LIBVIRT, "ssh", Verdict.WARN, text, install(machine, SSH))
     if not machine.program("virsh"):
         text = "There is no virsh, which some of the commands told here need; kvmtui itself does not."
-        yield Finding(Area.LIBVIRT, "virsh", Verdict.NOTE, text, install(machine, "libvirt-clients", "libvirt-client"))
+        yield Finding(Area.LIBVIRT, "virsh", Verdict.NOTE, text, install(machine, VIRSH))

@@ -20,7 +20,8 @@ _ON = frozenset({"1", "Y", "y"})
 def findings(machine: Machine) -> Iterator[Finding]:
     """Yield what was found."""
     extension, module = _extension(machine)
-    yield _cpu(machine, extension)
+    if not _is_silent(machine):
+        yield _cpu(machine, extension)
     yield _kvm(machine, extension, module)
     if module and machine.exists(f"/sys/module/{module}"):
         yield _nested(machine, module)
@@ -32,6 +33,12 @@ def _extension(machine: Machine) -> tuple[str, str]:
     """Return the CPU's virtualisation and the kernel module for it, "" for both when it has none."""
     found = re.search(r"^(?:flags|Features)\s*:.*\b(vmx|svm)\b", machine.read("/proc/cpuinfo") or "", re.MULTILINE)
     return _FLAGS[found[1]] if found else ("", "")
+
+
+def _is_silent(machine: Machine) -> bool:
+    """Tell whether this CPU is of a kind that does not list virtualisation among its features, as x86 alone does."""
+    features = machine.read("/proc/cpuinfo") or ""
+    return bool(features) and not re.search(r"^flags\s*:", features, re.MULTILINE)
 
 
 def _is_guest(machine: Machine) -> bool:
@@ -60,7 +67,7 @@ def _kvm(machine: Machine, extension: str, module: str) -> Finding:
         return Finding(Area.HARDWARE, name, Verdict.WARN, text)
     if machine.may_use(KVM):
         text = f"{KVM} can be opened by {machine.person.name}."
-        if not extension:
+        if not extension and not _is_silent(machine):
             text = f"{KVM} is there, but the CPU shows no virtualisation: guests may hang in it."
             return Finding(Area.HARDWARE, name, Verdict.WARN, text, "make VMs with the type qemu (emulated) here")
         return Finding(Area.HARDWARE, name, Verdict.OK, text)
@@ -82,6 +89,8 @@ def _iommu(machine: Machine, extension: str) -> Finding:
         return Finding(Area.HARDWARE, "IOMMU", Verdict.OK, "Devices can be passed through to VMs.")
     wish = {"VT-x": "intel_iommu=on", "AMD-V": "amd_iommu=on"}.get(extension, "intel_iommu=on (or amd_iommu=on)")
     text = "The IOMMU is off or missing: no device can be passed through to a VM."
+    if _is_silent(machine):
+        return Finding(Area.HARDWARE, "IOMMU", Verdict.NOTE, text)
     mend = f"switch VT-d or AMD-Vi on in the firmware's setup, and add {wish} to the kernel's command line"
     return Finding(Area.HARDWARE, "IOMMU", Verdict.NOTE, text, mend)
 

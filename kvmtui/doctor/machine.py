@@ -56,14 +56,14 @@ class Screen(NamedTuple):
     is_terminal: bool
     columns: int
     rows: int
-    encoding: str
 
     @classmethod
     def look(cls) -> Screen:
         """Return what standard output is."""
         is_terminal = sys.stdout.isatty()
-        size = shutil.get_terminal_size((0, 0)) if is_terminal else os.terminal_size((0, 0))
-        return cls(is_terminal, size.columns, size.lines, sys.stdout.encoding or "")
+        # What a shell once exported as COLUMNS is not asked: the screen does not believe it either.
+        size = os.get_terminal_size(sys.stdout.fileno()) if is_terminal else os.terminal_size((0, 0))
+        return cls(is_terminal, size.columns, size.lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,15 @@ def _size(machine: Machine) -> Finding:
 
 
 def _signs(machine: Machine) -> Finding:
-    if "utf" in machine.screen.encoding.lower():
-        return Finding(
-            Area.TERMINAL, "characters", Verdict.OK, "UTF-8: bars and graphs are drawn with their own signs."
-        )
-    text = "No UTF-8: everything is drawn in ASCII."
-    return Finding(Area.TERMINAL, "characters", Verdict.NOTE, text, "export LC_ALL=C.UTF-8")
+    environ = machine.environ
+    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    if locale.partition(".")[2].partition("@")[0].lower().replace("-", "") != "utf8":
+        text = f"The locale is {locale or 'not set'}, which is not UTF-8: everything is drawn in ASCII."
+        return Finding(Area.TERMINAL, "characters", Verdict.NOTE, text, "export LC_ALL=C.UTF-8")
+    if environ.get("TERM") == "linux":
+        text = "The console of Linux has few signs: bars and graphs are drawn in ASCII."
+        return Finding(Area.TERMINAL, "characters", Verdict.NOTE, text)
+    return Finding(Area.TERMINAL, "characters", Verdict.OK, "UTF-8: bars and graphs are drawn with their own signs.")
 
 
 def _colours(machine: Machine) -> Finding:
@@ -56,10 +59,10 @@ def _colours(machine: Machine) -> Finding:
     if term in ("", "dumb", "unknown"):
         text = f"TERM is {term or 'not set'}: the screen cannot be drawn."
         return Finding(Area.TERMINAL, "colours", Verdict.BAD, text, "export TERM=xterm-256color")
-    if environ.get("COLORTERM") in ("truecolor", "24bit"):
+    if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
         return Finding(Area.TERMINAL, "colours", Verdict.OK, f"{term} with all colours.")
-    if "256" in term:
-        return Finding(Area.TERMINAL, "colours", Verdict.OK, f"{term} with 256 colours.")
+    if term.rpartition("-")[2] in ("256color", "direct", "kitty"):
+        return Finding(Area.TERMINAL, "colours", Verdict.OK, f"{term} with 256 colours or more.")
     text = f"{term} with 16 colours, by what it says of itself."
     return Finding(Area.TERMINAL, "colours", Verdict.NOTE, text, "export COLORTERM=truecolor, if it can show more")
 

@@ -158,7 +158,7 @@ def test_on_a_narrow_terminal_sentences_are_broken_and_commands_are_not(
 ) -> None:
     mend = "sudo usermod -aG libvirt ann, and log in again, and then look whether it works as it should"
     found = [Finding(Area.LIBVIRT, "socket", Verdict.BAD, "This user may not open it. " * 6, mend)]
-    machine = Machine(environ={"NO_COLOR": "1"}, screen=Screen(is_terminal=True, columns=60, rows=24, encoding="utf-8"))
+    machine = Machine(environ={"NO_COLOR": "1"}, screen=Screen(is_terminal=True, columns=60, rows=24))
     doctor._show(found, Output(json=False), machine)
     lines = capsys.readouterr().out.splitlines()
     assert f"                {mend}" in lines

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ANN = Person(1000, "ann", frozenset({"ann"}), frozenset())
 BOOTED = int(time.time()) - 864_000
-WIDE = Screen(is_terminal=True, columns=120, rows=36, encoding="utf-8")
+WIDE = Screen(is_terminal=True, columns=120, rows=36)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("run/libvirt/libvirt-sock")
         (tmp_path / "run/libvirt/libvirt-sock").chmod(0o770)
-        yield Machine(tmp_path, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, ANN, WIDE)
+        yield Machine(tmp_path, {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "de_DE.UTF-8"}, ANN, WIDE)
 
 
 def program(root: Path, name: str, said: str) -> None:
@@ -146,8 +146,25 @@ def test_a_machine_that_only_shows_other_hosts_is_not_broken(machine: Machine) -
     assert found.verdict is Verdict.NOTE
     assert "apt install" in found.mend
     assert not [one for one in examine(machine) if one.name in ("socket", "QEMU")]
-    program(machine.root, "dnf", "")
-    assert "dnf install" in of(machine, "daemon").mend
+
+
+@pytest.mark.parametrize(
+    ("manager", "server", "ssh"),
+    [
+        ("apt-get", "sudo apt install libvirt-daemon-system ", "sudo apt install openssh-client"),
+        ("dnf", "sudo dnf install @virtualization", "sudo dnf install openssh-clients"),
+        ("zypper", "sudo zypper install libvirt qemu-kvm", "sudo zypper install openssh"),
+        ("pacman", "sudo pacman -S libvirt qemu-base dnsmasq", "sudo pacman -S openssh"),
+    ],
+)
+def test_what_is_missing_is_installed_by_the_names_of_this_family(
+    machine: Machine, manager: str, server: str, ssh: str
+) -> None:
+    machine.at("usr/bin/qemu-system-x86_64").unlink()
+    machine.at("usr/bin/ssh").unlink()
+    program(machine.root, manager, "")
+    assert of(machine, "QEMU").mend.startswith(server)
+    assert of(machine, "ssh").mend == ssh
 
 
 def test_an_old_libvirt_is_said_to_be_old(machine: Machine) -> None:
@@ -170,7 +187,11 @@ def test_a_daemon_without_qemu_cannot_start_anything(machine: Machine) -> None:
         ({"TERM": "xterm-256color", "NO_COLOR": "1"}, WIDE, "colours", Verdict.NOTE),
         ({"TERM": "xterm-256color"}, WIDE._replace(columns=50), "size", Verdict.BAD),
         ({"TERM": "xterm-256color"}, WIDE._replace(rows=20), "size", Verdict.NOTE),
-        ({"TERM": "xterm-256color"}, WIDE._replace(encoding="ascii"), "characters", Verdict.NOTE),
+        ({"TERM": "xterm-256color", "LC_ALL": "C", "LANG": "C.UTF-8"}, WIDE, "characters", Verdict.NOTE),
+        ({"TERM": "linux", "LC_ALL": "C.utf8"}, WIDE, "characters", Verdict.NOTE),
+        ({"TERM": "xterm-kitty", "LC_CTYPE": "C.utf8"}, WIDE, "characters", Verdict.OK),
+        ({"TERM": "xterm-kitty"}, WIDE, "colours", Verdict.OK),
+        ({"TERM": "xterm", "COLORTERM": "TrueColor"}, WIDE, "colours", Verdict.OK),
         ({}, WIDE._replace(is_terminal=False), "terminal", Verdict.NOTE),
     ],
 )
@@ -191,6 +212,12 @@ def test_a_daemon_that_is_older_than_its_upgrade_is_to_be_restarted(machine: Mac
     found = of(machine, "age")
     assert (found.verdict, "the old program still answers" in found.text) == (Verdict.WARN, True)
     assert found.mend.startswith("sudo systemctl restart libvirtd")
+
+
+def test_what_holds_the_logs_of_vms_is_reloaded_and_not_restarted(machine: Machine) -> None:
+    runs(machine.root, "virtlogd", 78, after=3600, exe="/usr/sbin/virtlogd (deleted)")
+    (found,) = [one for one in examine(machine) if one.text.startswith("virtlogd was upgraded")]
+    assert found.mend.startswith("sudo systemctl reload virtlogd")
 
 
 def test_without_rights_the_age_of_its_file_tells_that_it_was_upgraded(machine: Machine) -> None:
@@ -245,6 +272,18 @@ def test_what_passes_devices_through_is_to_be_loaded(machine: Machine) -> None:
     machine.at("sys/module/vfio_pci/refcnt").unlink()
     machine.at("sys/module/vfio_pci").rmdir()
     assert of(machine, "vfio-pci").mend == "sudo modprobe vfio-pci"
+
+
+def test_a_cpu_that_names_no_virtualisation_is_judged_by_its_device(machine: Machine) -> None:
+    """Only x86 lists it: an ARM machine with /dev/kvm lacks nothing, and is told nothing of Intel's."""
+    machine.at("proc/cpuinfo").write_text("processor\t: 0\nFeatures\t: fp asimd evtstrm aes\n")
+    assert of(machine, "/dev/kvm").verdict is Verdict.OK
+    machine.at("sys/class/iommu/ivhd0/uevent").unlink()
+    machine.at("sys/class/iommu/ivhd0").rmdir()
+    said = " ".join(one.text + one.mend for one in examine(machine))
+    assert not [word for word in ("VT-x", "VT-d", "AMD", "intel") if word in said]
+    machine.at("dev/kvm").unlink()
+    assert of(machine, "/dev/kvm").text == "There is no /dev/kvm: VMs can only be emulated here."
 
 
 def test_a_machine_that_nothing_is_known_of_is_no_fault(tmp_path: Path) -> None:
