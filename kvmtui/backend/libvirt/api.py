@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 import libvirt
 
+from kvmtui.backend.libvirt import descriptors
 from kvmtui.backend.libvirt.errors import Fault
 
 Stats = Mapping[str, int | str | bool]
@@ -314,6 +315,7 @@ def prepare() -> None:
     with _preparing:
         if _prepared.is_set():
             return
+        descriptors.allow_many()
         libvirt.registerErrorHandler(_say_nothing, None)
         libvirt.virEventRegisterDefaultImpl()
         threading.Thread(target=_run_events, name="libvirt events", daemon=True).start()

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from kvmtui.backend.libvirt import api, errors
+from kvmtui.backend.libvirt import api, descriptors, errors
 from kvmtui.backend.libvirt.transport import Line, is_taken, line_for
 from kvmtui.backend.libvirt.uri import Transport
 from kvmtui.backend.libvirt.xml.capabilities import host_uuid
 from kvmtui.backend.meant import need_meant
-from kvmtui.core.errors import BackendError, KvmtuiError, TimedOut, Unreachable
+from kvmtui.core.errors import BackendError, Busy, KvmtuiError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from kvmtui.backend.libvirt.asking import AskingServer
@@ -234,6 +234,7 @@ class Lane:
         error: BaseException | None = None
         try:
             api.prepare()
+            self._need_room()
             session = self._connect()
         except api.LibvirtError as failure:
             error = errors.translate(api.fault(failure), self._label, opening=True, by_ssh=self._by_ssh)
@@ -243,6 +244,12 @@ class Lane:
             error = failure
         self._tell(_settle, opening, session.host_uuid if session else "", error)
         return session
+
+    def _need_room(self) -> None:
+        has_room, limit = descriptors.room()
+        if not has_room:
+            text = f"The limit of {limit} open files leaves no room for a connection to {self._label}."
+            raise Busy(text, hint="Raise it (ulimit -n 8192), or watch fewer hosts at once.")
 
     def _connect(self) -> Session:
         conn = api.open_connection(self._line.prepare(), read_only=self._read_only)
