@@ -42,7 +42,8 @@ class Uploading:
         names = [choice.value for choice in choices if not choice.blocked]
         given = answers.get("pool")
         pool = given if isinstance(given, str) and given in names else "default" if "default" in names else ""
-        pool = pool or next(iter(names), "")
+        roomy = max((each for each in pools if each.name in names), key=lambda each: each.available, default=None)
+        pool = pool or (roomy.name if roomy is not None else "")
         local, fault = await local_file(answers)
         room = next((each.available for each in pools if each.name == pool), 0)
         if local is not None and not fault and local.length > room:

@@ -29,6 +29,15 @@ async def test_a_file_is_sent_to_a_pool(tmp_path: Path) -> None:
             await it.asked("volume.upload", {"file": str(file), "pool": "nvme", "name": "../x"})
 
 
+async def test_the_pool_with_the_most_room_is_offered_first(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        (pools,) = [entry.state.pools for entry in it.engine.fleet.hosts if entry.name == "hv2" and entry.state]
+        file = tmp_path / "own.img"
+        file.write_bytes(bytes(512))
+        _, full, _, _ = await it.asked("volume.upload", {"file": str(file)})
+        assert full["pool"] == max(pools, key=lambda pool: pool.available).name != pools[0].name
+
+
 def test_a_stream_never_gives_more_or_less_than_was_said(tmp_path: Path) -> None:
     file = tmp_path / "own.img"
     file.write_bytes(bytes(1024))
