@@ -248,13 +248,16 @@ def is_lost(fault: Fault) -> bool:
 
 
 def translate(
-    fault: Fault, host: str, *, change: bool = False, opening: bool = False, by_ssh: bool = True
+    fault: Fault, host: str, *, change: bool = False, opening: bool = False, by_ssh: bool = True, lives: bool = False
 ) -> BackendError:
-    """Return the error to raise; `change` says that a request was sent which may still be carried out."""
+    """Return the error to raise; `change` says that a request was sent which may still be carried out.
+
+    `lives`: the connection is known to stand, whatever the error sounds like.
+    """
     said = " ".join(without_secrets(fault.message).split())
     if opening and (found := _of_opening(fault, said, host, by_ssh=by_ssh)):
         return found
-    if is_lost(fault):
+    if is_lost(fault) and not lives:
         return _of_transport(said, host, change=change and not opening, opening=opening)
     kind = Conflict if "not in suspended state" in said else _KINDS.get(fault.code, BackendError)
     if kind is Denied:

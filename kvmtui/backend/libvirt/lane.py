@@ -269,8 +269,9 @@ class Lane:
                 is_lost, error = True, Stale(f"The connection to {self._label} was lost.")
         except api.LibvirtError as failure:
             fault = api.fault(failure)
-            is_lost = errors.is_lost(fault)
-            error = errors.translate(fault, self._label, change=job.change)
+            # A daemon that has lost another one (virtnetworkd, a move's target) says so in the same words.
+            is_lost = errors.is_lost(fault) and not _lives(session)
+            error = errors.translate(fault, self._label, change=job.change, lives=not is_lost)
         except KvmtuiError as failure:
             error = _bare(failure)
         except BaseException as failure:  # noqa: BLE001 - a bug must reach the one who awaits, not end this thread
@@ -288,6 +289,12 @@ class Lane:
         self.gone.set()
         self._is_over = True
         self._on_end(self)
+
+
+def _lives(session: Session) -> bool:
+    with contextlib.suppress(api.LibvirtError):
+        return session.conn.isAlive() == 1
+    return False
 
 
 def _bare(error: KvmtuiError) -> KvmtuiError:

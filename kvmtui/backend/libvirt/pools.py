@@ -7,11 +7,12 @@ again, and meanwhile the other pools are asked one by one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.backend.libvirt.resources import read_pool, read_pools
-from kvmtui.core.errors import BackendError, TimedOut, Unreachable
+from kvmtui.core.errors import BackendError, Denied, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt.lanes import Lanes
     from kvmtui.core.inventory import Pool
 
+_log = logging.getLogger(__name__)
+
 PATIENCE = 2.0  # seconds that the rest of the inventory waits for the pools
 LIST_SECONDS = 15.0  # after which the listing is sent once more, on a lane of its own and without a deadline
 POOL_SECONDS = 3.0  # that one pool is given to answer
+_ABSENT = "No such file or directory"  # what libvirt says of a daemon's socket when nothing would start that daemon
 
 
 class PoolReader:
@@ -51,11 +55,28 @@ class PoolReader:
         if listing.done():
             self._listing, self._is_late = None, False
             self._hung.clear()
-            self._known = listing.result()
-            return self._known, False
+            return self._taken(listing, lanes)
         self._is_late = True
         self._known = tuple([await self._ask(lanes, pool) for pool in self._known])
         return self._known, True
+
+    def _taken(self, listing: asyncio.Task[tuple[Pool, ...]], lanes: Lanes) -> tuple[tuple[Pool, ...], bool]:
+        """Return what was listed; where that was refused, what is known.
+
+        Where libvirt's daemons are split that of storage need not run, or be there at all; and a user may not be
+        allowed to ask it. There is nothing to say then of pools, and no less of VMs.
+        """
+        try:
+            self._known = listing.result()
+        except Unreachable:
+            raise
+        except BackendError as error:
+            _log.info("%s: pools: %s", lanes.label, error)
+            if not self._known and (isinstance(error, Denied) or _ABSENT in error.text):
+                return (), False
+            self._known = tuple([replace(pool, late=True) for pool in self._known])
+            return self._known, True
+        return self._known, False
 
     async def _list(self, lanes: Lanes) -> tuple[Pool, ...]:
         try:

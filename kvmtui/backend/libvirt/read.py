@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import time
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from kvmtui.backend.libvirt.control import is_stuck
 from kvmtui.backend.libvirt.pools import PoolReader
 from kvmtui.backend.libvirt.resources import read_networks
 from kvmtui.backend.libvirt.survey import Details, Marks, Progress, Seen, glance, look, read_many, read_one, survey
-from kvmtui.core.errors import BackendError, NotFound, TimedOut
+from kvmtui.core.errors import BackendError, NotFound, TimedOut, Unreachable
 from kvmtui.core.inventory import Network, Reason, Vm, VmState
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kvmtui.backend.libvirt.lane import Session
     from kvmtui.backend.libvirt.lanes import Lanes
 
+_log = logging.getLogger(__name__)
 
 SURVEY_SECONDS = 15.0
 LONG_SURVEY = 0.4  # seconds: from there on VMs are shown before their definitions are known
@@ -146,8 +147,12 @@ class Reader:
         for uuid, vm in vms.items():
             if vm.state is VmState.PAUSED and vm.reason is Reason.IO_ERROR:
                 await self._ask_why(lanes, uuid)
-        with contextlib.suppress(TimedOut):
+        try:
             self._networks = await lanes.detail(read_networks, SURVEY_SECONDS)
+        except Unreachable:
+            raise
+        except BackendError as error:  # its own daemon may not run, or this user may not ask it: VMs are told of
+            _log.info("%s: networks: %s", lanes.label, error)
         pools, late = await self._pools.read()
         return Inventory(dict(self._vms), self._networks, pools, late)
 
