@@ -273,9 +273,9 @@ class KvmtuiApp(TerminalApp, inherit_bindings=False):
         """Show a VM's page."""
         self._navigator.open_vm(ref, tab)
 
-    def open_host(self, host: str) -> None:
+    def open_host(self, host: str, tab: str = "") -> None:
         """Show a host's page."""
-        self._navigator.open_host(host)
+        self._navigator.open_host(host, tab)
 
     def action_go(self, name: str) -> None:
         """Go to a place of the key table."""

@@ -11,8 +11,7 @@ from kvmtui.core.fields.host_figures import pools_text
 from kvmtui.core.inventory import AgentState, Severity, VmState
 from kvmtui.core.neighbours import blame
 from kvmtui.core.text import cell_width, safe, shorten, vm_name
-from kvmtui.core.units import bps, day_or_time, hhmm, hhmmss, latency, pair, percent, size
-from kvmtui.screens.sheet import wrap
+from kvmtui.core.units import day_or_time, hhmmss, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from rich.style import Style
 
     from kvmtui.core.fields import HostRow, VmRow
-    from kvmtui.core.inventory import Event, Fleet, Since, Vm
+    from kvmtui.core.inventory import Event, Since
     from kvmtui.core.problems import Problem
 
 EVENT_TONES = {Severity.NONE: Tone.MUTED, Severity.INFO: Tone.MUTED, Severity.WARN: Tone.WARN, Severity.BAD: Tone.BAD}
@@ -54,7 +53,7 @@ def vm_about(row: VmRow, problem: Problem | None, tones: Mapping[Tone, Style], w
         parts.append((safe(vm.addresses[0].ip), Tone.NORMAL))
     if vm.os:
         parts.append((safe(vm.os, limit=30), Tone.NORMAL))
-    if vm.state is VmState.RUNNING:  # of one that stands still its agent does, too
+    if row.live and vm.state is VmState.RUNNING:  # of one that stands still its agent does, too
         parts.append((AGENTS[vm.agent], Tone.MUTED))
     if vm.snapshots is not None:
         parts.append((f"snapshots {vm.snapshots}", Tone.MUTED))
@@ -128,72 +127,4 @@ def event_lines(events: Iterable[Event], height: int, width: int, tones: Mapping
         lines.append(Text("nothing has happened since kvmtui started", tones[Tone.MUTED], no_wrap=True))
     while len(lines) < height:
         lines.append(Text())
-    return lines
-
-
-def facts(vm: Vm, now: float) -> list[tuple[str, str]]:
-    """Return what is known of a VM's definition, as names and values."""
-    del now
-    found = [
-        ("UUID", vm.uuid),
-        ("vCPUs", f"{vm.vcpus}" + (f" of {vm.vcpus_max}" if vm.vcpus_max != vm.vcpus else "")),
-        ("memory", size(vm.memory) + (f" of {size(vm.memory_max)}" if vm.memory_max != vm.memory else "")),
-        ("OS", safe(vm.os) or "unknown"),
-        ("firmware", safe(vm.firmware) or "BIOS"),
-        ("machine", f"{safe(vm.machine)} {safe(vm.arch)}".strip()),
-        ("CPU model", safe(vm.cpu_model) or "hypervisor default"),
-        (
-            "acceleration",
-            "KVM"
-            if vm.accel == "kvm"
-            else "none: emulated by QEMU (slow)"
-            if vm.accel == "qemu"
-            else safe(vm.accel) or "unknown",
-        ),
-        ("autostart", "on" if vm.autostart else "off"),
-        (
-            "definition",
-            (
-                "transient: it is gone when it stops"
-                if not vm.persistent
-                else "stored; differs from the running one until the next start"
-                if vm.pending
-                else "stored"
-            ),
-        ),
-    ]
-    return [(name, value) for name, value in found if value]
-
-
-def side_lines(row: VmRow | None, fleet: Fleet, tones: Mapping[Tone, Style], width: int) -> list[Text]:
-    """Return the live detail pane of the VM under the cursor."""
-    del fleet
-    if row is None:
-        return [Text("No VM is selected.", tones[Tone.MUTED])]
-    vm, rates = row.vm, row.measured
-    lines = [Text.assemble((shorten(vm_name(vm.name, vm.uuid), width - 1), tones[Tone.ACCENT]))]
-
-    def add(name: str, value: str, tone: Tone = Tone.NORMAL) -> None:
-        for place, piece in enumerate(wrap(value, max(8, width - 14))):
-            line = Text(no_wrap=True)
-            line.append(" " * 13 if place else f"{name:<13}", tones[Tone.MUTED])
-            line.append(piece, tones[tone])
-            lines.append(line)
-
-    add("state", state_since(row))
-    add("host", safe(row.entry.name))
-    for address in vm.addresses[:4]:
-        add("address", f"{safe(address.ip)} ({address.source.value} {hhmm(address.at)})")
-    if rates is not None:
-        add("CPU", f"{percent(rates.cpu_percent)} of {rates.vcpus} vCPUs, steal {percent(rates.steal)}")
-        add("guest memory", pair(rates.memory_used, rates.memory_total))
-        add("host memory", size(rates.memory_rss))
-        for disk in rates.disks[:6]:
-            add(safe(disk.name), f"r {bps(disk.read_bps)}  w {bps(disk.write_bps)}  {latency(disk.latency_ms)}")
-        for nic in rates.nics[:4]:
-            add(safe(nic.name), f"rx {bps(nic.rx_bps)}  tx {bps(nic.tx_bps)}")
-    for name, value in facts(vm, row.now):
-        add(name, value)
-    if vm.description:
-        add("note", safe(vm.description))
     return lines

@@ -114,7 +114,8 @@ class Asking:
         able_hidden, refused_hidden = self._judged(command, hidden)
         refused = [*refused, *refused_hidden]
         if not able and not able_hidden:
-            self._tell(refused[0] if refused else "Nothing is selected.")
+            alone = refused[0] if refused else "Nothing is selected."
+            self._tell(alone if several < 2 else f"None of {several}: {alone}")
             return
         everything = (*able, *able_hidden)
         given = await self._answers(command, tuple(target for target, _ in everything), answers)

@@ -12,7 +12,7 @@ from kvmtui.commands.base import Target
 from kvmtui.commands.virsh import vm_line, vm_word
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import Tone, VmRow, best_address
-from kvmtui.core.text import cell_width, cut, safe, shorten
+from kvmtui.core.text import cell_width, cut, safe, shorten, vm_name
 from kvmtui.screens.sheet import in_signs, wrap
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import name_of
@@ -101,7 +101,8 @@ class CopyScreen(Dialog[None]):
         tones, width = self.face.tones, self.app.size.width - 2
         title = Text(no_wrap=True)
         title.append("Copy of ", tones[Tone.MUTED])
-        title.append(shorten(safe(self._row.vm.name), max(10, width - 12)), tones[Tone.ACCENT])
+        name = vm_name(self._row.vm.name, self._row.vm.uuid)
+        title.append(shorten(name, max(10, width - 12)), tones[Tone.ACCENT])
         lines = [title]
         for item in (*self._items, Item("x", "XML", "its definition, read from its host")):
             line = Text(no_wrap=True)
@@ -127,6 +128,7 @@ class CopyScreen(Dialog[None]):
             self._say("Reading the XML ...")
             self.run_worker(work(self._copy_xml), exclusive=True)
         elif (item := next((one for one in self._items if one.letter == key), None)) is not None:
+            self.workers.cancel_node(self)  # what is copied last stays
             self._copy(item.label, item.text)
         elif key in ("up", "down", "pageup", "pagedown"):
             steps = {"up": -1, "down": 1, "pageup": -10, "pagedown": 10}

@@ -11,49 +11,37 @@ from textual.containers import Horizontal
 from textual.reactive import reactive
 
 from kvmtui.commands.base import Noun, Target
-from kvmtui.core.fields import HOST_FIELDS, HostRow, by_name, host_rows
-from kvmtui.core.limits import HOST_CPU
-from kvmtui.core.order import Order
-from kvmtui.core.text import safe
-from kvmtui.screens.about import event_lines, host_about, side_lines
+from kvmtui.core.fields import HOST_FIELDS, HostRow, Tone
+from kvmtui.core.text import safe, shorten, vm_name
+from kvmtui.screens.about import event_lines, host_about
 from kvmtui.screens.actions import PANES, bindings
+from kvmtui.screens.host_table import HOSTS, HostTable
+from kvmtui.screens.page import Page
 from kvmtui.screens.places import Place
-from kvmtui.screens.rows import bar_room, host_columns, host_line
-from kvmtui.screens.status import grave
+from kvmtui.screens.rows import many_vms
+from kvmtui.screens.sheet import in_signs
 from kvmtui.screens.vm_list_page import VmListPage
-from kvmtui.screens.vm_pane import SETTLE
 from kvmtui.widgets.lines import Lines
 from kvmtui.widgets.room import is_small
-from kvmtui.widgets.table import ResourceTable, Row, Rule
+from kvmtui.widgets.table import ResourceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from textual.binding import BindingType
     from textual.widget import Widget
 
-    from kvmtui.core.fields import Field
-    from kvmtui.core.inventory import Fleet
-    from kvmtui.core.problems import Problem
+    from kvmtui.core.inventory import Fleet, HostEntry
 
 SETTLED = 0.05  # seconds
 SIDE_WIDTH = 200  # columns from which the side detail pane is shown by itself
 LEAST_SIDE, MOST_SIDE = 34, 64  # columns of that pane
 EVENTS_FROM = (110, 30)  # columns and lines from which events are shown
 EVENTS_SHARE = 7  # one line in so many is for events
-HOSTS = by_name(HOST_FIELDS)
-
-
-def _busiest(rows: Mapping[str, HostRow], hidden: Sequence[Hashable]) -> str:
-    """Return which of the hosts that are not shown is the busiest, when one is busy; "" otherwise."""
-    loads = {key: rows[str(key)].entry.state for key in hidden if rows[str(key)].live}
-    shares = {
-        key: state.load.cpu for key, state in loads.items() if state and state.load and state.load.cpu is not None
-    }
-    most = max(shares, key=lambda key: shares[key], default=None)
-    if most is None or shares[most] <= HOST_CPU.warn:
-        return ""
-    return f"; the busiest is {safe(str(most), limit=20)}, CPU {shares[most]:.0f} %"
+MARKING = frozenset(("mark", "mark_screen", "mark_invert", "this_row"))
+"""Actions that do nothing while the cursor is among the hosts."""
+CHOOSING = frozenset(("faults", "group", "wide", "columns"))
+"""Actions on the list of VMs, which do nothing where it is not seen."""
 
 
 class FleetPage(VmListPage):
@@ -81,19 +69,13 @@ class FleetPage(VmListPage):
     )
     view: reactive[str] = reactive("fleet", init=False)
 
-    hosts = cached_property(lambda page: ResourceTable(glyphs=page.face.glyphs, id="hosts"))
+    hosts = cached_property(lambda page: HostTable(glyphs=page.face.glyphs, id="hosts"))
     events = cached_property(lambda _: Lines(id="events"))
     side = cached_property(lambda _: Lines(id="side"))
 
     def __init__(self, view: str = "fleet") -> None:
         super().__init__()
         self.set_reactive(FleetPage.view, view)
-        self._by_host: Mapping[str, Problem] = {}
-        self._host_fields: tuple[Field[HostRow] | None, ...] = ()
-        self._host_sort = ""  # "" is worst first
-        self._host_reverse = False
-        self._host_places: Order[str] = Order()
-        self._hosts_sorted = 0.0
         self._side_wanted: bool | None = None
 
     # -- frame
@@ -146,11 +128,8 @@ class FleetPage(VmListPage):
 
     def show_fleet(self, fleet: Fleet) -> None:
         """Show the newest fleet."""
-        self._by_host = {
-            problem.host: problem for problem in reversed(grave(self.face.problems)) if problem.ref is None
-        }
         if self.hosts.display:
-            self._show_hosts(fleet)
+            self.hosts.show_fleet(fleet, alone=self.view == "hosts")
         if self.events.display:
             width, tones = self.size.width, self.face.tones
             self.events.show(event_lines(fleet.events, self.events.size.height or 5, width, tones))
@@ -158,53 +137,25 @@ class FleetPage(VmListPage):
         if self.side.display:
             self._show_side()
 
-    def _show_hosts(self, fleet: Fleet, *, resort: bool = False) -> None:
-        over_ssh = any(entry.ssh is not None for entry in fleet.hosts)
-        self._host_fields, columns = host_columns(self.hosts.size.width or self.app.size.width, over_ssh=over_ssh)
-        self.hosts.set_columns(columns)
-        rows = {row.key: row for row in host_rows(fleet, self.face.now())}
-        keys: list[Hashable] = self._host_order(list(rows.values()), resort=resort)
-        room = self.hosts.size.height - 1
-        if self.view != "hosts" and 0 < room < len(keys):
-            quiet = len(keys) - (room - 1)
-            # A host that is worth a look is never behind the line: the worst come first.
-            keys = [*keys[: room - 1], Rule(f"{quiet} more hosts, 9 lists them{_busiest(rows, keys[room - 1 :])}")]
-        self.hosts.show(keys, lambda key: self._host_line(rows[str(key)]))
-
-    def _host_order(self, rows: list[HostRow], *, resort: bool) -> list[Hashable]:
-        if self._host_sort:
-            return [*self._chosen_host_order(rows, resort=resort)]
-        ranks = {name: rank for rank, name in enumerate(self._by_host_ranked())}
-        natural = HOSTS["name"].sort
-        rows.sort(key=lambda row: (ranks.get(row.entry.name, len(ranks)), natural(row)))
-        return [row.key for row in rows]
-
-    def _chosen_host_order(self, rows: list[HostRow], *, resort: bool) -> list[str]:
-        """Return the hosts by the field that was chosen; as the VMs they keep their places while somebody works."""
-        now, one, reverse = self.face.now(), HOSTS[self._host_sort], self._host_reverse
-        if resort or (self.face.idle_seconds() >= SETTLE and now - self._hosts_sorted >= SETTLE):
-            self._hosts_sorted, resort = now, True
-        self._host_places.touch(now)
-        places = {row.entry.name: (0, (one.sort(row, reverse=reverse), row.entry.name)) for row in rows}
-        return self._host_places.arrange(places, now, resort=resort)
-
-    def _by_host_ranked(self) -> list[str]:
-        ranked = [problem.host for problem in grave(self.face.problems) if problem.ref is None]
-        return list(dict.fromkeys(ranked))
-
-    def _host_line(self, row: HostRow) -> Row:
-        room = bar_room(self.hosts.size.width or self.app.size.width)
-        return host_line(row, self._host_fields, self._by_host.get(row.entry.name), self.face.glyphs, room=room)
-
     def _show_side(self) -> None:
         if not self.side.size.height:
             if self.side.display and self.view != "hosts" and not is_small(*self.app.size):
                 self.set_timer(SETTLED, self._show_side)  # it has just been given its place, and no size yet
             return
-        row = self.pane.row()
-        lines = side_lines(row, self.fleet, self.face.tones, max(20, self.side.size.width - 2))
         height = self.side.size.height
-        self.side.show((lines + [Text()] * height)[: height or 1])
+        self.side.show((self._side_lines() + [Text()] * height)[:height])
+
+    def _side_lines(self) -> list[Text]:
+        """Return what is known of the VM under the cursor."""
+        from kvmtui.screens.vm_overview import vm_lines
+
+        row, face = self.pane.row(), self.face
+        if row is None:
+            return [Text("No VM is selected.", face.tones[Tone.MUTED])]
+        width = max(20, self.side.size.width - 2)
+        name = shorten(f"{vm_name(row.vm.name, row.vm.uuid)} on {safe(row.entry.name, limit=40)}", width)
+        lines = [Text(name, face.tones[Tone.ACCENT], no_wrap=True), *vm_lines(row, face, width)]
+        return [in_signs(line, face.glyphs) for line in lines]
 
     def highlighted(self) -> None:
         """Follow the cursor with the lines below, and with the side pane after a moment of rest."""
@@ -223,12 +174,45 @@ class FleetPage(VmListPage):
         """Return the line about the VM or host under the cursor."""
         if not self.on_hosts:
             return super().about_line()
-        key = self.hosts.cursor
-        entry = self.fleet.host(str(key)) if key is not None else None
+        entry = self._entry()
         if entry is None:
             return Text()
         row = HostRow(entry, self.fleet, self.face.now())
-        return host_about(row, self._by_host.get(entry.name), self.face.tones, self.size.width)
+        return host_about(row, self.hosts.problem(entry.name), self.face.tones, self.size.width)
+
+    def _entry(self) -> HostEntry | None:
+        """Return the host under the cursor."""
+        return self.fleet.host(self.hosts.pointed) if self.hosts.pointed is not None else None
+
+    def marked_line(self) -> Text:
+        """Return the line about marks; among the hosts, that keys do not act on them here."""
+        if not self.on_hosts:
+            return super().marked_line()
+        if self.face.marks:
+            said = f"{many_vms(len(self.face.marks))} marked; x acts on the host here"
+            return Text(said, self.face.tones[Tone.WARN], no_wrap=True)
+        return super().marked_line() if self.view == "fleet" else self.notice_line()
+
+    def key_hints(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that work on the host, or on the VM."""
+        if not self.on_hosts:
+            yield from super().key_hints()
+            return
+        if self.hosts.pointed is not None:
+            yield "enter", "look"
+            yield "l", "why"
+            yield "x", "host"
+            yield "i", "facts"
+            yield "y", "copy"
+            yield "o", "sort"
+            yield "r", "read again"
+        yield "/", "find"
+        if self.view == "fleet":
+            yield "tab", "VMs"
+        yield ":", "go"
+        yield "?", "help"
+        yield "n", "new"
+        yield "q", "quit" if self.view == "fleet" else "back"
 
     def noun(self) -> Noun:
         """Say what commands act on."""
@@ -238,7 +222,7 @@ class FleetPage(VmListPage):
         """Return the host under the cursor, or the VMs."""
         if not self.on_hosts:
             return super().targets()
-        entry = self.fleet.host(str(self.hosts.cursor)) if self.hosts.cursor is not None else None
+        entry = self._entry()
         return (Target.of_host(entry),) if entry is not None else ()
 
     def hidden_targets(self) -> tuple[Target, ...]:
@@ -246,6 +230,22 @@ class FleetPage(VmListPage):
         return () if self.on_hosts else super().hidden_targets()
 
     # -- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let no key act on VMs that are not seen, nor mark one while the cursor is on a host."""
+        if (action in MARKING and self.on_hosts) or (action in CHOOSING and self.view == "hosts"):
+            return False
+        return super().check_action(action, parameters)
+
+    def open_text(self, key: str) -> bool:
+        """Open the filter, with the VMs in sight, or the `:` line."""
+        if key == "/" and self.view == "hosts":
+            self.view = "fleet"
+        return super().open_text(key)
+
+    def step_back(self) -> bool:
+        """Undo the first thing `esc` can undo here; marks and filter only where the VMs are seen."""
+        return Page.step_back(self) if self.view == "hosts" else super().step_back()
 
     def action_next_pane(self) -> None:
         """Go to the other pane."""
@@ -265,10 +265,24 @@ class FleetPage(VmListPage):
     def action_look(self) -> None:
         """Look inside what is under the cursor."""
         if self.on_hosts:
-            if self.hosts.cursor is not None:
-                self.face.open_host(str(self.hosts.cursor))
+            if self.hosts.pointed is not None:
+                self.face.open_host(self.hosts.pointed)
         else:
             super().action_look()
+
+    def action_why(self) -> None:
+        """Show why the host, or the VM, is as it is."""
+        if not self.on_hosts:
+            super().action_why()
+        elif self.hosts.pointed is not None:
+            self.face.open_host(self.hosts.pointed, "journal")
+
+    def action_copy(self) -> None:
+        """Offer what can be copied of the VM; copy the host's address."""
+        if not self.on_hosts:
+            super().action_copy()
+        elif self.hosts.pointed is not None:
+            self.copy_address(self.hosts.pointed)
 
     def sort_by(self, name: str) -> None:
         """Order the focused list; a name of the other one is of a menu that was opened before the focus went there."""
@@ -277,11 +291,7 @@ class FleetPage(VmListPage):
         if not self.on_hosts:
             super().sort_by(name)
             return
-        if name == self._host_sort:
-            self._host_reverse = not self._host_reverse
-        self._host_sort = name
-        self.hosts.set_sort(name, descending=not self._host_reverse)
-        self._show_hosts(self.fleet, resort=True)
+        self.hosts.sort_by(name)
 
     def sort_fields(self) -> Mapping[str, str]:
         """Return the letters that may follow `o`, with the fields."""
@@ -289,20 +299,23 @@ class FleetPage(VmListPage):
             return super().sort_fields()
         return {one.letter: one.name for one in HOST_FIELDS if one.letter}
 
+    def action_reverse(self) -> None:
+        """Turn the order of the focused list round."""
+        if self.on_hosts:
+            self.hosts.reverse()
+        else:
+            super().action_reverse()
+
     def action_resort(self) -> None:
         """Sort again now; among the hosts, the worst first."""
         if self.on_hosts:
-            self._host_sort, self._host_reverse = "", False
-            self.hosts.set_sort("")
-            self._show_hosts(self.fleet, resort=True)
+            self.hosts.worst_first()
         else:
             super().action_resort()
 
     def host_here(self) -> str | None:
         """Return the host of what is under the cursor."""
-        if self.on_hosts:
-            return str(self.hosts.cursor) if self.hosts.cursor is not None else None
-        return super().host_here()
+        return self.hosts.pointed if self.on_hosts else super().host_here()
 
     @on(ResourceTable.Highlighted, "#hosts")
     def _host_highlighted(self) -> None:
@@ -317,7 +330,4 @@ class FleetPage(VmListPage):
     def _host_header(self, event: ResourceTable.HeaderClicked) -> None:
         self.hosts.focus()
         if event.column in HOSTS:
-            self._host_reverse = event.column == self._host_sort and not self._host_reverse
-            self._host_sort = event.column
-            self.hosts.set_sort(event.column, descending=not self._host_reverse)
-            self._show_hosts(self.fleet, resort=True)
+            self.hosts.sort_by(event.column)

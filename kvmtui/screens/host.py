@@ -12,7 +12,7 @@ from kvmtui.commands.base import Noun, Target
 from kvmtui.core.errors import KvmtuiError
 from kvmtui.core.fields import HostRow, Tone, condition_text
 from kvmtui.core.inventory import ConditionKind, Severity
-from kvmtui.core.text import safe, shorten
+from kvmtui.core.text import cell_width, safe, shorten
 from kvmtui.screens.actions import TABS, bindings
 from kvmtui.screens.host_sheets import HostPicture
 from kvmtui.screens.host_tabs import CpusTab, JournalTab, OverviewTab, VmsTab
@@ -71,8 +71,8 @@ class HostPage(TabbedPage, VmListPage):
     pane = cached_property(lambda page: VmPane(host=page.host, id="pane"))
     filter_bar = cached_property(lambda _: FilterBar(id="filter"))
 
-    def __init__(self, host: str) -> None:
-        super().__init__("")
+    def __init__(self, host: str, tab: str = "") -> None:
+        super().__init__(tab)
         self.host = host
         self.details: HostDetails | None = None
         self.trouble = ""
@@ -218,7 +218,9 @@ class HostPage(TabbedPage, VmListPage):
             text.append(f"   {problem.text}", tones[Tone.BAD if problem.severity is Severity.BAD else Tone.WARN])
         if entry.state is not None:
             host = entry.state.host
-            text.append(f"   {host.cpus} CPUs  {safe(host.cpu_model, limit=40)}", tones[Tone.MUTED])
+            what = f"   {host.cpus} CPUs  {safe(host.cpu_model, limit=40)}"
+            if text.cell_len + cell_width(what) <= self.size.width:
+                text.append(what, tones[Tone.MUTED])
         text.truncate(self.size.width)
         return text
 
@@ -317,6 +319,5 @@ class HostPage(TabbedPage, VmListPage):
         """Offer what can be copied of the VM under the cursor."""
         if self.on_list:
             super().action_copy()
-        elif self.entry is not None:
-            self.app.copy_to_clipboard(safe(self.entry.uri, limit=2000))
-            self.face.tell(f"Copied, if the terminal takes it: {safe(self.entry.uri)}")
+        else:
+            self.copy_address(self.host)

@@ -30,7 +30,7 @@ def cpu_lines(row: HostRow, details: HostDetails | None, sheet: Sheet) -> list[T
     load = state.load if state is not None and row.live else None
     shares = load.per_cpu if load is not None else None
     if state is None or load is None or not shares:
-        sheet.line(Span(_no_cpus(row), Tone.MUTED))
+        sheet.sentence(_no_cpus(row), Tone.MUTED)
     else:
         mean = sum(shares) / len(shares)
         busy = sum(share > HOST_CPU.bad for share in shares)

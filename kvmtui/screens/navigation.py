@@ -54,12 +54,12 @@ class Navigator:
         self._places.visit(Place("vm", ref.host, ref.uuid))
         self._app.push_screen(VmPage(ref, tab))
 
-    def open_host(self, host: str) -> None:
+    def open_host(self, host: str, tab: str = "") -> None:
         """Show a host's page over what is shown."""
         from kvmtui.screens.host import HostPage
 
         self._places.visit(Place("host", host))
-        self._app.push_screen(HostPage(host))
+        self._app.push_screen(HostPage(host, tab))
 
     def go(self, name: str) -> None:
         """Go to a place of the key table."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.widget import Widget
 
+    from kvmtui.commands.base import Command
     from kvmtui.core.inventory import Fleet
     from kvmtui.screens.face import Face
     from kvmtui.widgets.chords import Step
@@ -241,12 +242,15 @@ class Page(LastingText, Screen[None]):
             return
         entries = []
         for letter, command in self.face.bindings.menu(self._fixed_noun, leader):
-            verdicts = [self.face.judge(command, target) for target in everything[:JUDGED]]
-            reason = verdicts[0].refusal if not any(verdict.allowed for verdict in verdicts) else ""
-            if len(everything) > 1 and not command.many:
-                reason = "for one at a time"
-            entries.append(MenuEntry(letter, command.label, reason))
+            entries.append(MenuEntry(letter, command.label, self.refusal(command, everything)))
         self._show_menu(f"{leader}  {self.title_of(everything)}", entries, forced=leader == FORCE)
+
+    def refusal(self, command: Command, targets: Sequence[Target]) -> str:
+        """Return why a command can be run on none of these; "" when it can on one of them."""
+        if len(targets) > 1 and not command.many:
+            return "It is for one at a time."
+        verdicts = [self.face.judge(command, target) for target in targets[:JUDGED]]
+        return "" if any(verdict.allowed for verdict in verdicts) else verdicts[0].refusal
 
     def _show_menu(self, title: str, entries: Sequence[MenuEntry], *, forced: bool = False) -> None:
         self.menu.open(title, entries, forced=forced)

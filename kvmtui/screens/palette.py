@@ -110,15 +110,15 @@ class PaletteScreen(Dialog[Entry | None]):
 
     def _all(self) -> Iterator[Entry]:
         page, noun = self._page, self._page.noun()
-        bindings = page.face.bindings
+        bindings, targets = page.face.bindings, (*self._targets, *page.hidden_targets())
         nouns = (noun, *(other for other in (Noun.VM, Noun.HOST) if other is not noun))
         for each in nouns:
             for command in of_noun(each):
                 words = " ".join((command.id, command.label, command.help, *command.aliases, bindings.text(command.id)))
                 chooses = command.interview is not None  # it asks for its host itself
-                refusal = "" if chooses or (each is noun and self._targets) else f"select a {each.value} first"
-                if not refusal and self._targets:
-                    refusal = page.face.judge(command, self._targets[0]).refusal
+                refusal = "" if chooses or (each is noun and targets) else f"select a {each.value} first"
+                if not refusal and targets:
+                    refusal = page.refusal(command, targets[:1] if chooses else targets)
                 key = bindings.text(command.id)
                 yield Entry(command.id, command.label, key, command.help, words.lower(), command, "", refusal)
         for action in (*LIST, *MARK, *PANES, *TABS, *GO):

@@ -60,7 +60,10 @@ def host_room(names: Iterable[str], width: int) -> int:
 def vm_columns(
     width: int, chosen: Sequence[str], *, hosts: int, every: bool = False
 ) -> tuple[tuple[Field[VmRow] | None, ...], tuple[Column, ...]]:
-    """Return the fields and columns of a list of VMs; None stands for the trend, which is no field."""
+    """Return the fields and columns of a list of VMs; None stands for the trend, which is no field.
+
+    `hosts` are the cells of a host's name, 0 where all are of one.
+    """
     if chosen:
         names = list(chosen)
     else:
@@ -71,6 +74,8 @@ def vm_columns(
             names.insert(names.index("cpu") + 1 if "cpu" in names else len(names), "trend")
         if every:
             names += [one.name for one in VM_FIELDS if one.shown is Shown.OPTIONAL]
+    if not hosts:
+        names = [name for name in names if name != "host"]
     room = _rooms(width)
     fields: list[Field[VmRow] | None] = []
     columns: list[Column] = []
@@ -111,7 +116,8 @@ def host_columns(width: int, *, over_ssh: bool = False) -> tuple[tuple[Field[Hos
     """
     names = [one.name for one in HOST_FIELDS if one.shown is Shown.ALWAYS]
     if width >= WIDE:
-        names += [*(["ssh"] if over_ssh else []), "pool_name", "uptime", "libvirt", "qemu"]
+        names.insert(names.index("pool") + 1, "pool_name")
+        names += [*(["ssh"] if over_ssh else []), "uptime", "libvirt", "qemu"]
     if width >= VERY_WIDE:
         names += ["cpus", "model"]
     fields: list[Field[HostRow] | None] = []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NAME = 13  # cells of a fact's name, with the space after it
 GAP = 3  # cells between columns of a sheet
 GAUGE = 12  # cells
+NARROW = 40  # cells below which there is no room for one
 GLUE = "\u00a0"
 EIGHTHS = " ▏▎▍▌▋▊▉"
 BOLD = Style(bold=True)
@@ -48,6 +49,11 @@ class Sheet:
         self.glyphs = glyphs
         self.lines: list[Text] = []
 
+    @property
+    def gauge_room(self) -> int:
+        """The cells of a bar."""
+        return GAUGE if self.width >= NARROW else 0
+
     def beside(self, width: int) -> Sheet:
         """Return an empty sheet of another width that looks the same."""
         return Sheet(self.tones, width, self.glyphs)
@@ -75,11 +81,13 @@ class Sheet:
         self.lines.append(line)
 
     def fact(self, name: str, *spans: Span | str) -> None:
-        """Add a name and its value; the last text loses its middle where it is too long."""
+        """Add a name and its value; the last text loses its middle where it is too long, a muted note goes whole."""
         line = self._named(name)
         given = [Span(one) if isinstance(one, str) else one for one in spans]
         for index, span in enumerate(given):
             room = max(0, self.width - line.cell_len)
+            if index and span.tone is Tone.MUTED and cell_width(span.text) > room:
+                continue
             text = shorten(span.text, room) if index == len(given) - 1 else span.text
             line.append(text, self.tones[span.tone])
         line.truncate(self.width)
@@ -102,17 +110,22 @@ class Sheet:
         return line
 
     def gauge(self, name: str, percent: float | None, tone: Tone, *spans: Span) -> None:
-        """Add a name, a bar of a share with its figure, and what else is to be said."""
+        """Add a name, a bar of a share with its figure, and what else is to be said; a muted word only as a whole."""
         line = self._named(name)
-        line.append(
-            fitted(bar(percent, GAUGE, self.glyphs), GAUGE), self.tones[Tone.ACCENT if tone is Tone.NORMAL else tone]
-        )
+        drawn = fitted(bar(percent, self.gauge_room, self.glyphs), self.gauge_room)
+        line.append(drawn, self.tones[Tone.ACCENT if tone is Tone.NORMAL else tone])
         figure = "-" if percent is None else f"{percent:.0f} %"
         line.append(f" {figure:>5}", self.tones[tone])
         for span in spans:
-            line.append(f"  {span.text}", self.tones[span.tone])
+            if span.tone is not Tone.MUTED or line.cell_len + 2 + cell_width(span.text) <= self.width:
+                line.append(f"  {span.text}", self.tones[span.tone])
         line.truncate(self.width)
         self.lines.append(line)
+
+    def sentence(self, text: str, tone: Tone = Tone.NORMAL) -> None:
+        """Add a text in as many lines as it needs."""
+        for part in text.splitlines():
+            self.lines += [Text(piece, self.tones[tone], no_wrap=True) for piece in wrap(part, self.width)]
 
     def grid(self, facts: Iterable[tuple[str, str, Tone]], cell: int = 34) -> None:
         """Add many short facts, in several columns where they fit; a long one takes a line of its own."""

@@ -155,10 +155,12 @@ class TasksPage(Page):
 
     def key_hints(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that work here."""
-        yield "enter", "look"
-        yield "/", "find"
-        yield "f", "faults"
-        yield "o", "sort"
+        if self.table.cursor is not None:
+            yield "enter", "look"
+        if self._tasks:
+            yield "/", "find"
+            yield "f", "faults"
+            yield "o", "sort"
         yield "0", "log"
         yield from super().key_hints()
         yield "q", "back"

@@ -14,11 +14,11 @@ from kvmtui.core.inventory import Severity
 from kvmtui.core.text import cell_width, safe, shorten, vm_name
 from kvmtui.core.units import hhmm
 from kvmtui.screens.actions import GO, GRAPHS, SHOWN, TABS, bindings
-from kvmtui.screens.journal_lines import Past, Subject, entries, short_lines
+from kvmtui.screens.journal_lines import Past, Subject
 from kvmtui.screens.places import Place
-from kvmtui.screens.sheet import Sheet, Span, greyed
+from kvmtui.screens.sheet import Span
 from kvmtui.screens.tabs import TabbedPage, TabBody, TextTab
-from kvmtui.screens.vm_overview import VmPicture, last_seen, overview, since_words
+from kvmtui.screens.vm_overview import since_words, vm_lines
 from kvmtui.screens.vm_why import WhyTab
 from kvmtui.widgets.work import work
 
@@ -160,10 +160,6 @@ class VmPage(TabbedPage):
         """Return the worst that is wrong with the VM."""
         return next((one for one in self.face.problems if one.ref == self.ref), None)
 
-    def old(self) -> bool:
-        """Return whether what is shown is what was."""
-        return bool(self.gone) or (self.row is not None and not self.row.live)
-
     def subject_line(self) -> Text:
         """Return its name, where it is and what it does."""
         tones, row, width = self.face.tones, self.row, self.size.width
@@ -279,15 +275,9 @@ class OverviewTab(TextTab):
 
     def show_fleet(self, fleet: Fleet) -> None:
         """Show the newest figures."""
+        del fleet
         page, face = self._page, self.face
         row = page.row
         if row is None or not self.size.width:
             return
-        now, tones = face.now(), face.tones
-        recent = short_lines(entries(fleet, page.whose(), page.past.tasks), now, tones)
-        sheet = Sheet(tones, self.size.width - 1, face.glyphs)
-        lines = overview(VmPicture(row, page.problem(), face.history(page.ref), recent), sheet)
-        if page.old():
-            head = Text(last_seen(row) or "as last seen", tones[Tone.WARN], no_wrap=True)
-            lines = [head, *greyed(lines, tones[Tone.MUTED])]
-        self.say(lines)
+        self.say(vm_lines(row, face, self.size.width - 1, page.past.tasks, gone=bool(page.gone)))

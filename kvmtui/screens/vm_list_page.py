@@ -9,7 +9,6 @@ from rich.text import Text
 from textual import on
 
 from kvmtui.commands import registry
-from kvmtui.commands.base import Noun
 from kvmtui.core.fields import VM_FIELDS, Tone
 from kvmtui.core.inventory import VmRef
 from kvmtui.core.text import cut, safe
@@ -102,13 +101,17 @@ class VmListPage(Page):
         elif listing.fresh:
             many = "1 new row" if listing.fresh == 1 else f"{listing.fresh} new rows"
             text.append(f"{many} at the end; = sorts", tones[Tone.MUTED])
-        elif self.face.notice:
-            text.append(self.face.notice, tones[Tone.WARN])
+        else:
+            return self.notice_line()
         return text
+
+    def notice_line(self) -> Text:
+        """Return why it is the demo that is shown, where nobody asked for it."""
+        return Text(no_wrap=True).append(self.face.notice, self.face.tones[Tone.WARN])
 
     def key_hints(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that work on the selection now."""
-        if self.noun() is Noun.VM and self.pane.table.cursor is None:
+        if self.pane.table.cursor is None:
             if not self.pane.shown.total:
                 yield "n n", "new VM"
             yield "/", "find"
@@ -117,11 +120,11 @@ class VmListPage(Page):
             yield "q", "back" if len(self.app.screen_stack) > 1 else "quit"
             return
         yield "enter", "look"
-        if self.noun() is Noun.VM and self.face.bindings.text("vm.console"):
+        if self.face.bindings.text("vm.console"):
             yield self.face.bindings.text("vm.console"), "console"
         yield "l", "why"
-        yield "x", "power" if self.noun().value == "vm" else "host"
-        if self.noun() is Noun.VM and self.face.bindings.text("vm.migrate"):
+        yield "x", "power"
+        if self.face.bindings.text("vm.migrate"):
             yield self.face.bindings.text("vm.migrate"), "move"
         yield "/", "find"
         yield "f", "faults"
@@ -203,8 +206,6 @@ class VmListPage(Page):
         ref = self.pane.cursor
         if ref is not None:
             self.face.open_vm(ref, "journal")
-        elif self.host_here():
-            self.face.open_host(str(self.host_here()))
 
     def action_facts(self) -> None:
         """Show facts, and the virsh line of every command."""
@@ -221,6 +222,13 @@ class VmListPage(Page):
         row = self.pane.row()
         if row is not None:
             self.app.push_screen(CopyScreen(row))
+
+    def copy_address(self, host: str) -> None:
+        """Copy the address of a host."""
+        entry = self.fleet.host(host)
+        if entry is not None:
+            self.app.copy_to_clipboard(safe(entry.uri, limit=2000))
+            self.face.tell(f"Copied, if the terminal takes it: {safe(entry.uri)}")
 
     def action_tags(self) -> None:
         """Open the form for tags."""

@@ -13,21 +13,24 @@ from kvmtui.core.fields.field import rising
 from kvmtui.core.fields.vm_state import state_tone
 from kvmtui.core.history import SPACING
 from kvmtui.core.inventory import AgentState, Reason, Severity, VmState
-from kvmtui.core.limits import LATENCY, MEMORY, POOL, STEAL, VM_CPU
+from kvmtui.core.limits import MEMORY, POOL, STEAL, VM_CPU
 from kvmtui.core.neighbours import blame
-from kvmtui.core.text import safe, vm_name
-from kvmtui.core.units import bps, day_or_time, duration, hhmmss, latency, pair, percent, size
+from kvmtui.core.text import cell_width, safe, vm_name
+from kvmtui.core.units import bps, duration, hhmmss, pair, percent, size
 from kvmtui.screens.about import AGENTS, since_text
-from kvmtui.screens.sheet import GLUE, NAME, Head, Sheet, Span, side_by_side
+from kvmtui.screens.journal_lines import Subject, entries, short_lines
+from kvmtui.screens.sheet import GLUE, NAME, Sheet, Span, greyed, side_by_side
+from kvmtui.screens.vm_devices import devices
 from kvmtui.widgets.spark import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from kvmtui.core.fields import VmRow
-    from kvmtui.core.inventory import Address, Disk, Nic
-    from kvmtui.core.metrics import DiskRates, History, NicRates, VmRates
+    from kvmtui.core.inventory import TaskView
+    from kvmtui.core.metrics import History, VmRates
     from kvmtui.core.problems import Problem
+    from kvmtui.screens.face import Face
 
 TWO_COLUMNS, THREE_COLUMNS = 116, 180  # cells from which parts stand side by side
 TREND_POINTS = 36  # of 10 s each
@@ -42,6 +45,19 @@ class VmPicture(NamedTuple):
     problem: Problem | None
     history: History | None
     recent: Sequence[Text]  # journal lines, newest first
+
+
+def vm_lines(row: VmRow, face: Face, width: int, past: Iterable[TaskView] = (), *, gone: bool = False) -> list[Text]:
+    """Return a VM's sheet as it is now; one that is gone, or whose host does not answer, stands grey."""
+    ref, tones = row.key, face.tones
+    problem = next((one for one in face.problems if one.ref == ref), None)
+    recent = short_lines(entries(face.fleet, Subject(ref.host, "", ref.uuid), past), face.now(), tones)
+    sheet = Sheet(tones, width, face.glyphs)
+    lines = overview(VmPicture(row, problem, face.history(ref), recent), sheet)
+    if gone or not row.live:
+        head = Text(last_seen(row) or "as last seen", tones[Tone.WARN], no_wrap=True)
+        lines = [head, *greyed(lines, tones[Tone.MUTED])]
+    return lines
 
 
 def overview(picture: VmPicture, sheet: Sheet) -> list[Text]:
@@ -83,7 +99,11 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
     if vm.state is VmState.RUNNING and vm.reason is not Reason.NONE and vm.reason.value not in state_text(row):
         more += f", {vm.reason.value}"
     gap = "" if more.startswith(",") else "  " if "," in state_text(row) else " "
-    sheet.fact("state", Span(f"{state_text(row)}{gap}", state_tone(row)), Span(more, Tone.MUTED))
+    if NAME + cell_width(f"{state_text(row)}{gap}{more}") <= sheet.width:
+        sheet.fact("state", Span(f"{state_text(row)}{gap}", state_tone(row)), Span(more, Tone.MUTED))
+    else:
+        sheet.wrapped("state", state_text(row), state_tone(row))
+        sheet.wrapped("", more.removeprefix(", "), Tone.MUTED)
     if picture.problem is not None:
         tone = Tone.BAD if picture.problem.severity is Severity.BAD else Tone.WARN
         if picture.problem.text != state_text(row):
@@ -105,11 +125,11 @@ def now(picture: VmPicture, sheet: Sheet) -> None:
 def _load(row: VmRow, rates: VmRates, sheet: Sheet) -> None:
     cores = "-" if rates.cpu_cores is None else f"{rates.cpu_cores:.1f}"
     share = rates.cpu_percent
-    sheet.gauge("CPU", share, rising(share, *VM_CPU), Span(f"{cores} of {rates.vcpus} vCPUs"))
+    sheet.gauge("CPU", share, rising(share, *VM_CPU), Span(f"{cores}/{rates.vcpus} vCPUs"))
     sheet.fact(
         "steal",
         Span(percent(rates.steal), rising(rates.steal, *STEAL)),
-        Span("" if rates.steal is None else "  runnable but waiting, mean over its vCPUs", Tone.MUTED),
+        Span("" if rates.steal is None else "  ready but waiting, mean of its vCPUs", Tone.MUTED),
     )
     used, total = rates.memory_used, rates.memory_total
     share = 100.0 * used / total if used is not None and total else None
@@ -119,7 +139,8 @@ def _load(row: VmRow, rates: VmRates, sheet: Sheet) -> None:
     if used is None:
         old = Span("the guest does not tell", Tone.MUTED)
     sheet.gauge("memory", share, rising(share, *MEMORY), Span(pair(used, total)), old)
-    sheet.fact("", Span(f"{'':12} {size(rates.memory_rss):>5}  "), Span("resident on the host", Tone.MUTED))
+    bar_room = " " * sheet.gauge_room
+    sheet.fact("", Span(f"{bar_room} {size(rates.memory_rss):>5}"), Span("  resident on the host", Tone.MUTED))
     slow = blame(row)
     if slow:
         sheet.wrapped("slow", f"{slow}; l says more", Tone.WARN)
@@ -186,111 +207,6 @@ def _crowded(row: VmRow) -> str:
     if not pools or ((pool_fill(pools[0]) or 0.0) <= POOL.warn and not alone):
         return ""
     return f" on pool {safe(pools[0].name, limit=40)}"
-
-
-# -- devices
-
-
-def devices(row: VmRow, sheet: Sheet) -> None:
-    """Add its disks and interfaces, with what they do now."""
-    vm, rates = row.vm, row.measured
-    disks = {one.name: one for one in rates.disks} if rates is not None else {}
-    sizes = {one.name: one for one in row.rates.disks} if row.rates is not None and vm.is_active else {}
-    heads = (
-        Head("DISKS", 7),
-        Head("bus", 7),
-        Head("format", 6),
-        Head("fill", 14),
-        Head("read", 6, right=True),
-        Head("write", 6, right=True),
-        Head("IOPS", 5, right=True),
-        Head("lat", 5, right=True),
-    )
-    lines: list[Sequence[Span]] = []
-    for disk in vm.disks:
-        lines.append(_disk_cells(disk, disks.get(disk.target), sizes.get(disk.target)))
-        lines.append((Span(_disk_source(disk), Tone.MUTED),))
-    sheet.table("DISKS", heads, lines, "no disks")
-    nics = {one.name: one for one in rates.nics} if rates is not None else {}
-    columns = (
-        Head("NICS", 9),
-        Head("model", 8),
-        Head("MAC", 17),
-        Head("rx", 7, right=True),
-        Head("tx", 7, right=True),
-        Head("drops", 6, right=True),
-    )
-    lines = []
-    told: set[str] = set()
-    for nic in vm.nics:
-        lines.append(_nic_cells(nic, nics.get(nic.target)))
-        lines.append((Span(_nic_place(nic), Tone.MUTED),))
-        mine = [one for one in vm.addresses if one.mac and one.mac.lower() == nic.mac.lower()]
-        told.update(one.ip for one in mine)
-        lines += _addresses(mine, row.now)
-    lines += _addresses([one for one in vm.addresses if one.ip not in told], row.now)
-    sheet.table("NICS", columns, lines, "no interfaces")
-
-
-def _disk_cells(disk: Disk, rates: DiskRates | None, last: DiskRates | None) -> tuple[Span, ...]:
-    """Return a disk's line; how full it is stays known while the VM is paused."""
-    name = Span(safe(disk.target, limit=20), Tone.ACCENT)
-    facts = (Span(safe(disk.bus, limit=20)), Span(safe(disk.format, limit=20)))
-    if rates is None:
-        return (name, *facts, _fill(last), *([Span("-", Tone.MUTED)] * 4))
-    return (
-        name,
-        *facts,
-        _fill(rates),
-        Span(bps(rates.read_bps)),
-        Span(bps(rates.write_bps)),
-        Span(f"{rates.read_iops + rates.write_iops:.0f}"),
-        Span(latency(rates.latency_ms), rising(rates.latency_ms, *LATENCY)),
-    )
-
-
-def _fill(rates: DiskRates | None) -> Span:
-    """Return how much of a disk is allocated; a full image is nothing to worry about by itself."""
-    if rates is None or not rates.capacity or rates.allocation is None:
-        return Span("-", Tone.MUTED)
-    capacity, allocation = rates.capacity, rates.allocation
-    return Span(f"{pair(allocation, capacity)} {100 * allocation / capacity:.0f} %")
-
-
-def _disk_source(disk: Disk) -> str:
-    words = [safe(disk.source) or "empty"]
-    if disk.device != "disk":
-        words.append(safe(disk.device, limit=20))
-    words += [
-        word for word, so in (("read-only", disk.readonly), ("shared", disk.shareable), ("overlay", disk.overlay)) if so
-    ]
-    return "  ".join(words)
-
-
-def _nic_cells(nic: Nic, rates: NicRates | None) -> tuple[Span, ...]:
-    name = Span(safe(nic.target, limit=20) or "off", Tone.ACCENT if nic.target else Tone.MUTED)
-    facts = (Span(safe(nic.model, limit=20)), Span(safe(nic.mac, limit=20)))
-    if rates is None:
-        return (name, *facts, *([Span("-", Tone.MUTED)] * 3))
-    return (
-        name,
-        *facts,
-        Span(bps(rates.rx_bps)),
-        Span(bps(rates.tx_bps)),
-        Span(f"{rates.drops:.0f}/s", Tone.WARN if rates.drops >= 1 else Tone.MUTED),
-    )
-
-
-def _nic_place(nic: Nic) -> str:
-    return f"{safe(nic.kind, limit=20)} {safe(nic.source, limit=60)}".strip()
-
-
-def _addresses(found: Iterable[Address], now_: float) -> list[tuple[Span]]:
-    """Return each address once, with who told it and when."""
-    told: dict[str, list[str]] = {}
-    for one in found:
-        told.setdefault(one.ip, []).append(f"{one.source.value} {day_or_time(one.at, now_)}")
-    return [(Span(f"{safe(ip, limit=60)}  by {' and '.join(by)}"),) for ip, by in told.items()]
 
 
 # -- what it is

@@ -139,7 +139,7 @@ class VmPane(Vertical):
         chosen = self.face.memory.get("columns")
         names = [str(name) for name in chosen] if isinstance(chosen, list) else []
         width = self.table.size.width or self.app.size.width
-        hosts = host_room((entry.name for entry in self.face.fleet.hosts), width)
+        hosts = 0 if self.listing.view.host else host_room((entry.name for entry in self.face.fleet.hosts), width)
         wish = (width, hosts, self.wide, *names)
         if wish == self._columns_for:
             return
@@ -287,12 +287,6 @@ class VmPane(Vertical):
     def resort(self) -> None:
         """Make the order anew."""
         self._again(resort=True)
-
-    def _chosen_anew(self) -> None:
-        """List what was chosen; a row that is filtered out has not vanished, and is not held as gone."""
-        self.listing.point(None, None)
-        self._again(resort=True)
-        self.point()
 
     def _remember(self) -> None:
         memory, view = self.face.memory, self.listing.view

@@ -188,13 +188,13 @@ class WhyTab(TextTab):
             return
         sheet.head("AT ITS NEXT START")
         if isinstance(changes, str):
-            _sentence(changes, Tone.WARN, sheet)
+            sheet.sentence(changes, Tone.WARN)
         elif changes is None:
-            _sentence(_awaited(row, "Reading its stored definition ..."), Tone.MUTED, sheet)
+            sheet.sentence(_awaited(row, "Reading its stored definition ..."), Tone.MUTED)
         elif not changes:
-            _sentence("Something differs that has no name here: t on the tab XML shows both.", Tone.MUTED, sheet)
+            sheet.sentence("Something differs that has no name here: t on the tab XML shows both.", Tone.MUTED)
         for one in changes if isinstance(changes, tuple) else ():
-            _sentence(one.sentence, Tone.NORMAL, sheet)
+            sheet.sentence(one.sentence, Tone.NORMAL)
 
     def _who(self, row: VmRow, sheet: Sheet) -> None:
         if not row.vm.is_active or self._page.gone:
@@ -227,23 +227,21 @@ class WhyTab(TextTab):
         if logs is None or isinstance(logs, str):
             sheet.head("LOGS OF ITS HOST")
             said = _awaited(row, f"Reading the logs of {host} ...") if logs is None else logs
-            _sentence(said, Tone.MUTED if logs is None else Tone.WARN, sheet)
+            sheet.sentence(said, Tone.MUTED if logs is None else Tone.WARN)
             return
         sheet.head("QEMU'S LOG", f"on {host}, its end")
         if logs.ahead:
             side = "ahead of" if logs.ahead > 0 else "behind"
-            _sentence(
-                f"Times are by the clock of {host}: {duration(abs(logs.ahead))} {side} this one.", Tone.WARN, sheet
-            )
+            sheet.sentence(f"Times are by the clock of {host}: {duration(abs(logs.ahead))} {side} this one.", Tone.WARN)
         if logs.qemu.trouble or not logs.qemu.lines:
-            _sentence(safe(logs.qemu.trouble, limit=600) or "It is empty.", Tone.MUTED, sheet)
+            sheet.sentence(safe(logs.qemu.trouble, limit=600) or "It is empty.", Tone.MUTED)
         for at, text in _qemu_shown(logs.qemu.lines):
             self._log_line(at, " ", text, Tone.MUTED if at is None else Tone.NORMAL, sheet)
         sheet.head("THE KERNEL", f"of {host}, on memory and disks about then, and on this VM's process")
         if logs.kernel_trouble:
-            _sentence(safe(logs.kernel_trouble, limit=600), Tone.WARN, sheet)
+            sheet.sentence(safe(logs.kernel_trouble, limit=600), Tone.WARN)
         elif not logs.kernel:
-            _sentence("It says nothing of these.", Tone.MUTED, sheet)
+            sheet.sentence("It says nothing of these.", Tone.MUTED)
         for line in logs.kernel[-SHOWN:]:
             sign, tone = ("x", Tone.BAD) if line.own else ("!", Tone.WARN)
             self._log_line(line.at, sign, line.text, tone, sheet)
@@ -282,12 +280,6 @@ def _of_problem(row: VmRow, problem: Problem, sheet: Sheet) -> None:
     advice = remedy(row, problem)
     if advice:
         sheet.wrapped("what to do", advice)
-
-
-def _sentence(text: str, tone: Tone, sheet: Sheet) -> None:
-    for line in text.splitlines():
-        for piece in wrap(line, sheet.width):
-            sheet.line(Span(piece, tone))
 
 
 def _stands(vm: Vm) -> tuple[object, ...]:

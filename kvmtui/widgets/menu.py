@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -62,6 +63,8 @@ class LeaderMenu(Widget):
         self._heading: list[str] = []
         self._whole = ""
         self._entries: tuple[MenuEntry, ...] = ()
+        self._common = ""  # why nothing of it can be done
+        self._why: list[str] = []
         self._open = False
         self._label = 0  # cells of the longest label and the space behind it
         self._cell = 0  # cells of an entry
@@ -75,6 +78,8 @@ class LeaderMenu(Widget):
     def open(self, title: str, entries: Sequence[MenuEntry], *, forced: bool = False) -> None:
         """Show the letters for a target; the whole title is shown, in as many lines as it needs."""
         self._whole, self._entries, self._open = safe(title, limit=2000), tuple(entries), True
+        reasons = {entry.reason for entry in entries}
+        self._common = reasons.pop() if len(entries) > 1 and len(reasons) == 1 else ""
         self.set_class(forced, "-forced")
         self.display = True
         self.refresh(layout=True)
@@ -100,7 +105,7 @@ class LeaderMenu(Widget):
         place = event.get_content_offset(self)
         if place is None:
             return
-        line = place.y - len(self._heading)
+        line = place.y - len(self._heading) - len(self._why)
         at = min(place.x // max(1, self._cell), self._across - 1) * self._down + line
         if 0 <= line < self._down and at < len(self._entries):
             self.post_message(self.Picked(self, self._entries[at].letter))
@@ -109,14 +114,15 @@ class LeaderMenu(Widget):
         """Return the lines of the title and the entries."""
         del container, viewport
         self._heading = _wrapped(self._whole, width - 2)
+        self._why = wrap(safe(self._common), max(20, width - 2))
         self._arrange(width)
-        return len(self._heading) + self._down
+        return len(self._heading) + len(self._why) + self._down
 
     def _arrange(self, width: int) -> None:
         """Place entries that are nothing but a letter and a word beside each other; all others below each other."""
         count = len(self._entries)
         self._label = max((cell_width(safe(each.label)) for each in self._entries), default=0) + 2
-        plain = not any(each.reason or each.note for each in self._entries)
+        plain = not any((each.reason and not self._common) or each.note for each in self._entries)
         self._cell = self._label + 5 if plain and count >= MANY else width
         self._across = max(1, width // max(1, self._cell))
         self._down = -(-count // self._across)
@@ -124,10 +130,12 @@ class LeaderMenu(Widget):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         width, base = self.size.width, self.rich_style
+        line = y - len(self._heading) - len(self._why)
         if y < len(self._heading):
             parts = [(" " + self._heading[y], base + self._part("title"))]
+        elif line < 0:
+            parts = [(" " + cut(self._why[line], width - 2), base)]
         else:
-            line = y - len(self._heading)
             parts = [
                 part
                 for at in (range(line, len(self._entries), self._down) if 0 <= line < self._down else ())
@@ -142,6 +150,8 @@ class LeaderMenu(Widget):
         label += " " * (self._label - cell_width(label))
         room = self.size.width - self._label - 5
         dim = base + self._part("dim")
+        if self._common:
+            return [(f"  {entry.letter}  {label}", dim)]
         if entry.reason:
             said = entry.reason if not at or self._entries[at - 1].reason != entry.reason else ""  # once is enough
             return [(f"  {entry.letter}  {label}{cut(safe(said), room)}", dim)]

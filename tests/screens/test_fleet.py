@@ -10,7 +10,7 @@ import pytest
 from kvmtui.backend.demo.small import ci_runner
 from kvmtui.core.errors import Denied, Unreachable
 from kvmtui.core.inventory import ConditionKind, Guard, Reason, VmState
-from kvmtui.screens import fleet
+from kvmtui.screens import host_table
 from kvmtui.screens.fleet import FleetPage
 from kvmtui.screens.listing import Fold, Group
 from kvmtui.widgets.table import Rule
@@ -336,7 +336,7 @@ async def test_hosts_by_a_figure_keep_their_places_while_somebody_works(monkeypa
                 for entry in now.hosts
                 if entry.state and entry.state.load
             ]
-            page._show_hosts(replace(now, hosts=tuple(hosts)))
+            page.hosts.show_fleet(replace(now, hosts=tuple(hosts)), alone=True)
             return [str(key) for key in page.hosts.keys_shown]
 
         monkeypatch.setattr(it.app, "idle_seconds", lambda: 0.0)
@@ -344,8 +344,61 @@ async def test_hosts_by_a_figure_keep_their_places_while_somebody_works(monkeypa
         before = shown(("hv1", 10.0), ("hv2", 20.0), ("hv3", 30.0))
         assert shown(("hv1", 30.0), ("hv2", 90.0), ("hv3", 10.0)) == before
         monkeypatch.setattr(it.app, "idle_seconds", lambda: 60.0)
-        monkeypatch.setattr(fleet, "SETTLE", 0.0)  # and the last time was long ago
+        monkeypatch.setattr(host_table, "SETTLE", 0.0)  # and the last time was long ago
         assert shown(("hv1", 30.0), ("hv2", 90.0), ("hv3", 10.0)) == ["hv2", "hv1", "hv3"]
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["hosts alone", "hosts above VMs"])
+async def test_keys_on_a_host_are_about_that_host(alone: bool) -> None:
+    async with desk() as it:
+        await listed(it)
+        await it.go_to("web-2")
+        if alone:
+            await it.press("9")
+        await it.go_to_host("hv2")
+        before = it.vms.pane.shown.keys
+        await it.press("space", "+", "*")
+        assert not it.app.marks, "only VMs can be marked"
+        await it.press("y")
+        await it.until_told("demo:///hv2")
+        await it.press("i")
+        await it.until_text("Facts of hv2")
+        await it.press("escape", "l")
+        await it.until_text("WHY")
+        assert it.page.where().host == "hv2"
+        await it.press("escape", "o", "v")
+        hosts = [line[3:6] for line in it.lines if line[3:5] == "hv"][:3]
+        await it.press("O")
+        assert [line[3:6] for line in it.lines if line[3:5] == "hv"][:3] == hosts[::-1]
+        assert it.vms.pane.shown.keys == before, "the VMs keep their order"
+        for word in ("power", "console", "move", "mark", "group", "faults"):
+            assert word not in it.lines[-1]
+
+
+async def test_what_is_marked_or_filtered_out_of_sight_stays_so() -> None:
+    async with desk() as it:
+        await listed(it)
+        await it.go_to("web-2")
+        await it.press("space", "/", *"web", "enter")
+        await it.press("9", "f", "z")
+        await it.settle()
+        assert "1 VM marked; x acts on the host here" in it.text
+        await it.press("x")
+        assert "hv1" in it.menu_text()
+        await it.press("escape", "escape")
+        assert it.page.where().name == "fleet", "it went back, and cleared nothing unseen"
+        assert len(it.app.marks) == 1
+        view = it.vms.pane.listing.view
+        assert (view.filter.text, view.faults, view.grouping) == ("web", False, "")
+
+
+async def test_find_among_the_hosts_alone_shows_what_it_finds() -> None:
+    async with desk() as it:
+        await listed(it)
+        await it.press("9", "/", *"db-", "enter")
+        await it.until_text("filter db-")
+        assert sorted(it.names) == ["db-1", "db-2", "db-3"]
+        assert it.page.where().name == "fleet"
 
 
 async def test_quiet_hosts_are_counted_where_there_is_no_room() -> None:

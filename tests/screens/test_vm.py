@@ -54,7 +54,7 @@ def hostile(world: World) -> None:
 async def test_overview_says_what_it_is_and_what_it_does() -> None:
     async with desk(size=WIDE, refresh=0.1) as here:
         await opened(here, "web-2")
-        await here.until_text("of 4 vCPUs", "as the guest sees it", "resident on the host", "vda", "K/s")
+        await here.until_text("/4 vCPUs", "as the guest sees it", "resident on the host", "vda", "K/s")
         text = here.text
         assert "web-2 on hv1" in here.lines[1]
         for words in ("Debian 12", "10.7.1.170", "lease", "52:54:00", "BIOS", "host-model", "KVM", "#prod #web"):
@@ -90,7 +90,7 @@ async def test_figures_follow_the_fleet() -> None:
 async def test_a_stopped_vm_has_no_figures() -> None:
     async with desk(size=WIDE, refresh=0.1) as here:
         await opened(here, "old-crm")
-        assert "of 4 vCPUs" not in here.text
+        assert "/4 vCPUs" not in here.text
         assert "CPU  " not in here.text.split("WHAT IT IS")[0].replace("vCPUs", "")
         assert "saved state" in here.text
 
@@ -128,7 +128,7 @@ async def test_hostile_texts_are_shown_and_never_acted_upon() -> None:
 async def test_the_page_fits_itself_to_another_size_while_open() -> None:
     async with desk(size=(200, 60), refresh=0.1) as here:
         page = await opened(here, "git-1")
-        await here.until_text("of 4 vCPUs")
+        await here.until_text("/4 vCPUs")
         for size in ((80, 24), (120, 36)):
             await here.resize(*size)
             await here.until(lambda: max(map(len, here.lines)) <= size[0] and "NOW" in here.text, f"{size}")  # noqa: B023 - called at once
