@@ -108,7 +108,7 @@ def _bridges(session: Session) -> tuple[str, ...]:
             with contextlib.suppress(api.LibvirtError):  # one on an existing interface has none
                 found.discard(network.bridgeName())
     except api.LibvirtError as error:
-        if errors.is_lost(api.fault(error)):
+        if session.is_lost(error):
             raise
         return ()
     return tuple(sorted(found))

@@ -47,6 +47,17 @@ class Session:
         """Look a VM up."""
         return self.conn.lookupByUUIDString(uuid)
 
+    def is_lost(self, error: Exception) -> bool:
+        """Tell whether the connection itself failed, and not the call.
+
+        A daemon that does not reach another one (virtnetworkd, a move's target) says so in the same words.
+        """
+        if not errors.is_lost(api.fault(error)):
+            return False
+        with contextlib.suppress(api.LibvirtError):
+            return self.conn.isAlive() != 1
+        return True
+
     def end(self) -> None:
         """Take the callbacks back and close; both wait for the host unless the transport has been cut."""
         for step in (*self.at_end, self.conn.close):
@@ -269,8 +280,7 @@ class Lane:
                 is_lost, error = True, Stale(f"The connection to {self._label} was lost.")
         except api.LibvirtError as failure:
             fault = api.fault(failure)
-            # A daemon that has lost another one (virtnetworkd, a move's target) says so in the same words.
-            is_lost = errors.is_lost(fault) and not _lives(session)
+            is_lost = session.is_lost(failure)
             error = errors.translate(fault, self._label, change=job.change, lives=not is_lost)
         except KvmtuiError as failure:
             error = _bare(failure)
@@ -289,12 +299,6 @@ class Lane:
         self.gone.set()
         self._is_over = True
         self._on_end(self)
-
-
-def _lives(session: Session) -> bool:
-    with contextlib.suppress(api.LibvirtError):
-        return session.conn.isAlive() == 1
-    return False
 
 
 def _bare(error: KvmtuiError) -> KvmtuiError:
