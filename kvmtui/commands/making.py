@@ -18,7 +18,7 @@ from kvmtui.commands.making_stock import Stock, View, local_file, public_keys, s
 from kvmtui.commands.seed import seed_iso
 from kvmtui.commands.start_check import start_check
 from kvmtui.commands.streaming import Pace, Stream, sent
-from kvmtui.core.creation import meta_data, user_data, with_devices
+from kvmtui.core.creation import meta_data, user_data, with_devices, without_passwords
 from kvmtui.core.errors import Aborted, BackendError, Conflict, KvmtuiError, NotFound, Refused, Unreachable
 from kvmtui.core.inventory import HostEntry, Vm, VmState, Volume
 from kvmtui.core.specs import VolumeName
@@ -71,7 +71,7 @@ class Making:
             seed = plan.spec.seed
             texts = (("user-data", user_data(seed)), ("meta-data", meta_data(seed, _instance(plan))))
             commands[:0] = [f"cat >{name} <<'END'\n{text}END" for name, text in texts]
-        return Preview(lines, tuple(commands), document, warnings(view, plan))
+        return Preview(lines, tuple(commands), without_passwords(document), warnings(view, plan))
 
     async def _view(self, scene: Scene, entry: HostEntry, answers: Answers) -> View:
         stock = self._stocks.get(entry.name)

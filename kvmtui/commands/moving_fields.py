@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from kvmtui.commands.base import Choice, FieldKind, Question
+from kvmtui.core.secrets import without_secrets
 
 
 def _bandwidth_fault(text: str) -> str:
-    good = not text or (text.isascii() and text.isdecimal() and 0 < int(text) < 1_000_000)
+    good = not text or (len(text) <= 6 and text.isascii() and text.isdecimal() and int(text) > 0)
     return "" if good else "A bandwidth is a whole number of MiB a second, as in 100."
 
 
 def _via_fault(text: str) -> str:
     good = not text or ("://" in text and text.isprintable() and not text.startswith("-") and " " not in text)
+    if good and without_secrets(text) != text:
+        return "An address cannot hold a password: libvirt of the VM's host logs in to the other one by a key."
     return "" if good else "This is no libvirt address; one is as in qemu+ssh://root@hv2.example/system."
 
 

@@ -22,6 +22,7 @@ SEED_LABEL = "cidata"
 
 _NOT_IN_HOSTNAMES = re.compile(r"[^A-Za-z0-9-]+")
 _DECLARED = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+_PASSWORD = re.compile(r'\bpasswd="[^"]*"')
 _HOST_PARTS = frozenset({"emulator"})
 
 
@@ -101,6 +102,11 @@ def with_devices(document: str, fragment: str) -> str:
     devices.extend(list(added))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode")
+
+
+def without_passwords(document: str) -> str:
+    """Return a definition of `with_devices` with stars for the passwords of screens."""
+    return _PASSWORD.sub('passwd="***"', document)
 
 
 def listed(words: Sequence[str], most: int = 3) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import traceback
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rich.segment import Segment, Segments
 from textual.app import App
 
 from kvmtui import theme
+from kvmtui.core.secrets import without_secrets
 from kvmtui.core.text import safe
 from kvmtui.widgets import glyphs, strips, timers
 from kvmtui.widgets.driver import ReadDriver
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from kvmtui.core.fields import Tone
 
 _log = logging.getLogger(__name__)
+LONGEST_TRACEBACK = 100_000  # characters
 SENTENCES = 3  # that stand on the screen at once
 SETTLED = 0.25  # seconds without another size after which a terminal has taken its last one
 
@@ -185,3 +189,10 @@ class TerminalApp(App[int], inherit_bindings=False):
             _log.warning("while the program ended: %r", error, exc_info=error)
         else:
             super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End with the traceback alone: Textual's own tells what variables hold, and one may hold a password."""
+        self.bell()
+        told = safe(without_secrets(traceback.format_exc()), limit=LONGEST_TRACEBACK, newlines=True)
+        self._exit_renderables.append(Segments([Segment(told)]))
+        self._close_messages_no_wait()

@@ -478,7 +478,7 @@ async def test_an_address_that_is_not_known_must_be_said(tmp_path: Path) -> None
         assert virsh_of(case.target, plan).endswith("--bandwidth 200 app-3 qemu+ssh://root@hv2.example/system")
 
 
-@pytest.mark.parametrize("bandwidth", ["0", "-1", "1.5", "ten", "9999999", "²", "1 "])
+@pytest.mark.parametrize("bandwidth", ["0", "-1", "1.5", "ten", "9999999", "²", "1 ", "9" * 5000, "NaN", "1e3"])
 def test_a_bandwidth_is_a_number(bandwidth: str) -> None:
     with pytest.raises(Refused, match="whole number of MiB"):
         command().validate({"to": "hv2", "bandwidth": bandwidth})
@@ -488,6 +488,12 @@ def test_a_bandwidth_is_a_number(bandwidth: str) -> None:
 def test_an_address_looks_like_one(via: str) -> None:
     with pytest.raises(Refused, match="no libvirt address"):
         command().validate({"to": "hv2", "via": via})
+
+
+def test_an_address_with_a_password_is_not_taken() -> None:
+    with pytest.raises(Refused, match="An address cannot hold a password"):
+        command().validate({"to": "hv2", "via": "qemu+ssh://root:pw@hv2/system"})
+    assert command().validate({"to": "hv2", "via": "qemu+ssh://root@hv2:22/system?keyfile=/a"})
 
 
 def judged(vm: Vm, *others: str) -> Judgement:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.segment import Segments
 
 from kvmtui import cli, logs
 from kvmtui.app import KvmtuiApp
@@ -31,6 +32,8 @@ from kvmtui.engine import Engine
 from kvmtui.journal import Journal
 from kvmtui.screens.viewer import _write
 from kvmtui.state_file import StateFile
+from kvmtui.widgets.terminal_app import TerminalApp
+from tests.commands.making_bench import FULL, bench
 from tests.screens.harness import Desk, desk
 
 if TYPE_CHECKING:
@@ -206,6 +209,40 @@ async def test_an_address_that_is_refused_for_its_password_is_shown_without_it(t
     finally:
         await engine.stop()
     assert PASSWORD not in everything_in(tmp_path)
+
+
+async def test_what_a_fault_of_the_program_tells_holds_no_value_and_no_escape() -> None:
+    app = TerminalApp(headless=True)
+    async with app.run_test():
+        answer = PASSWORD
+        try:
+            raise ValueError(f"passwd='{answer}' \x1b]0;title\x07")  # noqa: TRY301 - as any bug
+        except ValueError:
+            app._fatal_error()
+        (shown,) = app._exit_renderables
+        assert isinstance(shown, Segments)
+        told = "".join(segment.text for segment in shown.segments)
+    assert "Traceback (most recent call last)" in told
+    assert "ValueError: passwd=*** \\x1b]0;title\\x07" in told
+    assert PASSWORD not in told
+
+
+async def test_a_password_among_the_devices_of_a_new_vm_is_not_in_its_review(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    devices = tmp_path / "devices.xml"
+    devices.write_text(f"<graphics type='vnc' port='-1' passwd='{PASSWORD}'/>")
+    async with bench(tmp_path) as it:
+        given = {"name": "new-1", **FULL, "devices": str(devices)}
+        _, _, lines, document = await it.asked("vm.create", given)
+        assert 'passwd="***"' in document
+        assert PASSWORD not in document + "".join(lines)
+        done = await it.do(**given)
+        assert done.phase is TaskPhase.DONE
+        (defined,) = [call.args[0] for call in it.world.calls if call.verb == "define"]
+        assert f'passwd="{PASSWORD}"' in str(defined)
+        assert PASSWORD not in repr(done) + it.engine.journal.path.read_text()
 
 
 # --- rights
