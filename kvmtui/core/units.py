@@ -108,6 +108,14 @@ def hhmmss(at: float | None) -> str:
     return UNKNOWN if at is None else time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def day_and_time(at: float | None) -> str:
+    """Return "21 Nov 14:03", for what may be of any day."""
+    if at is None:
+        return UNKNOWN
+    then = time.localtime(at)
+    return f"{then.tm_mday:>2} {_MONTHS[then.tm_mon - 1]} {then.tm_hour:02}:{then.tm_min:02}"
+
+
 def day_or_time(at: float | None, now: float) -> str:
     """Return "14:03" for today and the last half day, "21 Nov" for this year, else "2024-11-21"."""
     if at is None:

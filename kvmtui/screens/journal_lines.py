@@ -156,4 +156,4 @@ def long_lines(found: Sequence[Entry], now: float, tones: Mapping[Tone, Style], 
 
 def when(at: float, now: float) -> str:
     """Return the time with seconds for the last half day, else the day."""
-    return hhmmss(at) if now - at < 43_200 else day_or_time(at, now)
+    return hhmmss(at) if abs(now - at) < 43_200 else day_or_time(at, now)

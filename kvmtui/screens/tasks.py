@@ -15,6 +15,7 @@ from kvmtui.core.filters import Filter, parse
 from kvmtui.core.inventory import TaskPhase, TaskView, VmRef
 from kvmtui.core.text import safe
 from kvmtui.screens.actions import LIST, bindings
+from kvmtui.screens.journal_lines import when
 from kvmtui.screens.page import Page
 from kvmtui.screens.places import Place
 from kvmtui.widgets.filterbar import FilterBar
@@ -131,8 +132,11 @@ class TasksPage(Page):
         self._shown = shown
 
     def _line(self, key: Hashable) -> Row:
-        task = self._tasks[str(key)]
-        cells = tuple(Cell(one.text(task), one.tone(task)) for one in self._shown)
+        task, now = self._tasks[str(key)], self.face.now()
+        cells = tuple(
+            Cell(when(task.started, now)[:8].rstrip("-") if one.name == "started" else one.text(task), one.tone(task))
+            for one in self._shown
+        )
         return Row(cells, SIGNS.get(task.phase, EMPTY_CELL))
 
     def _current(self) -> TaskView | None:

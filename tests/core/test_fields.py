@@ -283,7 +283,7 @@ def test_a_host_that_was_never_read_has_a_row() -> None:
 def test_a_task_is_told_with_its_outcome() -> None:
     done = a_task(message="done in 1.2 s")
     assert [TASK[name].text(done) for name in ("started", "task", "vm", "host", "phase", "took")] == [
-        "14:02:00",
+        "22 Nov 14:02",
         "start",
         "web-1",
         "hv1",
