@@ -24,7 +24,7 @@ bench:        ## measure, and print the figures
 	@scripts/setup dev
 	@.venv/bin/python -m benchmarks
 
-soak:         ## random keys, races, an hour on real hosts: 2 hours and more; ARGS="keys --keys 5000" is a part of it
+soak:         ## random keys, races, an hour on real hosts, and hosts that break: 2 hours and more; ARGS="keys --keys 5000" is a part of it
 	@scripts/soak
 
 screenshots:  ## draw assets/ anew from the demo fleet

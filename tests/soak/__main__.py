@@ -5,6 +5,7 @@
     make soak ARGS="keys --keys 5000"                  less of it
     make soak ARGS="keys --seed 4711 --keys 2500"      one game again
     make soak ARGS="hour --minutes 20"                 real hosts; needs what `make test` installs, and root
+    make soak ARGS="chaos --seed 7 --minutes 20"       real hosts that break, and whether what is shown is true
 
 A fault of the program, or a figure that is missed, makes the exit code 1.
 """
@@ -24,11 +25,12 @@ from typing import NamedTuple
 
 from tests.soak.reach import Reach
 
-PARTS = ("keys", "races", "real", "hour")
+PARTS = ("keys", "races", "real", "hour", "chaos")
 GAME = 2500  # keys of one game, and races
 ENOUGH = 100_000  # keys that reach all there is
 SCREEN_GAME = 100  # races by keys
 SCREEN_SHARE = 50  # of so many races one is made by keys on the screen
+HOUR, CHAOS = 60.0, 20.0  # minutes
 TOP = Path(__file__).parents[2]
 TAIL = 6000  # characters of a game that are shown when it broke
 
@@ -112,10 +114,10 @@ def race(seed: int, count: int) -> list[Result]:
     return found
 
 
-def on_hosts(what: str, *words: str) -> list[Result]:
+def on_hosts(what: str, *words: str, module: str = "tests.soak.hosts") -> list[Result]:
     """Run a part that needs a lab; it prints its own figures."""
     began = time.monotonic()
-    argv = [str(TOP / "tests/real/run"), "--exec", sys.executable, "-m", "tests.soak.hosts", *words]
+    argv = [str(TOP / "tests/real/run"), "--exec", sys.executable, "-m", module, *words]
     # Where it cannot run, the figures are missed.
     code = subprocess.run(argv, cwd=TOP, env={**os.environ, "KVMTUI_REQUIRE_REAL": "1"}, check=False).returncode
     return [Result(what, "see above" if code == 0 else f"exit code {code}", code == 0, time.monotonic() - began)]
@@ -131,7 +133,7 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=100_000, help="on the demo fleet (%(default)s)")
     parser.add_argument("--races", type=int, default=100_000, help="(%(default)s)")
     parser.add_argument("--real-keys", type=int, default=2_000, help="on real hosts, read-only (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=60.0, help="of the hour (%(default)s)")
+    parser.add_argument("--minutes", type=float, help=f"of the hour ({HOUR:g}), and of chaos ({CHAOS:g})")
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"there is no part {min(unknown)}: there is {', '.join(PARTS)}")
@@ -148,8 +150,12 @@ def main() -> int:
         what = f"random keys on real hosts, read-only: {asked.real_keys}"
         results += on_hosts(what, "--keys", str(asked.real_keys), *same)
     if "hour" in parts:
-        what = f"{asked.minutes:g} minutes on real hosts"
-        results += on_hosts(what, "--minutes", str(asked.minutes), *same)
+        minutes = asked.minutes or HOUR
+        results += on_hosts(f"{minutes:g} minutes on real hosts", "--minutes", str(minutes), *same)
+    if "chaos" in parts:
+        minutes = asked.minutes or CHAOS
+        what = f"the truth on real hosts that break, {minutes:g} minutes, seed {seed}"
+        results += on_hosts(what, "--minutes", str(minutes), *same, module="tests.soak.chaos")
     print()
     for result in results:
         print(f"{'ok  ' if result.reached else 'MISS'}  {result.seconds:6.0f} s  {result.what}: {result.value}")
