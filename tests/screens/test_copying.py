@@ -71,6 +71,21 @@ async def test_xml_that_does_not_come_says_why() -> None:
         assert here.app.clipboard == ""
 
 
+async def test_xml_that_comes_late_does_not_replace_what_was_copied_since() -> None:
+    async with desk() as here:
+        await opened(here, "web-2")
+        here.faults.silence("hv1")
+        await here.press("x")
+        await here.until_text("Reading the XML")
+        await here.press("n")
+        assert here.app.clipboard == "web-2"
+        here.faults.answer("hv1")
+        assert await here.app.backend("hv1").definition.xml(here.vm("web-2").uuid)
+        await here.settle()
+        assert here.app.clipboard == "web-2"
+        assert "name copied" in here.text
+
+
 async def test_a_hostile_name_is_harmless_when_it_is_pasted() -> None:
     def prepare(world: World) -> None:
         role = next(role for role in ROLES if role.name == "web")

@@ -203,6 +203,23 @@ async def test_what_cannot_be_done_is_in_the_palette_with_its_reason() -> None:
         assert it.calls == []
 
 
+async def test_the_palette_offers_what_can_be_done_to_one_of_the_marked() -> None:
+    async with desk() as it:
+        for name in ("mail", "web-1"):  # one is off, one is on
+            await it.go_to(name)
+            await it.press("space")
+        await it.press("ctrl+p")
+        await it.type("shut down")
+        await it.press("enter")
+        await it.until_text("Shut down web-1 on hv1?", "Skipped: mail is already off.")
+        await it.press("escape")
+        await it.press("ctrl+p")
+        await it.type("resume")
+        await it.press("enter")
+        await it.until_told("mail is off: only a VM that is paused can be resumed.")
+        assert it.calls == []
+
+
 async def test_the_palette_asks_as_the_chord_does_and_keeps_its_target() -> None:
     async with desk() as it:
         ref = await it.go_to("web-1")

@@ -170,6 +170,12 @@ async def test_the_menu_shows_the_whole_name_and_why_a_letter_is_dim() -> None:
         assert menu.entry("s") == MenuEntry("s", "start", "it is running")
         assert menu.entry("z") is None
         table = app.query_one(ResourceTable).size
+        why = "hv3 does not answer since 14:02:53: nothing on it can be changed from here, whatever the letter."
+        menu.open("x  web-4 on hv3", [MenuEntry(letter, "start", why) for letter in "sdrpuwhk"])
+        await pilot.pause()
+        said = menu.plain.splitlines()
+        assert " ".join(line.strip() for line in said[1:3]) == why, "said once, and whole"
+        assert [line.split()[::2] for line in said[3:]] == [["s", "r", "u", "h"], ["d", "p", "w", "k"]]
         menu.close()
         await pilot.pause()
         assert app.shown(15).startswith("   vm-14")
