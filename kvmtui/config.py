@@ -148,7 +148,7 @@ def _read(path: Path, *, required: bool) -> dict[str, object]:
     import tomllib  # noqa: PLC0415 - most have no file, and their start need not wait for it
 
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"The configuration file {path} is not UTF-8 at byte {error.start}.") from None
     except RecursionError:

@@ -173,6 +173,12 @@ def test_a_wrong_value_is_one_sentence_with_file_key_and_value(tmp_path: Path, t
     assert refused.value.text == f"{tmp_path / 'config.toml'}: {said}"
 
 
+def test_a_file_from_another_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b'\xef\xbb\xbflabel = "prod"\r\n[ui]\r\n\trefresh\t= 5\r\n')
+    settings = load(Arguments(config=tmp_path / "config.toml", demo=""), machine=BARE)
+    assert (settings.label, settings.refresh) == ("prod", 5.0)
+
+
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no configuration file"):
         load(Arguments(config=tmp_path / "none.toml"), machine=BARE)
