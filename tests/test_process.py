@@ -222,6 +222,33 @@ def test_suspended_and_resumed_it_paints_and_reads_as_before(program: Program) -
         goes_on(program)
 
 
+def test_suspended_in_a_dialog_or_a_field_it_comes_back_to_it(program: Program) -> None:
+    """With the mouse, pastes and all else as they were; and what was typed meanwhile was not typed for it."""
+    for line, shown in (
+        (":shutdown web-1", "Shut down web-1 on hv1"),
+        (":rename mail", r"new name \* +mail(?!\S)"),
+        ("/we", r"^ ?/we(?!\S)"),
+    ):
+        program.type_text(line)
+        if line[0] == ":":
+            program.keys("enter")
+        program.wait(shown)
+        modes = program.modes()
+        program.keys("ctrl+z")
+        until(lambda: state_of(program.process.pid) == "T", "it is suspended")
+        until(program.is_restored, "the terminal is the shell's")
+        program.write(b"y\r!b-1\r\x1b[A\r\r")
+        program.process.send_signal(signal.SIGCONT)
+        program.wait(shown)
+        until(lambda modes=modes: program.modes() == modes, "the mouse and pastes are reported")  # type: ignore[misc]
+        with suppress(AssertionError):
+            program.wait_gone(shown, timeout=1)
+        program.wait(shown)
+        come_home(program)
+        program.wait_vm("web-1", "on")
+    goes_on(program)
+
+
 def test_stopped_by_others_it_goes_on_with_one_reader_of_keys(program: Program) -> None:
     program.process.send_signal(signal.SIGSTOP)
     until(lambda: state_of(program.process.pid) == "T", "it is stopped")

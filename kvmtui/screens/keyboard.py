@@ -50,6 +50,7 @@ class Surface(Protocol):
     def tell(self, text: str, *, bad: bool = False) -> None: ...
     def action_escape(self) -> None: ...
     def action_leave(self) -> None: ...
+    def action_suspend_process(self) -> None: ...
 
 
 class Keyboard:
@@ -83,7 +84,7 @@ class Keyboard:
         if isinstance(event, events.Paste) and not self._is_wanted():
             self._refuse_paste()
             return True
-        if isinstance(event, events.Key) and (self._took(event) or await self._bound(event)):
+        if isinstance(event, events.Key) and (self._suspended(event) or self._took(event) or await self._bound(event)):
             return True
         if isinstance(event, events.MouseDown):
             self._pressed(event)
@@ -189,6 +190,16 @@ class Keyboard:
         if hasattr(type(taker), "on_key"):
             return False
         return await self._app._check_bindings(event.key)  # noqa: SLF001 - there is no other way to do it now
+
+    def _suspended(self, event: events.Key) -> bool:
+        """Leave to the shell also where keys are for a dialog or a field, which need this one for nothing."""
+        key, read, page = self._surface.key_map.textual.get("view.suspend", "ctrl+z"), read_of(event), self._page
+        if event.key != key or not key.startswith("ctrl+") or (read is not None and len(read.keys) > 1):
+            return False
+        if page is not None and page.text_bar() is None and not self._asking.busy and not is_small(*self._app.size):
+            return False  # the page's own key
+        self._surface.action_suspend_process()
+        return True
 
     def _took(self, event: events.Key) -> bool:
         """Handle a key that is not Textual's; return whether it was one."""

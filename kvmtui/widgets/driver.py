@@ -6,8 +6,10 @@ import asyncio
 import os
 import selectors
 import signal
+import termios
 import time
 from codecs import getincrementaldecoder
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -187,6 +189,8 @@ class ReadDriver(LinuxDriver):
     def _sigcont_application(self, *_: object) -> None:
         """Go on: with the terminal taken anew, if it was given back; else somebody may have written on it."""
         if self._must_signal_resume:
+            with suppress(termios.error):
+                termios.tcflush(self.fileno, termios.TCIFLUSH)  # it was not typed for what is about to be shown
             super()._sigcont_application()
         else:
             self._app.post_message(self.SignalResume())

@@ -149,6 +149,11 @@ class Terminal:
             modes = self._emulator.modes
         return termios.tcgetattr(self._slave) == self.modes_before and modes == {7, 25}
 
+    def modes(self) -> frozenset[int]:
+        """The numbers of the private modes that are set, but the one that is so while a picture is sent."""
+        with self._changed:
+            return frozenset(self._emulator.modes) - {2026}
+
     def _until(self, condition: Callable[[], Seen | None], what: str, timeout: float) -> Seen:
         deadline = time.monotonic() + timeout
         with self._changed:
