@@ -60,7 +60,7 @@ class LogPage(Page):
     def on_mount(self) -> None:
         """Show the newest line."""
         self.table.focus()
-        self.table.set_empty("Nothing has been done yet, and nothing was seen.")
+        self.table.set_empty("Nothing has been done yet, and nothing was seen.", "What others did before is not known.")
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
