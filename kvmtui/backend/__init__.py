@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 CLIENT_LIBRARY = "Install libvirt0 (Fedora: libvirt-libs), then kvmtui anew; `kvmtui doctor` says more."
 
 
-def backend_for(uri: str, *, read_only: bool = False, ask: Asker | None = None) -> Backend:
+def backend_for(uri: str, *, read_only: bool = False, ask: Asker | None = None, hears: bool = True) -> Backend:
     """Return the backend for `uri`, not yet connected; raises ConfigError for a URI that is not allowed.
 
-    `ask` asks a person what a login wants to know; without it such a login is refused.
+    `ask` asks a person what a login wants to know; without it such a login is refused. `hears`: whether to ask for
+    events, which who reads once does not need.
     """
     if uri.startswith("demo:"):
         from kvmtui.backend.demo import DemoBackend  # noqa: PLC0415 - each backend loads only when used
@@ -26,7 +27,7 @@ def backend_for(uri: str, *, read_only: bool = False, ask: Asker | None = None) 
     load((uri,))
     from kvmtui.backend.libvirt import LibvirtBackend  # noqa: PLC0415 - libvirt loads only when used
 
-    return LibvirtBackend(uri, read_only=read_only, ask=ask)
+    return LibvirtBackend(uri, read_only=read_only, ask=ask, hears=hears)
 
 
 def load(uris: Iterable[str]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from kvmtui.backend import backend_for
 from kvmtui.cli.listing import Listing, Row, listing
 from kvmtui.cli.output import Exit
 from kvmtui.commands.naming import find_all
@@ -44,7 +46,9 @@ _FAILED = frozenset({ConditionKind.DOWN, ConditionKind.DENIED, ConditionKind.SIL
 async def do(given: Namespace, settings: Settings, output: Output) -> int:
     """Open the hosts, do the verb and return the exit code."""
     _check(given, output)
-    engine = Engine(replace(settings, refresh=min(settings.refresh, QUICK)), every=AT_ONCE)
+    # A list reads once or twice; to ask for events and to take that back would cost some forty round trips.
+    connector = partial(backend_for, hears=given.noun not in ("vms", "hosts"))
+    engine = Engine(replace(settings, refresh=min(settings.refresh, QUICK)), connector=connector, every=AT_ONCE)
     await engine.start()
     if given.noun in ("vm", "volume"):
         gc.enable()  # it was off for the start; what waits for a change may wait long

@@ -46,11 +46,15 @@ PATIENCE = 40.0  # a late event lane is kept: the host is up again at the first 
 class LibvirtBackend:
     """One host, reached over libvirt; see `backend.base.Backend`."""
 
-    def __init__(self, uri_text: str, *, read_only: bool = False, ask: Asker | None = None) -> None:
-        """Raise ConfigError for a URI that is not allowed; nothing is opened yet. `ask` asks a person for a login."""
+    def __init__(self, uri_text: str, *, read_only: bool = False, ask: Asker | None = None, hears: bool = True) -> None:
+        """Raise ConfigError for a URI that is not allowed; nothing is opened yet.
+
+        `ask` asks a person for a login; `hears`: whether to ask for events.
+        """
         self._address = uri.parse(uri_text)
         self._uri = uri_text
         self._read_only = read_only
+        self._hears = hears
         self._server = asking.AskingServer.of(ask) if ask and self._address.transport is uri.Transport.SSH else None
         self._current: Lanes | None = None
         self._lingering: set[Lane] = set()
@@ -153,7 +157,8 @@ class LibvirtBackend:
                 self._master.end_if_idle()
             raise
         self._knowing = None if is_all else asyncio.create_task(self._know(lanes))
-        for task in (self._knowing, asyncio.create_task(self._hear_rest(lanes, bell))):
+        hearing = asyncio.create_task(self._hear_rest(lanes, bell)) if self._hears else None
+        for task in (self._knowing, hearing):
             if task is not None:
                 self._background.add(task)
                 task.add_done_callback(self._background.discard)
@@ -166,7 +171,8 @@ class LibvirtBackend:
         if may_outline:
             self._reader.look_ahead(is_long)
         began = time.monotonic()
-        await lanes.event(lambda session: events.hear_first(session, bell), READ_SECONDS)
+        if self._hears:
+            await lanes.event(lambda session: events.hear_first(session, bell), READ_SECONDS)
         is_long.set_result(may_outline and time.monotonic() - began > LONG_CALL)
         if is_long.result():
             return await lanes.event(lambda session: sketch_host(session, self._address), READ_SECONDS), False

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from kvmtui.backend.libvirt import errors
-from kvmtui.backend.libvirt.lane import Lane, Stale
+from kvmtui.backend.libvirt.lane import CLOSE_SECONDS, Lane, Stale
 from kvmtui.backend.libvirt.uri import Address, Transport
 from kvmtui.core.errors import BackendError, Busy, TimedOut, Unreachable
 
@@ -192,23 +192,22 @@ class Lanes:
         lane.on_over = over
         return lane
 
-    def drop(self, *, lost: bool = False) -> None:
-        """Let go of everything at once; `lost`: it was the host that did."""
+    def drop(self, *, lost: bool = False, seconds: float = CLOSE_SECONDS) -> None:
+        """Let go of everything at once; `lost`: it was the host that did. Good order may take so long."""
         self._is_dropped, self._is_lost = True, lost
         for lane in tuple(self._open):
             if lost:
                 lane.lose()
+            elif lane is self._event and not lane.is_late:
+                lane.finish(seconds)  # it has the callbacks
             else:
                 lane.close()
         self._idle.clear()
 
     async def leave(self, seconds: float) -> None:
-        """Let go of everything, and wait so long at most until all of it has ended in good order.
-
-        libvirt 9.0's daemon crashes when a client goes in the midst of taking its callbacks back.
-        """
+        """Let go of everything, and wait so long at most until all of it has ended in good order."""
         leaving = tuple(self._open)
-        self.drop()
+        self.drop(seconds=seconds)
         if leaving:
             ends = [asyncio.ensure_future(lane.gone.wait()) for lane in leaving]
             _, late = await asyncio.wait(ends, timeout=seconds)

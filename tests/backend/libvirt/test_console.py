@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, cast
@@ -251,7 +252,7 @@ async def test_it_is_let_go_in_order_and_by_the_thread_that_held_it(*, force: bo
     conn = FakeConsole()
     session = Session(cast("Any", conn), "")
     _open(session, "uuid", an_inbox(), force=force)
-    session.end()
+    session.end(math.inf, lambda: None)
     assert conn.steps == [f"open serial0 {flags}", "hear", "listen", "unhear", "unlisten", "abort", "free", "close"]
     held, connection = weakref.ref(session), weakref.ref(conn)
     gc.disable()

@@ -330,6 +330,61 @@ async def test_the_end_of_the_event_lane_is_told_once() -> None:
     await backend.close()
 
 
+async def test_leaving_lets_the_call_in_flight_of_the_lane_with_the_callbacks_end() -> None:
+    """A daemon of libvirt 9.0 may crash over a client that is cut there."""
+    backend = LibvirtBackend("test:///default")
+    await backend.connect()
+    assert backend._current is not None
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(session: Session) -> str:
+        begun.set()
+        go_on.wait(30)
+        return session.conn.getType()
+
+    call = asyncio.create_task(backend._current.event(work, 30))
+    await asyncio.to_thread(begun.wait, 30)
+    leaving = asyncio.create_task(backend.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await call == "TEST"
+    await leaving
+
+
+async def test_an_end_that_takes_long_is_cut_between_two_calls(several: Lanes) -> None:
+    event = several._event
+    assert event is not None
+    cut_before: list[int] = []
+    taken_back: list[int] = []
+
+    def take_back() -> None:
+        while time.monotonic() < event._ends_by:
+            time.sleep(0.01)
+        taken_back.append(len(taken_back))
+
+    def cut() -> bool:
+        cut_before.append(len(taken_back))
+        return True
+
+    event._line.cut = cut  # type: ignore[method-assign]
+    await several.event(lambda session: session.at_end.extend([take_back] * 3), 30)
+    event.finish(1.0)
+    await asyncio.wait_for(event.gone.wait(), 30)
+    assert cut_before
+    assert cut_before[0] <= 1
+    assert taken_back == [0, 1, 2]
+
+
+async def test_who_reads_once_asks_for_no_events() -> None:
+    for hears in (True, False):
+        backend = LibvirtBackend("test:///default", hears=hears)
+        await backend.connect()
+        assert backend._current is not None
+        assert await backend._current.event(lambda session: bool(session.at_end), 30) is hears
+        await backend.inventory()
+        await backend.close()
+
+
 async def test_an_error_that_is_raised_holds_none_of_libvirts_objects() -> None:
     backend = LibvirtBackend("test:///default")
     await backend.connect()
