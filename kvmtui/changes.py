@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmtui.backend.base import Sign
 from kvmtui.core.capacity import pool_fill
 from kvmtui.core.inventory import (
     Condition,
@@ -50,6 +51,23 @@ def vm_event(host: str, change: Change, by: str, moving: Moving | None = None) -
         subject=f"{safe(vm.name)} {verb} {safe(host)}",
         detail=detail,
         by=by,
+    )
+
+
+def sign_event(host: str, vm: Vm, sign: Sign, detail: str, at: float, by: str) -> Event:
+    """Return what a sign of a VM means to a person."""
+    name = safe(vm.name)
+    fired = sign is Sign.WATCHDOG
+    return Event(
+        at=at,
+        severity=Severity.BAD if fired else Severity.INFO,
+        host=host,
+        vm=VmRef(host, vm.uuid),
+        subject=f"the watchdog of {name} fired on {safe(host)}"
+        if fired
+        else f"{name} was reset or rebooted on {safe(host)}",
+        detail=detail,
+        by="" if fired else by,
     )
 
 

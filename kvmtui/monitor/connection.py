@@ -54,6 +54,8 @@ class Connection:
         """Hear an event of the host."""
         match wake.kind:
             case WakeKind.VM:
+                if wake.sign is not None:
+                    self._monitor.signed(wake.uuid, wake.sign, wake.detail)
                 known = self._waiting.get(wake.uuid)
                 if known is not None and wake.state is None:
                     wake = known._replace(detail=wake.detail or known.detail)

@@ -7,8 +7,8 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from kvmtui.backend.base import Wake, WakeKind
-from kvmtui.changes import host_event, pool_events, vm_event
+from kvmtui.backend.base import Sign, Wake, WakeKind
+from kvmtui.changes import host_event, pool_events, sign_event, vm_event
 from kvmtui.core.errors import BackendError, Busy, ConfigError, Denied, NotFound, TimedOut
 from kvmtui.core.inventory import (
     Condition,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kvmtui.monitor.means import Means
 
 _log = logging.getLogger(__name__)
+_SIGN_REST = 60.0  # seconds in which a VM that reboots again and again is told of once
 _LASTED = 10.0  # seconds after which a connection counts as good, and the next pause starts small again
 _JITTER = 0.25  # a share of the pause: hosts that fell together do not return together
 
@@ -58,6 +59,7 @@ class Monitor:
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._signs: dict[str, tuple[float, Sign]] = {}  # what was told of VMs, and when
         self.balloons: dict[str, int | None] = {}
         """The domain ids of the VMs that were made to report their memory, by UUID."""
 
@@ -210,6 +212,18 @@ class Monitor:
         self.tell_pools(before)
         if changes or before is not self.picture.state:
             self._news(urgent=bool(changes))
+
+    def signed(self, uuid: str, sign: Sign, detail: str) -> None:
+        """Pass on what an event told of a VM and no reading shows; what a task of ours did is told by that."""
+        vm = self.picture.state.vms.get(uuid) if self.picture.state is not None else None
+        ref, now = VmRef(self.name, uuid), self.means.clock.now()
+        at, told = self._signs.get(uuid, (float("-inf"), sign))
+        is_new = not 0 <= now - at < _SIGN_REST or (sign is Sign.WATCHDOG and told is not sign)
+        if vm is None or not is_new or (sign is Sign.REBOOTED and self.means.sink.is_ours(ref)):
+            return
+        self._signs = {one: last for one, last in self._signs.items() if 0 <= now - last[0] < _SIGN_REST}
+        self._signs[uuid] = now, sign
+        self.means.sink.happened(sign_event(self.name, vm, sign, detail, now, self.means.sink.explain(ref)))
 
     def tell_pools(self, before: HostState | None) -> None:
         """Pass on what became of the pools since that state."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmtui.backend.base import Wake, WakeKind
+from kvmtui.backend.base import Sign, Wake, WakeKind
 from kvmtui.core.errors import Busy
 from kvmtui.core.inventory import Reason, Severity, VmState
 from tests.fleet_lab import now, running, virtual
@@ -135,3 +135,39 @@ async def test_a_pool_that_fills_up_is_an_event(tmp_path: Path) -> None:
         where.pools = (replace(first, allocation=first.capacity, available=0), *where.pools[1:])
         lab.world.tell("hv2", Wake(WakeKind.POOL))
         await lab.until(lambda: lab.said("pool nvme on hv2 is 100 % full"))
+
+
+@virtual
+async def test_a_reboot_is_told_once_a_minute_and_not_beside_our_own(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        ref = lab.ref("web-1")
+        reboots = Wake(WakeKind.VM, ref.uuid, sign=Sign.REBOOTED)
+        for _ in range(20):
+            lab.world.tell("hv1", reboots)
+            await asyncio.sleep(2)
+        assert [event.subject for event in lab.engine.fleet.events] == ["web-1 was reset or rebooted on hv1"]
+        assert lab.engine.fleet.events[0].by == "not by kvmtui"
+        await asyncio.sleep(60)
+        lab.world.tell("hv1", reboots)
+        await asyncio.sleep(1)
+        assert len(lab.engine.fleet.events) == 2
+        lab.world.tell("hv1", Wake(WakeKind.VM, "not known", sign=Sign.REBOOTED))
+        await asyncio.sleep(1)
+        assert len(lab.engine.fleet.events) == 2
+
+
+@virtual
+async def test_a_watchdog_that_fired_is_told_with_what_was_done_and_not_the_reboot_after_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as lab:
+        ref = lab.ref("web-1")
+        lab.world.tell("hv1", Wake(WakeKind.VM, ref.uuid, sign=Sign.REBOOTED))
+        lab.world.tell("hv1", Wake(WakeKind.VM, ref.uuid, detail="it was reset", sign=Sign.WATCHDOG))
+        lab.world.tell("hv1", Wake(WakeKind.VM, ref.uuid, sign=Sign.REBOOTED))
+        await asyncio.sleep(1)
+        fired, _ = lab.engine.fleet.events
+        assert (fired.severity, fired.subject, fired.detail, fired.by) == (
+            Severity.BAD,
+            "the watchdog of web-1 fired on hv1",
+            "it was reset",
+            "",
+        )

@@ -210,3 +210,38 @@ def test_logs_are_read_by_the_clock_of_their_host(own_host: Host) -> None:
         program.wait("! blk_update_request: I/O error, dev sdb")
     for place in stand_ins:
         own_host.output("umount", place)
+
+
+# -- what no reading shows
+
+# cli; out 0x443, 14 (a second and a half later the watchdog fires); hlt; jmp back to the hlt
+FEEDS_ONCE = b"\xfa\xba\x43\x04\xb0\x0e\xee\xf4\xeb\xfd"
+
+
+def set_watchdog(guest: Guest, action: str) -> None:
+    """Give an idle guest that is off a watchdog, which it sets when it starts and never again."""
+    host = guest.host
+    sector = host.folder / f"guests/{guest.name}.img"
+    sector.write_bytes((FEEDS_ONCE.ljust(510, b"\0") + b"\x55\xaa").ljust(1 << 20, b"\0"))
+    xml = re.sub(r"<source file='[^']*'/>", f"<source file='{sector}'/>", guest.halted_xml)
+    file = host.folder / f"guests/{guest.name}.xml"
+    file.write_text(xml.replace("</devices>", f"<watchdog model='ib700' action='{action}'/></devices>"))
+    host.virsh("define", str(file))
+
+
+def test_reboots_and_watchdogs_are_told(own_host: Host) -> None:
+    dogs = [Guest(own_host, GuestSpec(name, 16, agent=False)) for name in ("halts", "resets")]
+    crowd(own_host, 1, prefix="idle")
+    for dog, action in zip(dogs, ("pause", "reset"), strict=True):
+        set_watchdog(dog, action)
+    with Program.on(own_host, size=(140, 40)) as program:
+        program.wait_vm("idle-01", "on", timeout=WAY)
+        own_host.virsh("reset", "idle-01")
+        program.wait(rf"idle-01 was reset or rebooted on {own_host.name} .*not by kvmtui", timeout=WAY)
+        for dog in dogs:
+            dog.start()
+        program.wait_vm("halts", "paused: watchdog", timeout=WAY)
+        program.wait(rf"halts paused on {own_host.name} +watchdog", timeout=WAY)
+        program.wait(rf"the watchdog of resets fired on {own_host.name} +it was reset", timeout=WAY)
+        program.wait_vm("resets", "on", timeout=WAY)
+        assert "resets was reset" not in program.text()

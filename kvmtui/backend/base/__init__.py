@@ -11,7 +11,7 @@ from kvmtui.backend.base.backend import Backend, Connector
 from kvmtui.backend.base.console import Console, ConsoleLine, Display
 from kvmtui.backend.base.creation import Creation, Offers
 from kvmtui.backend.base.definition import Definition
-from kvmtui.backend.base.events import Wake, WakeKind
+from kvmtui.backend.base.events import Sign, Wake, WakeKind
 from kvmtui.backend.base.guest import Guest, GuestUser
 from kvmtui.backend.base.host import HostDetails, Inventory, NumaCell, Want
 from kvmtui.backend.base.logs import HostLogs, LogPart, Logs
@@ -43,6 +43,7 @@ __all__ = [
     "Prompt",
     "PromptKind",
     "ShutdownMode",
+    "Sign",
     "Storage",
     "Upload",
     "Wake",

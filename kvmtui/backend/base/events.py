@@ -21,6 +21,13 @@ class WakeKind(Enum):
     CLOSED = "closed"  # the connection ended; `detail` says why
 
 
+class Sign(Enum):
+    """What an event tells that no reading shows, since it is over then."""
+
+    REBOOTED = "rebooted"  # the guest, or somebody, reset the VM
+    WATCHDOG = "watchdog"  # it fired; `detail` says what was done then
+
+
 class Wake(NamedTuple):
     """A hint that something changed; `state` and `reason` are what the event said, if it said so.
 
@@ -32,3 +39,4 @@ class Wake(NamedTuple):
     state: VmState | None = None
     reason: Reason = Reason.NONE
     detail: str = ""
+    sign: Sign | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from kvmtui.backend.base import Wake, WakeKind
+from kvmtui.backend.base import Sign, Wake, WakeKind
 from kvmtui.backend.libvirt import api, states
 from kvmtui.core.inventory import Reason, VmState
 
@@ -18,12 +18,23 @@ if TYPE_CHECKING:
 
     from kvmtui.backend.libvirt.lane import Session
 
-LIFECYCLE, IO_ERROR_REASON = 0, 6  # virDomainEventID
+LIFECYCLE, REBOOT, WATCHDOG, IO_ERROR_REASON = 0, 1, 3, 6  # virDomainEventID
 
-# Reboot, watchdog, control error, disk change, tray, guest power management (3), balloon, device removed,
+# Control error, disk change, tray, guest power management (3), balloon, device removed,
 # block job, agent, device added, job completed, metadata, memory device size, NIC's MAC, vCPU removed.
 # Newer ones are unknown to older daemons, whose refusal is no loss.
-HINTS = (1, 3, 7, 9, 10, 11, 12, 14, 13, 15, 16, 18, 19, 21, 23, 26, 27, 28)
+HINTS = (7, 9, 10, 11, 12, 14, 13, 15, 16, 18, 19, 21, 23, 26, 27, 28)
+
+_PAUSED = 1
+_DONE = {
+    0: "nothing was done",
+    2: "it was reset",
+    3: "it was powered off",
+    4: "it was asked to shut down",
+    5: "nothing was done",
+    6: "it was sent an NMI",
+}
+"""By virDomainEventWatchdogAction, what was done when a watchdog fired; a VM that was paused shows it by its state."""
 
 _CLOSED = {
     0: "the connection broke",
@@ -57,6 +68,14 @@ def _hear_end(session: Session, bell: Bell) -> None:
 
 def _hear_io_errors(session: Session, bell: Bell) -> None:
     _add_vm_event(session, IO_ERROR_REASON, _on_io_error, bell)
+
+
+def _hear_reboots(session: Session, bell: Bell) -> None:
+    _add_vm_event(session, REBOOT, _on_reboot, bell)
+
+
+def _hear_watchdogs(session: Session, bell: Bell) -> None:
+    _add_vm_event(session, WATCHDOG, _on_watchdog, bell)
 
 
 def _hint(event: int) -> Callable[[Session, Bell], None]:
@@ -119,6 +138,15 @@ def _on_io_error(_conn: object, domain: api.Domain, *rest: object) -> None:
         bell.ring(Wake(WakeKind.VM, _uuid(domain), paused, why if paused else Reason.NONE))
 
 
+def _on_reboot(_conn: object, domain: api.Domain, bell: Bell) -> None:
+    bell.ring(Wake(WakeKind.VM, _uuid(domain), sign=Sign.REBOOTED))
+
+
+def _on_watchdog(_conn: object, domain: api.Domain, action: int, bell: Bell) -> None:
+    sign = None if action == _PAUSED else Sign.WATCHDOG
+    bell.ring(Wake(WakeKind.VM, _uuid(domain), detail=_DONE.get(action, ""), sign=sign))
+
+
 def _on_hint(_conn: object, domain: api.Domain, *rest: object) -> None:
     bell = rest[-1]
     if isinstance(bell, Bell):
@@ -145,6 +173,8 @@ def _on_close(_conn: object, reason: int, bell: Bell) -> None:
 REST: tuple[Callable[[Session, Bell], None], ...] = (
     _hear_end,
     _hear_io_errors,
+    _hear_reboots,
+    _hear_watchdogs,
     *(_hint(event) for event in HINTS),
     _hear_networks,
     _hear_pools,
