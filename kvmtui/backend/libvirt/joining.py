@@ -46,6 +46,8 @@ _TURNED_AWAY = re.compile(r"(kex|ssh)_exchange_identification: .*(closed|reset)"
 _locks: dict[Path, threading.Lock] = {}
 _failures: dict[Path, tuple[float, BackendError]] = {}
 _ways: dict[Path, tuple[str, ...]] = {}
+_joined: dict[Path, Path] = {}
+"""The masters of others that stand in for ours, by the control socket that ours would have."""
 _making = threading.Lock()
 _next_login = 0.0  # when the next login may begin (monotonic)
 
@@ -98,6 +100,8 @@ class Joining:
         with self._turn(control, label):
             if is_live(control):
                 return Joined(control, _ways.get(control, ()))
+            if control in _joined and is_live(_joined[control]):
+                return Joined(_joined[control])
             failed_at, failure = _failures.get(control, (0.0, None))
             if failure is not None and failed_at > began:  # it failed while this one waited for it
                 raise type(failure)(failure.text, hint=failure.hint)
@@ -128,6 +132,7 @@ class Joining:
         if control == place.control:
             theirs = _theirs(settings, control, nobody_asked=self._server is None)
             if theirs is not None:
+                _joined[control] = theirs
                 return Joined(theirs)
         way = self._way(place, settings, label, (*below, control))
         self._log_in(place, control, label, way)
