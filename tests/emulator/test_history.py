@@ -119,6 +119,12 @@ def test_lines_that_are_deleted_or_leave_a_region_are_not_kept() -> None:
     assert emulator.history_length == 0
 
 
+def test_no_more_is_kept_than_there_was_to_scroll() -> None:
+    emulator = filled(lines=3)
+    emulator.feed(b"\x1b[99S")
+    assert history(emulator) == ["line 0", "line 1", "line 2", ""]
+
+
 # --- another size ---------------------------------------------------------------------------------
 
 
@@ -171,6 +177,14 @@ def test_a_lower_screen_keeps_what_is_around_the_cursor_and_a_higher_one_brings_
     assert screen(emulator) == ["line 0", "line 1", "line 2", "", ""]
     assert emulator.cursor == (0, 3)
     assert emulator.history_length == 0
+
+
+def test_wide_characters_that_come_back_are_whole() -> None:
+    emulator = Emulator(10, 2)
+    emulator.feed("漢字\r\na\r\nb".encode())
+    emulator.resize(10, 4)
+    emulator.feed(b"\x1b[1;2HX")
+    assert screen(emulator)[:3] == [" X字", "a", "b"]
 
 
 def test_rows_below_the_cursor_go_last() -> None:

@@ -85,6 +85,16 @@ def after(output: str, columns: int = 10, rows: int = 4) -> Emulator:
         ("漢\x1b[2b", ["漢漢漢"]),
         ("ab\x1b[99999b", ["bbbbbbbbbb"] * 3 + ["bb"]),
         ("\x1b#8", ["EEEEEEEEEE"] * 4),
+        ("\x1b[3;3H\x1b#8X", ["XEEEEEEEEE", *["EEEEEEEEEE"] * 3]),
+        ("\x1b[2;3r\x1b#8\n\n\n\nX", [*["EEEEEEEEEE"] * 3, "X"]),
+        ("0123456789\x1b[@", ["012345678"]),
+        ("0123456789\x1b[P", ["012345678"]),
+        ("0123456789\x1b[X", ["012345678"]),
+        ("0123456789\x1bDX", ["0123456789", "         X"]),
+        ("\x1b[2H0123456789\x1bMX", ["         X", "0123456789"]),
+        ("1\r\n2\r\n3\r\n4\x1b[LX", ["1", "2", "3", "X"]),
+        ("1\r\n2\r\n3\r\n4\x1b[MX", ["1", "2", "3", "X"]),
+        ("\x1b[10G\x1b[ZX", ["        X"]),
         # --- margins
         ("1\r\n2\r\n3\r\n4\x1b[2;3r\x1b[3H\nX", ["1", "3", "X", "4"]),
         ("1\r\n2\r\n3\r\n4\x1b[2;3r\x1b[2H\x1bMX", ["1", "X", "2", "4"]),
@@ -110,6 +120,8 @@ def after(output: str, columns: int = 10, rows: int = 4) -> Emulator:
         ("\x1b*0a\x1bNqq", ["a─q"]),
         ("\x1b+0a\x1bOqq", ["a─q"]),
         ("\x1b(A#\x1b(B#", ["£#"]),
+        ("\x1b*0\x1bNqa\r\nqq", ["─a", "qq"]),
+        ("\x1b*A\x1b(0\x1bN#q\r\nq", ["£─", "─"]),
         ("\x1b(0\x1b7\x1b(Bq\x1b8q", ["─"]),
         ("\x1b%Gä", ["ä"]),
         # --- wide and combining characters
@@ -117,6 +129,10 @@ def after(output: str, columns: int = 10, rows: int = 4) -> Emulator:
         ("漢字\x1b[2GX", [" X字"]),
         ("漢字\x1b[3GX", ["漢X"]),
         ("漢字\x1b[2G\x1b[P", [" 字"]),
+        ("漢字\x1b[1G\x1b[P", [" 字"]),
+        ("漢字\x1b[2G\x1b[X", ["  字"]),
+        ("漢字\x1b[2G\x1b[KX", [" X"]),
+        ("漢字\x1b[3G\x1b[1KX", ["  X"]),
         ("漢字\x1b[2G\x1b[@", ["   字"]),
         ("123456789漢", ["123456789", "漢"]),
         ("\x1b[?7l123456789漢", ["12345678漢"]),
@@ -152,6 +168,12 @@ def after(output: str, columns: int = 10, rows: int = 4) -> Emulator:
 )
 def test_the_screen(output: str, screen: list[str]) -> None:
     assert shown(output) == screen
+    in_bytes = Emulator(10, 4)
+    for number in output.encode():
+        in_bytes.feed(bytes((number,)))
+    whole = after(output)
+    assert [in_bytes.line(y) for y in range(4)] == [whole.line(y) for y in range(4)]
+    assert in_bytes.cursor == whole.cursor
 
 
 @pytest.mark.parametrize(
@@ -185,6 +207,7 @@ def test_the_screen(output: str, screen: list[str]) -> None:
         ("38;7;1", Look(bold=True)),
         ("1;?", Look(bold=True)),
         ("99;1000000;1", Look(bold=True)),
+        ("98;108", PLAIN),
     ],
 )
 def test_the_look(codes: str, look: Look) -> None:
@@ -206,6 +229,35 @@ def test_what_is_erased_keeps_the_background_alone() -> None:
     emulator = after("\x1b[1;31;44mab\x1b[K\r\n\x1b[2X\x1b[m")
     assert emulator.line(0) == (Run("ab", Look(fg=1, bg=4, bold=True)), Run(" " * 8, Look(bg=4)))
     assert emulator.line(1) == (Run("  ", Look(bg=4)),)
+
+
+def test_characters_move_with_their_looks() -> None:
+    red, blue = Look(fg=1), Look(bg=4)
+    assert after("abc\x1b[44m\x1b[1G\x1b[2@").line(0) == (Run("  ", blue), Run("abc", PLAIN))
+    assert after("a\x1b[31mbc\x1b[m\x1b[1G\x1b[2@").line(0) == (Run("  a", PLAIN), Run("bc", red))
+    assert after("a\x1b[31mbc\x1b[m\x1b[1G\x1b[P").line(0) == (Run("bc", red),)
+    assert after("ab\x1b[31mc\x1b[m\x1b[1G\x1b[44m\x1b[2P").line(0) == (
+        Run("c", red),
+        Run(" " * 7, PLAIN),
+        Run("  ", blue),
+    )
+
+
+def test_a_background_that_was_erased_goes_when_it_is_erased_without_one() -> None:
+    for coloured in (
+        "\x1b[44m\x1b[4H\n",
+        "x\x1b[44m\x1b[2K\x1b[4H",
+        "\x1b[44m\x1b[2P",
+        "\x1b[44m\x1b[2J",
+        "\x1b[5G\u0301",
+    ):
+        emulator = after(coloured)
+        y = emulator.cursor[1] if "P" in coloured or "4H\n" in coloured else 0
+        assert emulator.line(y), coloured
+        emulator.feed(b"\x1b[m\x1b[%dH\x1b[2K" % (y + 1))
+        assert emulator.line(y) == (), coloured
+    assert after("x\x1b[44m\x1b[2K").line(0) == (Run(" " * 10, Look(bg=4)),)
+    assert after("\x1b[44m\x1b[2P").line(0) == (Run(" " * 8, PLAIN), Run("  ", Look(bg=4)))
 
 
 def test_a_reversed_screen_has_every_cell_the_other_way() -> None:
@@ -244,9 +296,9 @@ def test_the_cursor_is_saved_for_each_screen() -> None:
 
 
 def test_a_change_of_width_only_clears() -> None:
-    emulator = after("one\x1b[2;3r\x1b[?3hX")
+    emulator = after("one\x1b[4Hfour\x1b[2;3r\x1b[?3hX")
     assert (emulator.columns, emulator.rows) == (10, 4)
-    assert emulator.text(0) == "X"
+    assert [emulator.text(y) for y in range(4)] == ["X", "", "", ""]
 
 
 def test_modes_of_the_keyboard() -> None:
@@ -256,6 +308,8 @@ def test_modes_of_the_keyboard() -> None:
     assert (emulator.application_cursor, emulator.application_keypad, emulator.bracketed_paste) == (True, True, True)
     emulator.feed(b"\x1b[?1;2004l\x1b>")
     assert (emulator.application_cursor, emulator.application_keypad, emulator.bracketed_paste) == (False, False, False)
+    emulator.feed(b"\x1b[?66h")
+    assert emulator.application_keypad
 
 
 def test_the_cursor_is_hidden_and_shown() -> None:
@@ -346,6 +400,8 @@ def test_rows_that_changed() -> None:
     assert emulator.take_changed() == frozenset({0, 2})
     emulator.feed(b"\x1b[2;3r\x1b[3H\n")
     assert emulator.take_changed() == frozenset({1, 2})
+    emulator.feed(b"\x1b[1;3r\x1b[3H\n")
+    assert emulator.take_changed() == frozenset({0, 1, 2})
     emulator.feed(b"\x1b[r\x1b[4H\n")
     assert emulator.take_changed() is None
     emulator.feed(b"\x1b[H\x1b[K\x1b[2H\x1b[@\x1b[3H\x1b[P\x1b[4H\x1b[X")
@@ -354,7 +410,7 @@ def test_rows_that_changed() -> None:
     emulator.take_changed()
     emulator.feed("\u0301漢".encode())
     assert emulator.take_changed() == frozenset({3})
-    for output in (b"\x1b[?1049h", b"\x1b[?1049l", b"\x1bc", b"\x1b[?5h"):
+    for output in (b"\x1b[?1049h", b"\x1b[?1049l", b"\x1bc", b"\x1b[?5h", b"\x1b#8"):
         emulator.feed(output)
         assert emulator.take_changed() is None or output == b"\x1bc"
     emulator.resize(9, 3)
