@@ -42,6 +42,10 @@ _MOST_REMEMBERED = 1024
 _remembered: dict[str, tuple[Mapping[str, Vm], Census]] = {}
 
 
+# What `_oversold` found for the newest hosts: one of them after the other is asked about.
+_oversold_of: list[tuple[tuple[HostEntry, ...], dict[str, list[tuple[str, int]]]]] = [((), {})]
+
+
 def promised(vm: Vm) -> int:
     """Return the bytes that a running VM may come to occupy."""
     return max(vm.memory_max, vm.memory) + OVERHEAD + OVERHEAD_PER_VCPU * max(vm.vcpus, vm.vcpus_max)
@@ -83,25 +87,32 @@ def n_plus_one(fleet: Fleet, entry: HostEntry, reserve: int = 0) -> bool | None:
     if state is None or not entry.condition.is_answering or len(fleet.hosts) < 2:
         return None
     sizes = census(state).sizes
-    room = [
-        census(other.state).promised + reserve - other.state.host.memory
-        for other in fleet.hosts
-        if other is not entry
-        and other.name != entry.name
-        and other.state is not None
-        and other.condition.is_answering
-        and other.state.host.arch == state.host.arch
-    ]
+    # Less than zero where there is room: so the first of the heap is the emptiest host.
+    room = [sold + reserve for name, sold in _oversold(fleet).get(state.host.arch, ()) if name != entry.name]
     if not sizes:
         return True
     if not room:
         return False
-    heapify(room)  # negative room: the first is the emptiest host
+    heapify(room)
     for size in sizes:
         if room[0] + size > 0:
             return False
         heapreplace(room, room[0] + size)
     return True
+
+
+def _oversold(fleet: Fleet) -> Mapping[str, list[tuple[str, int]]]:
+    """Return what the hosts that answer have promised beyond their memory, with their names, by architecture."""
+    hosts, by_arch = _oversold_of[0]
+    if hosts is not fleet.hosts:
+        by_arch = {}
+        for entry in fleet.hosts:
+            state = entry.state
+            if state is not None and entry.condition.is_answering:
+                sold = census(state).promised - state.host.memory
+                by_arch.setdefault(state.host.arch, []).append((entry.name, sold))
+        _oversold_of[0] = (fleet.hosts, by_arch)
+    return by_arch
 
 
 def pool_fill(pool: Pool) -> float | None:

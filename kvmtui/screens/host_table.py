@@ -109,7 +109,10 @@ class HostTable(ResourceTable):
         if resort or (self.face.idle_seconds() >= SETTLE and clock - self._sorted_at >= SETTLE):
             self._sorted_at, resort = clock, True
         self._places.touch(now)
-        places = {row.entry.name: (0, (one.sort(row, reverse=self._reverse), row.entry.name)) for row in rows}
+        wanted = self._places.places_to_find(now, resort=resort)  # some figures are dear where hosts are many
+        places = {
+            row.key: (0, (one.sort(row, reverse=self._reverse), row.key) if wanted(row.key) else None) for row in rows
+        }
         return self._places.arrange(places, now, resort=resort)
 
     def sort_by(self, name: str) -> None:

@@ -153,7 +153,7 @@ class LeaderMenu(Widget):
         if self._common:
             return [(f"  {entry.letter}  {label}", dim)]
         if entry.reason:
-            said = entry.reason if not at or self._entries[at - 1].reason != entry.reason else ""  # once is enough
+            said = entry.reason if not at or self._entries[at - 1].reason != entry.reason else "the same"
             return [(f"  {entry.letter}  {label}{cut(safe(said), room)}", dim)]
         return [
             ("  ", base),

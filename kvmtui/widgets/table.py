@@ -37,6 +37,10 @@ class _Line(NamedTuple):
     look: str  # of the cursor: "", "cursor" or "blurred"
 
 
+UNDIMMED = Style(dim=False)
+"""Dim text that is reversed is a dim patch of background."""
+
+
 def _shows_blanks(style: Style) -> bool:
     """Whether a blank in this style is seen, so that it cannot be drawn with what stands beside it."""
     return bool(style.reverse or style.underline or style.strike)
@@ -331,6 +335,8 @@ class ResourceTable(Widget, can_focus=True):
                 style += Style(strike=True)
             if look:
                 style = readable_on(style, self.get_component_rich_style(f"table--{look}", partial=True), self.app)
+                if style.reverse:
+                    style += UNDIMMED
             self._styles_by_use[use, look] = style
         return style
 
