@@ -26,6 +26,7 @@ NAMES = {"ansi": SIXTEEN, "default": DEFAULT}
 """Short names for the configuration."""
 CONSOLES = frozenset(("linux", "vt100", "vt102", "vt220", "ansi"))
 """Terminals whose dim text can hardly be read, or is not dim."""
+_COLOURFUL = ("alacritty", "foot", "ghostty", "kitty", "wezterm")  # have all colours, and COLORTERM is lost over ssh
 
 _ANSI = {
     # What Textual's own 16-colour theme says of the parts of a line of text.
@@ -283,7 +284,7 @@ def has_few_colours(environ: Mapping[str, str]) -> bool:
     """Whether the terminal names no more than sixteen colours: on those a theme of more would turn into mud."""
     if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
         return False
-    return environ.get("TERM", "").rpartition("-")[2] not in ("256color", "direct", "kitty")
+    return environ.get("TERM", "").rpartition("-")[2] not in ("256color", "direct", *_COLOURFUL)
 
 
 def defaults(current: Theme, environ: Mapping[str, str]) -> dict[str, str]:

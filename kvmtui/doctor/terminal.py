@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LEAST = (60, 15)
 USUAL = (80, 24)
+COLOURFUL = ("alacritty", "foot", "ghostty", "kitty", "wezterm")  # as the screen judges them
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
@@ -61,7 +62,7 @@ def _colours(machine: Machine) -> Finding:
         return Finding(Area.TERMINAL, "colours", Verdict.BAD, text, "export TERM=xterm-256color")
     if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
         return Finding(Area.TERMINAL, "colours", Verdict.OK, f"{term} with all colours.")
-    if term.rpartition("-")[2] in ("256color", "direct", "kitty"):
+    if term.rpartition("-")[2] in ("256color", "direct", *COLOURFUL):
         return Finding(Area.TERMINAL, "colours", Verdict.OK, f"{term} with 256 colours or more.")
     text = f"{term} with 16 colours, by what it says of itself."
     return Finding(Area.TERMINAL, "colours", Verdict.NOTE, text, "export COLORTERM=truecolor, if it can show more")

@@ -308,7 +308,15 @@ def test_themes_of_terminals_have_what_the_terminal_has() -> None:
     for name in ("linux", "screen", "xterm", "vt220", "rxvt", "alacritty", ""):
         assert theme.wished("", "", {"TERM": name}) == theme.SIXTEEN, name
         assert theme.wished("", "", {"TERM": name, "COLORTERM": "truecolor"}) == theme.DEFAULT, name
-    for name in ("xterm-256color", "screen-256color", "tmux-256color", "xterm-kitty", "xterm-direct"):
+    for name in (
+        "xterm-256color",
+        "screen-256color",
+        "tmux-256color",
+        "xterm-kitty",
+        "xterm-ghostty",
+        "alacritty",
+        "xterm-direct",
+    ):
         assert theme.wished("", "", {"TERM": name}) == theme.DEFAULT, name
     assert theme.wished("kvmtui-light", "", {"TERM": "xterm"}, colours=False) == theme.PLAIN
     assert theme.wished("", theme.PLAIN, {"TERM": "xterm-256color"}) == theme.DEFAULT, "NO_COLOR is not remembered"
