@@ -305,7 +305,7 @@ async def test_the_same_is_said_without_colours(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_themes_of_terminals_have_what_the_terminal_has() -> None:
-    for name in ("linux", "screen", "xterm", "vt220", "rxvt", "alacritty", ""):
+    for name in ("linux", "screen", "xterm", "vt220", "rxvt", ""):
         assert theme.wished("", "", {"TERM": name}) == theme.SIXTEEN, name
         assert theme.wished("", "", {"TERM": name, "COLORTERM": "truecolor"}) == theme.DEFAULT, name
     for name in (
