@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from kvmtui.core.inventory import Guard
 from tests.screens.harness import SMALL, Desk, desk
+from tests.soak.errands import Errands
 from tests.soak.hands import BriskDesk, Input
 from tests.soak.monkey import Monkey
 from tests.soak.oracles import Broken, Oracles
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 CALM_EVERY = 60  # steps
 HOME_EVERY = 40  # steps
+ERRAND_EVERY = 70  # steps
 GARBAGE = 20_000  # objects made between two searches for garbage, which cost a tenth of a game otherwise
 SLOW = 120.0  # seconds that a step may take, on a machine that has much else to do
 
@@ -103,6 +105,7 @@ async def play(seed: int, count: int, *, reads: bool = True) -> Played:
             weather = Weather(it.world, chance, it.app.prompts)
             with Oracles(it, reads=reads) as oracles:
                 monkey = Monkey(it, chance, oracles)
+                errands = Errands(monkey)
                 with told(monkey, seed):
                     await oracles.look()
                     while monkey.events < count:
@@ -116,6 +119,8 @@ async def play(seed: int, count: int, *, reads: bool = True) -> Played:
                         await monkey.step()
                         if step % HOME_EVERY == 0:
                             escapes = max(escapes, await monkey.home())
+                        if step % ERRAND_EVERY == 0:
+                            await errands.run()
                         slowest = max(slowest, time.monotonic() - began)
                         if slowest > SLOW:
                             raise Broken(f"a step took {slowest:.1f} s")

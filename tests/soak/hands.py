@@ -167,6 +167,11 @@ class Hands:
         await self.it.resize(*size)
         await self._done(1)
 
+    async def wait(self) -> None:
+        """Send nothing, and look at what has come of what was sent."""
+        await self.it.settle()
+        await self.oracles.look()
+
     def _post(self, messages: Iterable[Message]) -> None:
         driver = self.it.app._driver
         assert driver is not None
