@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmtui.core.inventory import TaskPhase, VmState
@@ -54,6 +55,9 @@ class Errands:
         host = self._host()
         vm = self._vm(VmState.RUNNING, VmState.OFF, but=host)
         if vm is not None:
+            hosts = self._it.world.hosts
+            for source in [one for one in hosts.values() if vm.uuid in one.guests]:  # CPUs of hostile names never fit
+                hosts[host].facts = replace(hosts[host].facts, cpu_model=source.facts.cpu_model)
             await self._enter(f"migrate {shlex.quote(vm.uuid)} --to {host}")
             await self._agree()
             await self._comes(lambda: all(task.phase.is_final for task in self._it.tasks))
