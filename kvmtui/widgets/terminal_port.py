@@ -72,7 +72,9 @@ class Port:
     @property
     def top(self) -> int:
         """The number of the first line that is seen."""
-        return self.emulator.pushed + self.first_row if self._anchor is None else max(self._anchor, self._first)
+        if self._anchor is None:
+            return self.emulator.pushed + self.first_row
+        return max(self._first, min(self._anchor, self._last))
 
     @property
     def line(self) -> int:

@@ -70,6 +70,9 @@ class TextView(ScrollView, can_focus=True):
     def show(self, lines: Sequence[Text], *, width: int = 0) -> None:
         """Show these lines and stay where the reader is; `width` is the longest one's, where it is wide."""
         before, self._lines = self._lines, lines
+        if self._wanted:
+            at = self._hits[self._hit] if self._hits else 0
+            self._look(at)
         size = Size(width if self._wide else 0, len(lines))
         if size != self.virtual_size:
             self.virtual_size = size
@@ -97,15 +100,15 @@ class TextView(ScrollView, can_focus=True):
     def find(self, text: str) -> int:
         """Mark where a text stands, whatever its case, and go to the first place from here on; returns how many."""
         self._wanted = text.casefold()
-        self._hits = []
-        self._hit = -1
-        if self._wanted:
-            self._hits = [y for y, line in enumerate(self._lines) if self._wanted in line.plain.casefold()]
-            top = self.scroll_offset.y
-            self._hit = next((index for index, y in enumerate(self._hits) if y >= top), 0) if self._hits else -1
-            self._go_to_hit()
+        self._look(self.scroll_offset.y)
+        self._go_to_hit()
         self.refresh()
         return len(self._hits)
+
+    def _look(self, top: int) -> None:
+        """Find the lines that hold what is looked for; the one that is shown is the first from `top` on."""
+        self._hits = [y for y, line in enumerate(self._lines) if self._wanted and self._wanted in line.plain.casefold()]
+        self._hit = next((index for index, y in enumerate(self._hits) if y >= top), 0) if self._hits else -1
 
     @property
     def found(self) -> tuple[int, int]:
