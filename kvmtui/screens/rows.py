@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS, HostRow, Shown, Tone, VmRow, by_name
 from kvmtui.core.fields.host_facts import condition_text
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kvmtui.core.metrics import History
     from kvmtui.core.problems import Problem
     from kvmtui.widgets.glyphs import Glyphs
-
-Any_ = TypeVar("Any_")
 
 VM_BY_NAME = by_name(VM_FIELDS)
 HOST_BY_NAME = by_name(HOST_FIELDS)

@@ -50,9 +50,11 @@ class VmPage(TabbedPage):
     help_title = "A VM"
     help_text = (
         "> and < (or tab) change the tab. x and ! act on this VM alone, whatever is marked elsewhere.",
-        "Graphs: + and - zoom from a minute to all that is kept, left and right read exact values, esc ends that,",
-        "d shows one disk and interface after the other. Every reading is kept while the graphs are looked at;",
-        "before that, one in 10 s of CPU, memory, disk and network.",
+        (
+            "Graphs: + and - zoom from a minute to all that is kept, left and right read exact values, esc ends that,"
+            " d shows one disk and interface after the other. Every reading is kept while the graphs are looked at;"
+            " before that, one in 10 s of CPU, memory, disk and network."
+        ),
         "XML: / finds, enter goes to the next place, left and right move long lines, t shows the stored definition.",
         "What stands grey is old: its host does not answer.",
     )

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual import on
 
 from kvmtui.commands import registry
+from kvmtui.commands.base import Noun
 from kvmtui.core.fields import VM_FIELDS, Tone
 from kvmtui.core.inventory import VmRef
 from kvmtui.core.text import cut, safe
@@ -67,7 +68,7 @@ class VmListPage(Page):
         """Return the line about the VM under the cursor."""
         row = self.pane.row()
         if row is None:
-            return Text()
+            return Text(no_wrap=True).append(self.pane.gone_text(), self.face.tones[Tone.WARN])
         problem = next((one for one in self.face.problems if one.ref == row.key), None)
         return vm_about(row, problem, self.face.tones, self.size.width)
 
@@ -111,9 +112,11 @@ class VmListPage(Page):
 
     def key_hints(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that work on the selection now."""
-        if self.pane.table.cursor is None:
+        if self.pane.row() is None:
             if not self.pane.shown.total:
                 yield "n n", "new VM"
+            if isinstance(self.pane.table.cursor, Fold | Group):
+                yield "enter", "fold" if self.pane.is_unfolded else "unfold"
             yield "/", "find"
             yield "f", "faults"
             yield from super().key_hints()
@@ -211,7 +214,7 @@ class VmListPage(Page):
         """Show facts, and the virsh line of every command."""
         from kvmtui.screens.facts import FactsScreen
 
-        targets = self.targets()[:1]
+        targets = self.pane.pointed() if self.noun() is Noun.VM else self.targets()
         if targets:
             self.app.push_screen(FactsScreen(self.noun(), targets[0]))
 
@@ -320,8 +323,8 @@ class VmListPage(Page):
         self.show_foot()
 
     def action_this_row(self) -> None:
-        """Let the next command act on the cursor's row alone."""
-        self.face.marks.this_row = True
+        """Let the next command act on the cursor's row alone, where it would act on the marked ones."""
+        self.face.marks.this_row = bool(self.face.marks)
         self.show_foot()
 
     # -- what the widgets say

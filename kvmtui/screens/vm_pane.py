@@ -14,7 +14,8 @@ from kvmtui.core.errors import FilterError
 from kvmtui.core.fields import VM_FIELDS, VmRow, condition_text, vm_row
 from kvmtui.core.filters import parse
 from kvmtui.core.inventory import ConditionKind, VmRef
-from kvmtui.core.text import safe
+from kvmtui.core.text import safe, vm_name
+from kvmtui.core.units import hhmm
 from kvmtui.engine.garbage import unsearched
 from kvmtui.screens.listing import EVERYTHING, FIELDS, GROUPINGS, Fold, Group, Listing, Shown
 from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, state_room, trend, vm_columns, vm_line
@@ -172,6 +173,19 @@ class VmPane(Vertical):
         group = cast("Group", key).group
         return group_line(group, self.listing.counts.get(group, 0), folded=group in self.listing.view.folded)
 
+    def gone_text(self) -> str:
+        """Return what became of the VM under the cursor that vanished; "" of any other row."""
+        last, ref = self.listing.under_cursor, self.cursor
+        if ref is None or last is None or last.key != ref or ref not in self.listing.order.gone:
+            return ""
+        return f"{vm_name(last.vm.name, last.vm.uuid)} gone {hhmm(self.listing.order.gone[ref])}: {self._how(ref)}"
+
+    @property
+    def is_unfolded(self) -> bool:
+        """Whether what the heading under the cursor stands for is listed below it."""
+        key, view = self.table.cursor, self.listing.view
+        return isinstance(key, Group) and key.group not in view.folded
+
     def _how(self, ref: VmRef) -> str:
         """Return how a VM vanished, as far as an event tells."""
         fleet = cast("Fleet", self._fleet)
@@ -214,8 +228,12 @@ class VmPane(Vertical):
             seen = [ref for ref in marks.refs if ref in self.shown.listed]
             hidden = [ref for ref in marks.refs if ref not in self.shown.listed]
             return self._fixed(seen), self._fixed(hidden)
+        return self.pointed(), ()
+
+    def pointed(self) -> tuple[Target, ...]:
+        """Return the VM under the cursor as what a command acts on, whatever is marked."""
         ref = self.cursor
-        return (self._fixed([ref]) if ref is not None else ()), ()
+        return self._fixed([ref]) if ref is not None else ()
 
     def _fixed(self, refs: list[VmRef]) -> tuple[Target, ...]:
         fleet = self.face.fleet

@@ -201,6 +201,8 @@ async def test_a_vanished_vm_leaves_a_struck_row_until_the_cursor_leaves_it() ->
             await it.press(letter)
             await it.settle()
             await it.press("escape")
+        assert it.line_of("web-2 gone ").endswith("web-2 was deleted on hv1, not by kvmtui"), "whole, below the list"
+        assert "console" not in it.lines[-1], "no key that needs a VM is offered"
         await it.press("enter")
         await it.until_told("That VM is gone.")
         await it.press("j")
@@ -297,6 +299,8 @@ async def test_a_silent_host_is_opened_and_closed_by_enter() -> None:
         await it.until_text("8 VMs of hv3")
         fold = next(key for key in it.vms.pane.shown.keys if isinstance(key, Fold))
         it.vms.pane.table.move_to(fold)
+        await it.settle()
+        assert it.lines[-1].startswith("enter unfold  / find"), "nothing is offered that needs one VM"
         await it.press("enter")
         await it.until(lambda: "web-4" in it.names)
         assert any(row.muted for row in [it.vms.pane._line(it.world.ref("web-4"))])

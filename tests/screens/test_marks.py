@@ -180,6 +180,19 @@ async def test_the_dot_holds_for_one_command_even_one_that_was_left() -> None:
         assert it.calls == []
 
 
+async def test_what_looks_is_about_the_row_whatever_is_marked() -> None:
+    async with desk() as it:
+        await marked(it, "web-1", "web-2")
+        await it.go_to("wiki")
+        await it.press("i")
+        await it.until_text("Facts of wiki")
+        await it.press("escape", "y")
+        await it.until_text("Copy of wiki")
+        await it.press("escape", "enter")
+        await it.until_text("wiki on hv2")
+        assert it.calls == []
+
+
 async def test_plus_marks_the_screen_star_inverts_and_u_clears() -> None:
     async with desk() as it:
         await it.press("/", *"web-", "enter", "+")
