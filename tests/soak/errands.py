@@ -58,7 +58,7 @@ class Errands:
             hosts = self._it.world.hosts
             for source in [one for one in hosts.values() if vm.uuid in one.guests]:  # CPUs of hostile names never fit
                 hosts[host].facts = replace(hosts[host].facts, cpu_model=source.facts.cpu_model)
-            await self._enter(f"migrate {shlex.quote(vm.uuid)} --to {host}")
+            await self._enter(f"migrate {shlex.quote(vm.name)} --to {host}")
             await self._agree()
             await self._comes(lambda: all(task.phase.is_final for task in self._it.tasks))
 
@@ -83,7 +83,7 @@ class Errands:
         for host in self._it.world.hosts.values():
             if vm.uuid in host.guests:
                 host.guests[vm.uuid].deaf = True
-        await self._enter(f"shutdown {shlex.quote(vm.uuid)} --timeout 20s")
+        await self._enter(f"shutdown {shlex.quote(vm.name)} --timeout 20s")
         await self._agree()
         waits = [task.id for task in self._it.tasks if task.phase is TaskPhase.RUNNING]
         if waits:
@@ -102,8 +102,10 @@ class Errands:
         return self._monkey.chance.choice([entry.name for entry in self._it.engine.fleet.hosts])
 
     def _vm(self, *states: VmState, but: str = "") -> Vm | None:
+        """Return a VM in one of these states, of a name that can be typed."""
         vms = [vm for entry, vm in self._it.engine.fleet.vms() if vm.state in states and entry.name != but]
-        return self._monkey.chance.choice(vms) if vms else None
+        typed = [vm for vm in vms if vm.name.isprintable() and vm.name.strip()]
+        return self._monkey.chance.choice(typed) if typed else None
 
     async def _enter(self, line: str) -> None:
         await self._monkey.press(":", *map(key_of, line), "enter")
