@@ -96,8 +96,12 @@ def _sweep(place: Path) -> None:
 
 
 def _lock_for_life(made: Path) -> None:
-    handle = os.open(made / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    """Hold two locks until the process ends: one says that it lives, one keeps systemd-tmpfiles from what grows old."""
+    lock = made / "lock.new"
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    lock.rename(made / "lock")  # nobody sees it who could take it first
+    fcntl.flock(os.open(made, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH)
 
 
 def _runs_programs(place: Path) -> bool:

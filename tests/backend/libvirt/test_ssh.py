@@ -150,5 +150,8 @@ def test_what_a_killed_process_left_is_swept_and_what_a_living_one_has_is_not(tm
         (tmp_path / name).mkdir()
     (tmp_path / "kvmtui-dead/lock").touch()
     runtime._lock_for_life(tmp_path / "kvmtui-living")
+    # So does systemd-tmpfiles before it removes what is older than ten days from a folder.
+    aged = subprocess.run(["flock", "-n", tmp_path / "kvmtui-living", "true"], check=False)
+    assert aged.returncode == 1
     runtime._sweep(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"kvmtui-living", "kvmtui-being-made"}
