@@ -108,6 +108,8 @@ def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
     restarted = before.is_active and after.is_active and before.domain_id != after.domain_id
     if restarted:
         return Severity.INFO, "was restarted on"
+    if after.reason is Reason.POSTCOPY_FAILED and before.reason is not after.reason:
+        return Severity.BAD, "is stuck in its move on"
     if before.state is after.state:
         return Severity.NONE, ""
     return _turned(before, after)
@@ -140,7 +142,15 @@ def _turned(before: Vm, after: Vm) -> tuple[Severity, str]:
 _ABSENT = Vm(uuid="", name="", state=VmState.OFF)
 
 _PASSING = frozenset(
-    {Reason.STARTING, Reason.MIGRATING, Reason.SAVING, Reason.DUMPING, Reason.SNAPSHOT, Reason.SHUTTING_DOWN}
+    {
+        Reason.STARTING,
+        Reason.MIGRATING,
+        Reason.POSTCOPY,
+        Reason.SAVING,
+        Reason.DUMPING,
+        Reason.SNAPSHOT,
+        Reason.SHUTTING_DOWN,
+    }
 )
 """Why a VM is paused for a moment on the way to another state, which tells more."""
 
@@ -161,7 +171,6 @@ _TURNS: dict[tuple[VmState, Reason | None], tuple[Severity, str]] = {
     (VmState.PAUSED, Reason.IO_ERROR): (Severity.BAD, "paused on"),
     (VmState.PAUSED, Reason.POOL_FULL): (Severity.BAD, "paused on"),
     (VmState.PAUSED, Reason.WATCHDOG): (Severity.BAD, "paused on"),
-    (VmState.PAUSED, Reason.POSTCOPY_FAILED): (Severity.BAD, "paused on"),
     (VmState.PAUSED, None): (Severity.INFO, "paused on"),
     (VmState.SUSPENDED, None): (Severity.INFO, "went to sleep on"),
     (VmState.CRASHED, None): (Severity.BAD, "crashed on"),

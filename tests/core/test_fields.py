@@ -124,6 +124,10 @@ def test_memory_says_whose_figure_it_is() -> None:
         (a_vm(), "on"),
         (a_vm(reason=Reason.BOOTED), "on"),
         (a_vm(reason=Reason.POSTCOPY_FAILED), "on: post-copy failed"),
+        (
+            a_vm(state=VmState.PAUSED, reason=Reason.POSTCOPY_FAILED, job=Job("migration out", 8.0, ours=False)),
+            "paused: post-copy failed",
+        ),
         (a_vm(state=VmState.PAUSED, reason=Reason.IO_ERROR), "paused: I/O error"),
         (a_vm(state=VmState.PAUSED, reason=Reason.USER), "paused: by user"),
         (a_vm(state=VmState.PAUSED), "paused"),

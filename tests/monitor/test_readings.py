@@ -12,7 +12,7 @@ import pytest
 from kvmtui.backend.base import Inventory
 from kvmtui.changes import vm_event
 from kvmtui.core.errors import TimedOut
-from kvmtui.core.inventory import ConditionKind, Job, Reason, Vm, VmState
+from kvmtui.core.inventory import ConditionKind, Job, Reason, Severity, Vm, VmState
 from kvmtui.picture import Change
 from tests.fleet_lab import now, running, virtual
 
@@ -170,3 +170,16 @@ def test_what_became_of_a_vm_that_is_listed_no_more() -> None:
             event = vm_event("hv1", Change("u", before, None, 0.0, seen=True), "")
             assert event is not None
             assert event.subject == f"web-1 {said} hv1"
+
+
+def test_a_move_that_breaks_after_the_vm_has_gone_on_is_said_and_one_that_does_not_is_no_pause() -> None:
+    vm = Vm("u", "web-1", VmState.RUNNING, Reason.BOOTED)
+    passing = replace(vm, state=VmState.PAUSED, reason=Reason.POSTCOPY)
+    broken = replace(passing, reason=Reason.POSTCOPY_FAILED)
+    assert vm_event("hv1", Change("u", vm, passing, 0.0, seen=True), "") is None
+    assert vm_event("hv1", Change("u", broken, broken, 0.0, seen=True), "") is None
+    for before, after in ((passing, broken), (vm, replace(vm, reason=Reason.POSTCOPY_FAILED))):
+        event = vm_event("hv1", Change("u", before, after, 0.0, seen=True), "")
+        assert event is not None
+        assert (event.severity, event.subject) == (Severity.BAD, "web-1 is stuck in its move on hv1")
+        assert event.detail == "post-copy failed"

@@ -48,7 +48,7 @@ def state_text(row: VmRow) -> str:
         if vm.state is VmState.UNKNOWN or row.entry.state is None:
             return "unknown"
         return f"{_WORDS[vm.state]} at {_moment(row.entry.state.at, row.now)}"
-    if row.moving is not None or vm.job is not None:
+    if (row.moving is not None or vm.job is not None) and vm.reason is not Reason.POSTCOPY_FAILED:
         return _held_text(row.moving, vm.job)
     if row.stopping is not None and vm.is_active:
         return f"stopping since {units.day_or_time(row.stopping, row.now)}"
