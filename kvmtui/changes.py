@@ -108,9 +108,8 @@ def _happening(before: Vm | None, after: Vm | None) -> tuple[Severity, str]:
     restarted = before.is_active and after.is_active and before.domain_id != after.domain_id
     if restarted:
         return Severity.INFO, "was restarted on"
-    if after.reason is Reason.POSTCOPY_FAILED and before.reason is not after.reason:
-        return Severity.BAD, "is stuck in its move on"
-    if before.state is after.state:
+    broke = after.reason is Reason.POSTCOPY_FAILED and before.reason is not after.reason
+    if before.state is after.state and not broke:
         return Severity.NONE, ""
     return _turned(before, after)
 
@@ -129,6 +128,8 @@ def _turned(before: Vm, after: Vm) -> tuple[Severity, str]:
     """Return the same for a VM that is in another state than before."""
     if after.state is VmState.PAUSED and after.reason in _PASSING:
         return Severity.NONE, ""
+    if after.reason is Reason.POSTCOPY_FAILED:
+        return Severity.BAD, "is stuck in its move on"
     began = after.reason in _BEGINNINGS or before.reason is Reason.STARTING
     if after.state is VmState.RUNNING and not began:
         if before.state is VmState.PAUSED and before.reason in _PASSING:

@@ -75,7 +75,8 @@ class World:
                     autostart=says["Autostart"] == "enable",
                     persistent=says["Persistent"] == "yes",
                     saved=says["Managed save"] == "yes",
-                    pending=any(re.findall(part, stored) != re.findall(part, live) for part in PENDING),
+                    pending=says["Persistent"] == "yes"
+                    and any(re.findall(part, stored) != re.findall(part, live) for part in PENDING),
                     snapshots=len(snapshots.split()),
                     id=number,
                     memory_max=int(says["Max memory"].split()[0]) >> 10,
