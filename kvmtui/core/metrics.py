@@ -62,8 +62,6 @@ class NicRates(NamedTuple):
     name: str
     rx_bps: float
     tx_bps: float
-    rx_pps: float
-    tx_pps: float
     drops: float
     errors: float
 

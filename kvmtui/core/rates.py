@@ -10,18 +10,10 @@ from kvmtui.core.tracks import LONGEST_GAP, VmTrack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kvmtui.core.counters import CpuTimes, HostMemory, Sample, VmCounters
+    from kvmtui.core.counters import CpuTimes, HostMemory, Sample
     from kvmtui.core.metrics import VmRates
 
 SHORTEST_GAP = 0.05  # seconds below which the time of a call itself makes a rate worthless
-
-
-def vm_rates(before: VmCounters, after: VmCounters, seconds: float, wall: float) -> VmRates | None:
-    """Return what a VM did in the `seconds` between two readings, the second at `wall` (epoch seconds).
-
-    None when the readings cannot be compared: a counter went back, or the VM was started in between.
-    """
-    return VmTrack(before, 0.0, wall - seconds).step(after, seconds, wall)
 
 
 def host_rates(

@@ -288,8 +288,6 @@ def _nic_rates(
                 name,
                 rx_bytes / seconds,
                 tx_bytes / seconds,
-                rx_packets / seconds,
-                tx_packets / seconds,
                 drops / seconds,
                 errors / seconds,
             )

@@ -48,7 +48,7 @@ def test_a_recording_has_a_series_for_each_device() -> None:
     recording = History().record(3)
     recording.append(1.0, some_rates())
     vda = DiskRates("vda", 1.0, 2.0, 3.0, 4.0, None)
-    vnet = NicRates("vnet0", 5.0, 6.0, 0.0, 0.0, 0.0, 0.0)
+    vnet = NicRates("vnet0", 5.0, 6.0, 0.0, 0.0)
     recording.append(2.0, some_rates(disks=(vda,), nics=(vnet,)))
     recording.append(3.0, None)
     assert recording.series("vda.iops")[1].tolist() == pytest.approx([nan, 7.0, nan], nan_ok=True)
