@@ -8,32 +8,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from rich.text import Text
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
-from kvmtui.commands.base import Answer, Answers, FieldKind, Question
+from kvmtui.commands.base import Answers, Question
 from kvmtui.core.errors import KvmtuiError
-from kvmtui.core.text import safe
-from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.driver import read_of
 from kvmtui.widgets.fields import Choices, FieldRow, Knob
-from kvmtui.widgets.foot import Foot, Review
+from kvmtui.widgets.foot import Review
+from kvmtui.widgets.form_frame import FormFrame
 from kvmtui.widgets.guard import GUARD, Guard
-from kvmtui.widgets.notices import keep_clear
 
 if TYPE_CHECKING:
     from textual import events
-    from textual.app import ComposeResult
     from textual.screen import Screen
 
     from kvmtui.widgets.chords import Read
 
 PAUSE = 0.15  # seconds without a key after which the questions are asked anew for a text
-LEAST_FIELDS = 4  # lines that the fields keep, however long a review is
 
 Reviewing = Callable[[Answers], Sequence[str] | Awaitable[Sequence[str]]]
 
@@ -53,28 +46,13 @@ class Live(NamedTuple):
     """Whether a choice of one is a single line until it has the focus."""
 
 
-class Form(Dialog[Answers | None]):
+class Form(FormFrame):
     """Asks the questions of a command; dismissed with the reviewed answers, or None.
 
     `review` gives the sentences that say what would be done (warnings, the virsh line), or raises KvmtuiError when
     the answers will not do.
     """
 
-    DEFAULT_CSS = """
-    Form {
-        align: left bottom;
-        background: transparent;
-        & > #form { width: 100%; height: auto; max-height: 100%; background: $panel; padding: 0 1; }
-        & #title { text-style: bold; height: auto; }
-        & #fields { height: auto; scrollbar-size-vertical: 1; }
-        & #help { height: auto; min-height: 1; color: $text-muted; }
-        & #said { height: auto; }
-        & #said.-wrong { color: $text-error; }
-        & #knobs { layout: horizontal; height: 1; }
-        & #keys { height: 1; color: $text-muted; }
-    }
-    """
-    AUTO_FOCUS: ClassVar[str | None] = "Input, Choices"
     BINDINGS: ClassVar[list[BindingType]] = [
         # At once, so that a key that comes right behind it is for the next field.
         Binding("tab", "app.focus_next", show=False, priority=True),
@@ -94,71 +72,23 @@ class Form(Dialog[Answers | None]):
         live: Live | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
-        self._heading = title
+        super().__init__(
+            title,
+            questions,
+            given=live.given if live else {},
+            folds=live is not None and live.folds,
+            look=live.look_label if live and live.look else "",
+        )
         self._review = review
         self._live = live
         self._clock = clock
-        self._left: dict[str, Answer] = dict(live.given) if live else {}  # of fields that are not asked just now
-        self._first = tuple(questions)
-        self._rows: dict[str, FieldRow] = {}
         self._heeded: Answers = {}  # what was answered when it was asked anew or reviewed last
-        self._reviewed: Answers | None = None
         self._guard = Guard(GUARD)  # of [Do it]
-        self._tallest = 0  # lines that the fields had so far
-
-    def compose(self) -> ComposeResult:
-        """Compose the fields and the knobs."""
-        self._rows = {question.name: self._row(question) for question in self._first}
-        said, do = Review(), Knob("[Do it]", id="do", markup=False)
-        said.display = do.display = False
-        with Widget(id="form"):
-            yield Static(Text(safe(self._heading, limit=1000)), id="title")
-            with VerticalScroll(id="fields", can_focus=False):
-                yield from self._rows.values()
-            yield Foot(id="help", markup=False)
-            yield said
-            with Widget(id="knobs"):
-                yield Knob("[Review]", id="review", markup=False)
-                yield do
-                if self._live is not None and self._live.look is not None:
-                    yield Knob(self._live.look_label, id="look", markup=False)
-            yield Static("tab next field   space chooses   esc back", id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with what can be reviewed."""
         self._heeded = self.answers
         self._fit()
-
-    def on_resize(self) -> None:
-        """Keep the knobs and what is said in sight, whatever the fields need."""
-        self._tallest = 0
-        self._fit()
-
-    def on_foot_resized(self) -> None:
-        """Give the fields the lines that are left now."""
-        self._fit()
-
-    @property
-    def _is_here(self) -> bool:
-        """Whether its parts can be changed: they are there, and it was not left.
-
-        It may be left while a host is read for it; and what was to come after a picture comes with that of the next
-        screen then, which may be in the midst of its being taken apart.
-        """
-        return self.is_mounted and self in self.app.screen_stack
-
-    # -- what it says now
-
-    @property
-    def answers(self) -> Answers:
-        """What the fields say now, by the questions' names."""
-        return {name: row.answer for name, row in self._rows.items()}
-
-    @property
-    def given(self) -> Answers:
-        """What a person answered, also in fields that are not asked just now."""
-        return self._left | {name: row.answer for name, row in self._rows.items() if row.is_given}
 
     # -- keys and changes
 
@@ -300,10 +230,6 @@ class Form(Dialog[Answers | None]):
         self._explain()
         self._fit()
 
-    def _row(self, question: Question) -> FieldRow:
-        folds = self._live is not None and self._live.folds
-        return FieldRow(question, self._left.get(question.name), folds=folds)
-
     def _same_kind(self, question: Question) -> bool:
         return self._rows[question.name].question.kind is question.kind
 
@@ -396,64 +322,6 @@ class Form(Dialog[Answers | None]):
             self._reviewed = None
             self.query_one("#do").display = False
             self._say([])
-
-    # -- what stands below the fields
-
-    def _say(self, lines: Sequence[str], *, wrong: bool = False) -> None:
-        if not self._is_here:
-            return
-        said = self.query_one("#said", Review)
-        said.set_class(wrong, "-wrong")
-        said.tell(lines)
-        said.display = bool(lines)
-        self._fit()
-
-    def _explain(self) -> None:
-        """Show what the focused field is for."""
-        if not self._is_here:
-            return
-        focused = self.focused
-        row = next((row for row in self._rows.values() if row.field is focused), None)
-        shown = row is not None and row.question.kind is not FieldKind.FLAG
-        text = row.question.help if row is not None and shown else ""
-        if isinstance(focused, Choices) and focused.obstacle:
-            text = f"It cannot be chosen: {focused.obstacle.rstrip('.')}."
-        said = self.query_one("#help", Static)
-        said.update(Text(safe(text, limit=1000)))
-        said.display = bool(text) or self._reviewed is None  # no line comes and goes while fields are filled in
-        self._fit()
-
-    def _fit(self) -> None:
-        self.call_after_refresh(self._fit_now)
-
-    def _fit_now(self) -> None:
-        """Give the fields the lines that all else leaves."""
-        if not self._is_here:
-            return
-        form, fields, said, keys = map(self.query_one, ("#form", "#fields", "#said", "#keys"))
-        height = self.size.height - form.gutter.height
-        fixed = sum(part.size.height for part in map(self.query_one, ("#title", "#help", "#knobs")) if part.display)
-        # What would be done is read before it is done: for that the fields shrink, and the keys go.
-        long = said.display and height - fixed - said.virtual_size.height - 1 < LEAST_FIELDS
-        keys.display = not long
-        said.styles.max_height = max(LEAST_FIELDS, height - fixed - 1)
-        told = min(said.size.height, height - fixed - 1) if said.display else 0
-        room = max(1 if long else LEAST_FIELDS, height - fixed - told - int(not long))
-        limit = fields.styles.max_height
-        if limit is None or limit.value != room:
-            fields.styles.max_height = room
-        # What was once unfolded keeps its lines: the title and the fields above do not move.
-        self._tallest = min(room, max(self._tallest, fields.size.height))
-        if fields.styles.min_height is None or fields.styles.min_height.value != self._tallest:
-            fields.styles.min_height = self._tallest
-        keep_clear(form)
-        # Once more after the layout: the field may have unfolded.
-        self.call_after_refresh(self._see)
-
-    def _see(self) -> None:
-        """Scroll to the field that has the focus."""
-        if self._is_here and isinstance(self.focused, Input | Choices):
-            self.focused.scroll_visible(animate=False)
 
 
 async def _given(lines: Sequence[str]) -> Sequence[str]:
