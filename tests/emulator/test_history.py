@@ -179,6 +179,15 @@ def test_a_lower_screen_keeps_what_is_around_the_cursor_and_a_higher_one_brings_
     assert emulator.history_length == 0
 
 
+def test_a_saved_cursor_goes_along_with_its_line() -> None:
+    emulator = filled(lines=3)
+    emulator.resize(10, 2)
+    emulator.feed(b"\x1b[HX\x1b7\x1b[H")
+    emulator.resize(10, 5)
+    emulator.feed(b"\x1b8Y")
+    assert screen(emulator) == ["line 0", "line 1", "XYne 2", "", ""]
+
+
 def test_wide_characters_that_come_back_are_whole() -> None:
     emulator = Emulator(10, 2)
     emulator.feed("漢字\r\na\r\nb".encode())

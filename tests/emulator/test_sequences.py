@@ -57,6 +57,8 @@ def after(output: str, columns: int = 10, rows: int = 4) -> Emulator:
         ("ab\x1b7\x1b[3;5Hcd\x1b8X", ["abX", "", "    cd"]),
         ("ab\x1b[s\x1b[3;5Hcd\x1b[uX", ["abX", "", "    cd"]),
         ("ab\x1b8X", ["Xb"]),
+        ("0123456789\x1b7\x1b[H\x1b8X", ["0123456789", "X"]),
+        ("ab\x1b[4h\x1b[!p\x1b[GX", ["Xb"]),
         ("one\x1bDtwo\x1bEthree", ["one", "   two", "three"]),
         ("\x1b[2Hone\x1bM\x1bMX", ["   X", "", "one"]),
         # --- erasing, inserting, deleting
@@ -109,6 +111,7 @@ def after(output: str, columns: int = 10, rows: int = 4) -> Emulator:
         ("a\tb", ["a       b"]),
         ("a\tb\tc", ["a       bc"]),
         ("\x1b[3g\x1b[4G\x1bH\ra\tb", ["a  b"]),
+        ("\x1b[3g\x1b[4G\x1bH\x1b[!p\ra\tb", ["a  b"]),
         ("\x1b[9G\x1b[g\ra\tb", ["a        b"]),
         ("\t\x1b[ZX", ["X"]),
         ("abcdefghi\x1b[2ZX", ["Xbcdefghi"]),
