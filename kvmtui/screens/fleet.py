@@ -64,7 +64,7 @@ class FleetPage(VmListPage):
             "Before a name: > the cursor, * marked, ! something is wrong, x no answer or gone, ? as it was last seen."
             " The more a figure stands out, the worse it is; what is a problem stands in words, too."
         ),
-        "What stands grey is old: its host does not answer. - is not known, never zero.",
+        "What stands grey is old: its host does not answer. A figure that is a - is not known; it is never zero.",
         "Hold shift to select text with the mouse.",
     )
     view: reactive[str] = reactive("fleet", init=False)

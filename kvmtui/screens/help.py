@@ -8,7 +8,7 @@ from kvmtui.commands.base import Level
 from kvmtui.commands.registry import of_noun
 from kvmtui.core.fields import HOST_FIELDS, VM_FIELDS
 from kvmtui.screens.actions import GO, GRAPHS, LIST, MARK, PANES, TABS
-from kvmtui.screens.text_page import TextPage, keys, paragraph
+from kvmtui.screens.text_page import TextPage, keys, point
 
 if TYPE_CHECKING:
     from kvmtui.screens.page import Page
@@ -35,7 +35,7 @@ class HelpScreen(TextPage):
         page = self._page
         sheet.head(page.help_title.upper())
         for sentence in page.help_text:
-            paragraph(sheet, sentence)
+            point(sheet, sentence)
         for title, group in (
             ("Lists", LIST),
             ("Marks", MARK),

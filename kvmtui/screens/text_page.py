@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from kvmtui.core.fields import Tone
 from kvmtui.core.text import cell_width
-from kvmtui.screens.sheet import Sheet, wrap
+from kvmtui.screens.sheet import Sheet, Span, wrap
 from kvmtui.widgets.dialog import Dialog
 from kvmtui.widgets.lines import Line
 from kvmtui.widgets.textview import TextView
@@ -76,6 +76,12 @@ class TextPage(Dialog[None]):
 def paragraph(sheet: Sheet, text: str) -> None:
     """Add a text in as many lines as it needs."""
     sheet.lines += [Text(line, no_wrap=True) for line in wrap(text, sheet.width)]
+
+
+def point(sheet: Sheet, text: str) -> None:
+    """Add a text that stands apart from the one above it."""
+    for place, piece in enumerate(wrap(text, max(20, sheet.width - 2))):
+        sheet.line(Span("  " if place else "- ", Tone.MUTED), Span(piece))
 
 
 def keys(sheet: Sheet, title: str, rows: Sequence[tuple[str, str, str]], *, key: int = 12, label: int = 17) -> None:
