@@ -76,7 +76,8 @@ class PoolBook:
                 pool = pool_of(state, disk) if more else None
                 if pool is not None:
                     grown[pool.uuid] = grown.get(pool.uuid, 0) + more
-        self._disks[host] = {**before, **now}
+        kept = {key: size for key, size in before.items() if key[0] in state.vms}  # also of those that are off
+        self._disks[host] = {**kept, **now}
         return grown
 
     def _growth(self) -> dict[tuple[str, str], Growth]:

@@ -71,6 +71,15 @@ def test_a_vm_that_comes_brings_no_growth() -> None:
     assert forecast(pool, book.growth["hv1", "p"]) == ""
 
 
+def test_a_vm_that_is_gone_is_forgotten_and_one_that_is_off_is_not() -> None:
+    book, state = PoolBook(), a_state(a_pool())
+    book.sampled("hv1", NOW, state, writing(GIB))
+    book.sampled("hv1", NOW + SPACING, state, {})
+    assert book._disks["hv1"]
+    book.sampled("hv1", NOW + 2 * SPACING, replace(state, vms={}), {})
+    assert not book._disks["hv1"]
+
+
 def test_a_pool_that_shrinks_or_stands_still_is_never_full() -> None:
     assert seconds_left(a_pool(), Growth(-5000.0, 3600.0)) is None
     assert seconds_left(a_pool(), Growth(10.0, 3600.0)) is None
