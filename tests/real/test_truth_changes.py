@@ -172,7 +172,7 @@ def test_a_pool_that_nobody_refreshes_is_as_full_as_its_disks(own_host: Host, ti
         row = program.wait_host(own_host.name, "yes|-|NO")
         assert "tiny" not in row
         own_host.virsh("attach-disk", guest.name, tiny, "vdb", "--subdriver", "qcow2")
-        program.wait_host(own_host.name, r"9\d % .* tiny ", timeout=WAY)
+        program.wait_host(own_host.name, r"9\d % .*\btiny ", timeout=WAY)
         found = re.search(r"Allocation: +(\d+)", own_host.virsh("pool-info", "tiny", "--bytes"))
         assert found, "what the pool says"
         assert int(found[1]) < MIB, "nobody has refreshed it"
