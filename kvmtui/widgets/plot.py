@@ -108,7 +108,7 @@ def plot(picture: Picture, grid: Grid, top: float) -> None:
             if at > picture.end + longest or isnan(value):
                 last = None
                 continue
-            x = int((at - picture.start) / seconds * (across - 1))
+            x = min(across, int((at - picture.start) / seconds * (across - 1)))
             y = round((top - min(top, max(picture.bottom, value))) / span * (down - 1))
             if x >= 0:
                 if last is not None and at - last_at <= longest:

@@ -55,6 +55,12 @@ def test_points_far_apart_are_not_joined() -> None:
     assert " " * 15 in drawn(what, 40)[2]
 
 
+def test_a_picture_of_no_time_is_drawn_at_once() -> None:
+    times = [START + 10 * index for index in range(500)]
+    what = Picture("CPU", (Series("a", times, [50.0] * 500),), START + 100, START + 100)
+    assert len(drawn(what, 40)) == 5
+
+
 def test_percentages_have_a_fixed_axis_and_other_values_a_round_one() -> None:
     assert round_top(picture(1, 2, 3)) == 100.0
     assert round_top(picture(1, 2, 3, top=None)) == 5.0
