@@ -111,13 +111,13 @@ class History:
         """What is kept."""
         return tuple(self._texts)
 
-    def fill(self, texts: tuple[str, ...]) -> None:
-        """Take over what was kept elsewhere."""
-        self._texts = list(texts[-self._limit :])
+    def begin(self) -> None:
+        """Look at the newest first, wherever somebody stopped before."""
+        self._at = None
 
     def add(self, text: str) -> None:
         """Keep what was entered."""
-        self._at = None
+        self.begin()
         if text:
             self._texts = [*(old for old in self._texts if old != text), text][-self._limit :]
 
@@ -205,6 +205,7 @@ class TextBar(Widget, can_focus=True):
     def open(self, text: str = "") -> None:
         """Take keys from now on."""
         self.editor.put(text)
+        self.history.begin()
         self._error = ""
         self._open = self.display = True
         if self.screen.focused is not self:

@@ -130,6 +130,10 @@ async def test_history_comes_back() -> None:
         await pilot.press("down", "down")
         assert line.text == "x"
         assert line.history.texts == ("start a", "start b")
+        await pilot.press("up", "up", "escape")
+        line.open()
+        await pilot.press("up")
+        assert line.text == "start b", "the newest first, wherever somebody stopped before"
 
 
 async def test_completion_writes_what_is_common_and_names_the_rest() -> None:
