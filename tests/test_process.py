@@ -175,6 +175,41 @@ def test_the_size_that_a_shell_once_exported_is_not_believed() -> None:
         program.leave()
 
 
+def test_a_terminal_that_tells_no_size_gets_one_picture_and_is_left_by_a_key() -> None:
+    """As a serial line, or a container's terminal before it is given one."""
+    home = Home({})
+    master, slave = os.openpty()
+    environment = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        ["setsid", "--ctty", KVMTUI, "--demo"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**environment, **home.environment, "TERM": "xterm-256color"},
+    )
+    os.close(slave)
+    seen = bytearray()
+
+    def read() -> None:
+        with suppress(OSError):
+            while data := os.read(master, 65536):
+                seen.extend(data)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        until(lambda: b"web-1" in seen, "the first screen", timeout=120)
+        os.write(master, b"Q")
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        reader.join(10)
+        os.close(master)
+    assert len(seen) < 200_000
+    assert "Traceback" not in home.log()
+
+
 def is_full(terminal: int) -> bool:
     """Whether a terminal has no room for what a program writes."""
     return not select.select((), (terminal,), (), 0)[1]

@@ -62,7 +62,7 @@ def _show(found: Sequence[Finding], output: Output, machine: Machine) -> None:
     colour = screen.is_terminal and not machine.environ.get("NO_COLOR")
     name_width = max(cell_width(safe(one.name)) for one in found)
     indent = name_width + 10
-    room = max(30, (screen.columns if screen.is_terminal else 1000) - indent)
+    room = max(30, ((screen.columns or 80) if screen.is_terminal else 1000) - indent)
     area = None
     for one in found:
         if one.area is not area:

@@ -29,6 +29,11 @@ def findings(machine: Machine) -> Iterator[Finding]:
 
 def _size(machine: Machine) -> Finding:
     columns, rows = machine.screen.columns, machine.screen.rows
+    if not columns or not rows:
+        text = (
+            "The terminal does not tell its size, as a serial line does not: it is taken for 80 columns and 25 lines."
+        )
+        return Finding(Area.TERMINAL, "size", Verdict.NOTE, text, "stty cols 80 rows 25, with what it really has")
     said = f"The terminal has {columns} columns and {rows} lines"
     if columns < LEAST[0] or rows < LEAST[1]:
         text = f"{said}; the screen needs {LEAST[0]} and {LEAST[1]}."

@@ -181,6 +181,14 @@ class ReadDriver(LinuxDriver):
         # By the loop, too: handlers of many sizes in a row interrupt each other, and the last size came before others.
         loop.add_signal_handler(signal.SIGWINCH, self._resized)
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Return the terminal's size as the app takes it.
+
+        For one that tells none, as a serial line, Textual guesses two sizes, and goes from one to the other for ever.
+        """
+        width, height = self._app.console.size
+        return width, height
+
     def _resized(self) -> None:
         """Tell the app the size that the terminal has now."""
         size = Size(*self._get_terminal_size())

@@ -187,6 +187,7 @@ def test_a_daemon_without_qemu_cannot_start_anything(machine: Machine) -> None:
         ({"TERM": "xterm-256color", "NO_COLOR": "1"}, WIDE, "colours", Verdict.NOTE),
         ({"TERM": "xterm-256color"}, WIDE._replace(columns=50), "size", Verdict.BAD),
         ({"TERM": "xterm-256color"}, WIDE._replace(rows=20), "size", Verdict.NOTE),
+        ({"TERM": "vt220"}, WIDE._replace(columns=0, rows=0), "size", Verdict.NOTE),
         ({"TERM": "xterm-256color", "LC_ALL": "C", "LANG": "C.UTF-8"}, WIDE, "characters", Verdict.NOTE),
         ({"TERM": "linux", "LC_ALL": "C.utf8"}, WIDE, "characters", Verdict.NOTE),
         ({"TERM": "xterm-kitty", "LC_CTYPE": "C.utf8"}, WIDE, "characters", Verdict.OK),
