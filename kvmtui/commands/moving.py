@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmtui.commands.judge import guard
 from kvmtui.commands.making_lines import upload_lines
 from kvmtui.commands.virsh import line, vm_line, vm_word, word
+from kvmtui.core.capacity import promised
 from kvmtui.core.errors import KvmtuiError, Refused
+from kvmtui.core.inventory import VmRef
 from kvmtui.core.migration import MovePlan, Room, StorageWay, Subject, Verdict
 from kvmtui.core.text import safe
 from kvmtui.core.units import hhmmss, size
@@ -109,7 +112,22 @@ async def _asked(scene: Scene, reach: Reach, entry: HostEntry, subject: Subject,
         return Offer(entry, refusal=str(error))
     if entry.state is not None and entry.state.host.uuid.lower() != room.host_uuid.lower():
         return Offer(entry, refusal="it is another machine than the one that was shown: look again")
-    return Offer(entry, room, migration.address_for(uri))
+    return Offer(entry, _less_what_comes(scene, entry, subject, room), migration.address_for(uri))
+
+
+def _less_what_comes(scene: Scene, entry: HostEntry, subject: Subject, room: Room) -> Room:
+    """Return the room without the memory that other VMs of ours, on their way to that host, are still to take."""
+    if room.memory_free is None:
+        return room
+    free = float(room.memory_free)
+    for ref, moving in scene.fleet.moving.items():
+        # Of two that begin at the same instant one counts the other, and not both each other.
+        is_before = moving.percent is not None or ref.uuid < subject.uuid
+        if ref.host == entry.name and not moving.leaving and ref.uuid != subject.uuid and is_before:
+            vm = scene.fleet.vm(VmRef(moving.host, ref.uuid))
+            if vm is not None and vm.is_active:
+                free -= promised(vm) * (100.0 - (moving.percent or 0.0)) / 100.0
+    return replace(room, memory_free=max(0, int(free)))
 
 
 def plan_of(case: Case, host: str, answers: Answers) -> tuple[MovePlan, Verdict]:

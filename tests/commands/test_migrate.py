@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmtui.backend.demo.migration import DemoMigration
 from kvmtui.backend.demo.moves import has_volume
 from kvmtui.commands import registry
 from kvmtui.commands.arrival import Outcome, Sight
@@ -18,7 +19,7 @@ from kvmtui.commands.migrate_form import MoveInterview
 from kvmtui.commands.moving import Case, plan_of, read_case, virsh_of
 from kvmtui.core.errors import BackendError, Denied, Refused
 from kvmtui.core.inventory import Guard, Job, Reason, TaskPhase, Vm, VmRef, VmState
-from kvmtui.core.migration import Copy, MoveProgress
+from kvmtui.core.migration import Copy, MoveProgress, Room, Subject
 from tests.commands.scenes import a_vm, entry, scene
 from tests.fleet_lab import Lab, running, virtual
 
@@ -227,6 +228,25 @@ async def test_one_that_is_cancelled_while_it_waits_for_its_turn_never_begins(tm
         views = await lab.engine.wait(ids)
         assert [view.phase for view in views] == [TaskPhase.DONE, TaskPhase.DONE, TaskPhase.CANCELLED]
         await lab.until(lambda: hosts_of(lab, "web-3") == ["hv1"])
+
+
+@virtual
+async def test_two_that_begin_together_do_not_both_take_the_room_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as lab:
+        need = max(lab.vm(name).memory_max for name in ("web-1", "web-2"))
+        read = DemoMigration.room
+
+        async def tight(migration: DemoMigration, subject: Subject) -> Room:
+            return replace(await read(migration, subject), memory_free=need * 3 // 2)
+
+        monkeypatch.setattr(DemoMigration, "room", tight)
+        views = await lab.engine.wait(begin(lab, "web-1", "web-2"))
+        assert sorted(view.phase.value for view in views) == ["done", "refused"]
+        (refused,) = (view.message for view in views if view.phase is TaskPhase.REFUSED)
+        assert "of memory free, and" in refused
+        assert len(sent(lab, "move")) == 1
 
 
 # --- it is not known, or only in part --------------------------------------------------------
