@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual import on
 from textual.containers import Horizontal
+from textual.events import Resize
 from textual.reactive import reactive
 
 from kvmtui.commands.base import Noun, Target
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from textual.binding import BindingType
+    from textual.geometry import Size
     from textual.widget import Widget
 
     from kvmtui.core.inventory import Fleet, HostEntry
@@ -77,6 +79,8 @@ class FleetPage(VmListPage):
         super().__init__()
         self.set_reactive(FleetPage.view, view)
         self._side_wanted: bool | None = None
+        self._told_again: Size | None = None
+        """The size that Textual will tell this screen of a second time, having given it to it."""
 
     # -- frame
 
@@ -99,8 +103,15 @@ class FleetPage(VmListPage):
         (self.hosts if self.view == "hosts" else self.pane.table).focus()
         self._lay_out()
 
-    def on_resize(self) -> None:
+    @on(Resize)
+    def _fit(self, event: Resize) -> None:
         """Give each pane what the terminal has room for."""
+        again, self._told_again = self._told_again, None
+        if event.size == self.outer_size == again:
+            event.prevent_default()  # it has been laid out for that
+            return
+        if event.size != self.outer_size:
+            self._told_again = event.size
         self._lay_out()
 
     def watch_view(self) -> None:
