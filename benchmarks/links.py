@@ -214,5 +214,5 @@ def _timed(argv: list[str]) -> float:
     began = time.monotonic()
     ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
-        raise Missing(f"{' '.join(argv[:4])}: {ran.stderr}")
+        raise Missing(f"{' '.join(argv[:4])}: {ran.stderr or ran.stdout}")
     return time.monotonic() - began
