@@ -251,21 +251,23 @@ class Oracles:
 
     def _shown(self, command: Command, targets: Sequence[Target], agreed: Level | None) -> None:
         """What is asked for stood on the screen just before, and was confirmed where it has to be."""
-        kinds = {painted.kind for painted in self._painted}
-        names = [_recognised_by(target.name) for target in targets]
+        names = ["".join(_recognised_by(target.name).split()) for target in targets]
         # Between a key and what is sent, a slow host may have been read, and other screens seen.
         seen = (*self._painted, *self._dialogs, *self._begun.get(command.id, ()))
-        joined = ["".join(painted.text.split()) for painted in seen]
-        several = ("markedVMs", f"{len(names)}VMs")
-        if not any(
-            all("".join(name.split()) in text for name in names) or any(words in text for words in several)
-            for text in joined
-        ):
+        showing = [painted for painted in seen if _shows(painted, names)]
+        if not showing:
             self._unshown.append(f"{command.id} on {names} was not on the screen:\n{self._painted[-1].text}")
+        kinds = {painted.kind for painted in (*self._painted, *showing)}
         if agreed is not None and agreed >= Level.FORCED and "ConfirmScreen" not in kinds:
             self._unshown.append(f"{command.id} on {names} was not confirmed: {kinds}")
         if agreed is Level.ORDINARY and not kinds & {"ConfirmScreen", "Form"}:
             self._unshown.append(f"{command.id} on {names} was not asked: {kinds}")
+
+
+def _shows(painted: Painted, names: Sequence[str]) -> bool:
+    """Tell whether these names, or how many they are, stand there."""
+    text = "".join(painted.text.split())
+    return all(name in text for name in names) or any(words in text for words in ("markedVMs", f"{len(names)}VMs"))
 
 
 def _recognised_by(name: str) -> str:
