@@ -203,12 +203,11 @@ class Form(FormFrame):
         """Show these questions, in their order; what a person answered in others is kept until they are back."""
         self._left = dict(self.given)
         wanted = {question.name: question for question in questions}
-        changing = [
-            self._rows.pop(name).remove()
-            for name in list(self._rows)
-            if name not in wanted or not self._same_kind(wanted[name])
-        ]
         fields = self.query_one("#fields")
+        gone = [name for name in self._rows if name not in wanted or not self._same_kind(wanted[name])]
+        # Together, or the focus may go from one that goes to another one that goes, and no key is heard any more. It is
+        # not waited for: whoever is cancelled while he waits ends the whole program.
+        _ = fields.remove_children([self._rows.pop(name) for name in gone])
         before: FieldRow | None = None
         rows: dict[str, FieldRow] = {}
         mounting = []
@@ -223,8 +222,6 @@ class Form(FormFrame):
             rows[name] = before = row
         self._rows = rows
         # Waited for only when all is noted: a key may end this here, and what is asked next builds on the rows.
-        for removed in changing:
-            await removed
         for mounted in mounting:
             await mounted
         self._explain()

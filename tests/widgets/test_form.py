@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
 from textual import events
 from textual.app import App
 
@@ -251,3 +252,60 @@ async def test_a_key_while_fields_are_put_in_leaves_each_of_them_once() -> None:
         names = [row.question.name for row in app.form.query(FieldRow)]
         assert names == ["image", "name", "mode"]
         assert app.form.answers == {"image": "i19", "name": "web-1", "mode": "a"}
+
+
+class Dropping(App[None]):
+    """Shows a form two of whose fields go with an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        texts = [Question(name, name.upper(), FieldKind.TEXT, "What.", initial="x") for name in ("a", "b")]
+        self.all = (QUESTIONS[3], *texts)
+        self.form = Form("New", self.all, review=lambda _: ("fine",), live=Live(self.revise, folds=True))
+
+    async def revise(self, answers: Answers) -> Sequence[Question]:
+        return self.all[:1] if answers.get("mode") == "a" else self.all
+
+    async def on_mount(self) -> None:
+        await self.push_screen(self.form)
+
+    async def begin_dropping(self) -> None:
+        """Return in the instant in which the fields begin to go."""
+        self.form.query(Choices).first().settle()
+        before = len(self.form.answers)
+        for _ in range(1000):
+            if len(self.form.answers) < before:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("no field goes")
+
+
+@pytest.mark.parametrize("at", range(3))
+async def test_keys_reach_a_form_whose_focused_field_goes_with_others(at: int) -> None:
+    app = Dropping()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("up")
+        app.form.set_focus(list(app.form.query(FieldRow))[at].field)
+        await app.begin_dropping()
+        await pilot.pause(0.1)
+        assert list(app.form.answers) == ["mode"]
+        await pilot.press("escape")
+        assert app.screen is not app.form
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_an_answer_changed_while_fields_go_leaves_the_program_running(turns: int) -> None:
+    app = Dropping()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("up")
+        await app.begin_dropping()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        app.form.workers.cancel_group(app.form, "revise")  # as any change of an answer does
+        await pilot.pause(0.1)
+        assert app.is_running
+        assert list(app.form.answers) == ["mode"]
+        await pilot.press("escape")
+        assert app.screen is not app.form
