@@ -79,6 +79,8 @@ class Keyboard:
             await self._catch_up()
         if not self._app.screen_stack:
             return True  # the program ends: what was typed behind its last key is for nobody
+        if self._app.focused is not None and not self._app.focused.is_attached:
+            self._app.screen.set_focus(None)  # a click may have given it to what is going: no key would be heard
         if isinstance(event, events.Key | events.Paste) and self._taken_whole(event):
             return True
         if isinstance(event, events.Paste) and not self._is_wanted():

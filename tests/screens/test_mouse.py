@@ -5,6 +5,8 @@ from __future__ import annotations
 from kvmtui.commands import registry
 from kvmtui.commands.base import Level, Noun
 from kvmtui.widgets.confirm import ConfirmScreen
+from kvmtui.widgets.fields import FieldRow
+from kvmtui.widgets.form import Form
 from tests.screens.harness import desk
 
 
@@ -90,3 +92,19 @@ async def test_the_palette_runs_nothing_that_forces_by_a_double_click() -> None:
         await it.settle()
         assert not isinstance(it.app.screen, ConfirmScreen)
         assert it.calls == []
+
+
+async def test_keys_are_heard_behind_a_click_on_a_field_that_is_going() -> None:
+    async with desk() as it:
+        await it.say("create --host hv1")
+        await it.until(lambda: isinstance(it.app.screen, Form), "the form")
+        it.app.screen.set_focus(None)
+        row = it.app.screen.query(FieldRow).first()
+        at = row.field.region.offset
+        _ = row.remove()
+        for event in it.click_events(*at):  # it is painted still
+            it.app.screen._forward_event(event)
+        assert it.app.focused is row.field
+        await it.settle()
+        await it.press("escape")
+        await it.until(lambda: not isinstance(it.app.screen, Form), "the page below")

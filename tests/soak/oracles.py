@@ -120,6 +120,7 @@ class Oracles:
         self._several: set[str] = set()  # UUIDs of VMs that something with several steps was asked for
         self._begun: dict[str, tuple[Painted, ...]] = {}  # what was seen when a command was asked for last
         self._unshown: list[str] = []
+        self._entered = Painted("bar", "")
         self._text = ""
         self._log = Log()
         self._loop: list[str] = []
@@ -216,7 +217,7 @@ class Oracles:
 
     def _beginning(self, command: Command, *rest: Any) -> None:
         self.reach.asked(command)
-        self._begun[command.id] = tuple(self._painted)
+        self._begun[command.id] = (*self._painted, self._entered)
         self._begin(command, *rest)
 
     def _chosen_disks(self, target: Target, answers: Answers) -> set[tuple[str, str]]:
@@ -229,7 +230,9 @@ class Oracles:
 
     def _running_line(self, text: str) -> None:
         self.reach.entered(text)
+        self._entered = Painted("bar", safe(text, limit=4096))  # known to whoever typed it, whatever is shown for it
         self._run_line(text)
+        self._entered = Painted("bar", "")
 
     def _submitting(
         self, command: Command, targets: Sequence[Target], answers: Answers, *, agreed: Level | None = None
