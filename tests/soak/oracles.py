@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -270,7 +271,9 @@ class Oracles:
 def _shows(painted: Painted, names: Sequence[str]) -> bool:
     """Tell whether these names, or how many they are, stand there."""
     text = "".join(painted.text.split())
-    return all(name in text for name in names) or any(words in text for words in ("markedVMs", f"{len(names)}VMs"))
+    marked = [int(number) for number in re.findall(r"marked(\d+)", text)]  # of which some may have been refused
+    several = "markedVMs" in text or f"{len(names)}VMs" in text or max(marked, default=0) >= len(names) > 1
+    return several or all(name in text for name in names)
 
 
 def _recognised_by(name: str) -> str:

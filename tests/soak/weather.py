@@ -112,18 +112,22 @@ class Weather:
                 faults.starve(host.name, uuid)
                 return "starved", ""
             case _:
-                faults.hang(host.name, uuid, hung=not guest.hung)
-                return "hung" if guest.hung else "hangs no more", ""
+                stuck = next((one for one in host.guests.values() if one.hung), None)
+                faults.hang(host.name, (stuck or guest).vm.uuid, hung=stuck is None)
+                return "hangs no more" if stuck else "hung", ""
 
     def _host(self, host: SimHost, _guest: Guest) -> tuple[str, str]:
         faults, name = self._world.faults, host.name
         match self._chance.randrange(6):
+            case 1 if faults.identities:
+                faults.swap_identity(next(iter(faults.identities)), None)
+                what = "is itself again"
             case 0:
                 faults.cut(name, some(self._chance))
                 what = "is cut"
             case 1:
-                faults.swap_identity(name, None if name in faults.identities else ANOTHER)
-                what = "has another identity" if name in faults.identities else "is itself again"
+                faults.swap_identity(name, ANOTHER)
+                what = "has another identity"
             case 2 if name in faults.silent:
                 faults.answer(name)
                 what = "answers"
@@ -158,7 +162,7 @@ class Weather:
         return "is called", f"{guest.vm.name!a}"
 
     def _login(self, host: SimHost, _guest: Guest) -> tuple[str, str]:
-        if len(self._asking) >= MOST_PROMPTS:
+        if len(self._asking) >= MOST_PROMPTS or (self._asking and self._chance.random() < 0.3):
             self._chance.choice(list(self._asking)).cancel()
             return "takes a question back", ""
         kind = self._chance.choice(list(PromptKind))
