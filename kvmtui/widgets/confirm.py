@@ -71,7 +71,7 @@ class Answering:
     def phrase(self) -> str:
         """What has to be typed; "" when a key is enough."""
         count = len(self.names)
-        if self.question.level >= Level.LOSS:
+        if count and self.question.level >= Level.LOSS:
             name = safe(self.names[0], limit=WHOLE).strip()
             return name if count == 1 and 0 < len(name) <= LONGEST else f"{self.question.verb} {count}"
         return str(count) if count > 1 and self.question.level >= Level.ORDINARY else ""

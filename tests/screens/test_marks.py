@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from kvmtui.backend.demo.small import ci_runner
 from kvmtui.core.errors import BackendError
 from kvmtui.core.inventory import Guard, Reason, TaskPhase, VmState
 from kvmtui.screens.marks import IDLE_SECONDS, Marks
 from kvmtui.widgets.confirm import ConfirmScreen
+from kvmtui.widgets.form import Form
 from tests.screens.harness import Desk, desk
+
+if TYPE_CHECKING:
+    import pytest
 
 
 async def marked(it: Desk, *names: str) -> None:
@@ -151,6 +156,29 @@ async def test_hidden_marks_alone_are_never_acted_on_unasked() -> None:
         assert "1 hidden by the filter, left out: web-1" in it.text
         await it.press("enter", "escape")
         assert it.calls == []
+
+
+async def test_deleting_a_hidden_mark_alone_asks_for_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kvmtui.widgets.form.GUARD", 0.0)
+    async with desk() as it:
+        await marked(it, "mail")
+        await it.press("/", *"wiki", "enter")
+        await it.say("delete")
+        await it.until(lambda: isinstance(it.app.screen, Form), "the form")
+        await it.settle()
+        await it.press("enter", "enter")  # [Review]
+        await it.until_text("Would run:")
+        await it.press("enter")  # [Do it]
+        await asked(it)
+        assert "1 hidden by the filter, left out: mail" in it.text
+        assert "Nothing is left to do it to." in it.text
+        await it.press(*"mail", "enter")
+        assert it.calls == []
+        await it.press("h")
+        await it.until_text("type mail and press enter")
+        await it.press(*"mail", "enter")
+        await it.until_done()
+        assert sent(it) == [("undefine", "?")]
 
 
 async def test_a_dot_before_the_verb_means_the_cursors_row_alone() -> None:

@@ -165,6 +165,8 @@ class Oracles:
         self._meant()
         until = time.monotonic() + SOON
         while fault := self._unwhole():  # a new size is painted a moment later
+            if it.app._exception is not None:
+                raise it.app._exception
             if time.monotonic() > until:
                 raise Broken(fault)
             await asyncio.sleep(0.01)

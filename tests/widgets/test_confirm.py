@@ -114,10 +114,21 @@ def test_h_includes_the_hidden_ones_and_the_count_follows() -> None:
     assert type_in(answering, "14\n") == Confirmed(hidden=True)
 
 
-def test_only_hidden_ones_are_never_confirmed_without_h() -> None:
-    answering = asked(Level.ORDINARY, (), hidden=ONE)
-    assert type_in(answering, "\n") is True
-    assert type_in(answering, "h\n") == Confirmed(hidden=True)
+@pytest.mark.parametrize(
+    ("level", "hidden", "typed"),
+    [
+        (Level.ORDINARY, ONE, "\n"),
+        (Level.FORCED, ONE, "!"),
+        (Level.LOSS, ONE, "web-1\n"),
+        (Level.LOSS, MANY, "delete 12\n"),
+    ],
+)
+def test_only_hidden_ones_are_never_confirmed_without_h(level: Level, hidden: tuple[str, ...], typed: str) -> None:
+    answering = asked(level, (), hidden=hidden)
+    assert answering.demand == "Nothing is left to do it to."
+    assert type_in(answering, typed) is True
+    assert type_in(answering, "h") is True
+    assert type_in(answering, typed) == Confirmed(hidden=True)
 
 
 def test_a_name_that_begins_with_h_or_i_can_be_typed() -> None:
