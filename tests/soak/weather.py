@@ -119,7 +119,7 @@ class Weather:
     def _host(self, host: SimHost, _guest: Guest) -> tuple[str, str]:
         faults, name = self._world.faults, host.name
         match self._chance.randrange(6):
-            case 1 if faults.identities:
+            case _ if faults.identities and self._chance.random() < 0.5:  # a calm soon ends it, too
                 faults.swap_identity(next(iter(faults.identities)), None)
                 what = "is itself again"
             case 0:
