@@ -8,13 +8,18 @@ from rich.text import Text
 
 from kvmtui.core.fields import Tone
 from kvmtui.core.text import shorten
+from kvmtui.screens.sheet import wrap
 from kvmtui.screens.tabs import TextTab
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.style import Style
+
     from kvmtui.consoles import ConsoleSession
     from kvmtui.core.inventory import Fleet, VmRef
+
+LEAST = 3  # lines of a console that are shown however low the page is
 
 
 class ConsoleTab(TextTab):
@@ -67,14 +72,8 @@ class ConsoleTab(TextTab):
         key = self.face.bindings.text("vm.console") or ":console"
         prefix = self.face.key_map.prefix
         if session is None:
-            self.say(
-                [
-                    Text("No console of this VM is open.", no_wrap=True),
-                    Text(
-                        f"{key} opens it: every key then goes to the guest, and {prefix} d leaves.", tones[Tone.MUTED]
-                    ),
-                ]
-            )
+            hint = f"{key} opens it: every key then goes to the guest, and {prefix} d leaves."
+            self.say([Text("No console of this VM is open."), *_lines(hint, width, tones[Tone.MUTED])])
             return
         said = session.why or "It is open and goes on reading."
         emulator = session.emulator
@@ -82,8 +81,13 @@ class ConsoleTab(TextTab):
         while texts and not texts[-1]:
             texts.pop()
         lines = [
-            Text(f"{session.phase.value}: {said}", tones[Tone.WARN if session.why else Tone.GOOD]),
+            *_lines(f"{session.phase.value}: {said}", width, tones[Tone.WARN if session.why else Tone.GOOD]),
             Text(f"{key} goes there.", tones[Tone.MUTED]),
             Text(),
         ]
-        self.say([*lines, *(Text(shorten(text, width), no_wrap=True) for text in texts)])
+        end = texts[-max(LEAST, self.size.height - len(lines)) :]
+        self.say([*lines, *(Text(shorten(text, width), no_wrap=True) for text in end)])
+
+
+def _lines(text: str, width: int, style: Style) -> list[Text]:
+    return [Text(piece, style) for piece in wrap(text, width)]

@@ -135,6 +135,8 @@ async def test_the_page_of_the_vm_shows_the_end_of_what_was_written() -> None:
         await it.until_text("Overview")
         await it.press(">", ">")
         await it.until_text("No console of this VM is open.")
+        await it.resize(60, 15)
+        await it.until_text("every key then goes to the guest, and ctrl-]\n d leaves.")  # parted, not cut
         await it.press("c")
         await it.until_text("web-1 on hv1  live")
         await it.press(ENTER)
