@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual import on
 
-from kvmtui.commands import registry
 from kvmtui.commands.base import Noun
 from kvmtui.core.fields import VM_FIELDS, Tone
 from kvmtui.core.inventory import VmRef
@@ -232,13 +231,6 @@ class VmListPage(Page):
         if entry is not None:
             self.app.copy_to_clipboard(safe(entry.uri, limit=2000))
             self.face.tell(f"Copied, if the terminal takes it: {safe(entry.uri)}")
-
-    def action_tags(self) -> None:
-        """Open the form for tags."""
-        command = registry.by_id("vm.tags")
-        targets = self.pane.targets()[0]
-        if command is not None and targets:
-            self.face.request(command, targets, self.pane.targets()[1])
 
     def action_filter(self) -> None:
         """Open the filter."""
