@@ -263,7 +263,8 @@ class Page(LastingText, Screen[None]):
             where = f" on {only.host}" if only.uuid and self._fixed_noun is Noun.VM else ""
             state = f"  ({only.state.value})" if only.state is not None else ""
             name = vm_name(only.name, only.uuid) if only.state is not None else safe(only.name)
-            return f"{name}{where}{state}"
+            hidden = "  hidden by the filter" if self._fixed_hidden else ""
+            return f"{name}{where}{state}{hidden}"
         hidden = f" ({len(self._fixed_hidden)} hidden by the filter)" if self._fixed_hidden else ""
         return f"{len(targets)} marked VMs{hidden}"
 

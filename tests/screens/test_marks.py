@@ -151,7 +151,9 @@ async def test_hidden_marks_alone_are_never_acted_on_unasked() -> None:
     async with desk(configs=lambda host: replace(host, guard=Guard.FREE)) as it:
         await marked(it, "web-1")
         await it.press("/", *"wiki", "enter")
-        await it.press("x", "p")
+        await it.press("x")
+        await it.until_text("x  web-1 on hv1  (running)  hidden by the filter")
+        await it.press("p")
         await asked(it)
         assert "1 hidden by the filter, left out: web-1" in it.text
         await it.press("enter", "escape")
