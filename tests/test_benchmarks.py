@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
-
-import pytest
 
 from benchmarks.calls import BULK, SIZES, count
 from benchmarks.figures import Figure, percentile, table
 from benchmarks.pressing import Press, Presses, chance_of
 from benchmarks.scenes import OWN_HOSTS, SCENES, WITHOUT_LAB
-from kvmtui.engine.garbage import GarbageSearch, unsearched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 AT = "2026-11-22 18:34:15.730+0000"
@@ -77,54 +72,3 @@ def test_a_ratio_of_samples_says_how_much_of_it_is_chance() -> None:
 def test_what_needs_no_lab_and_what_builds_its_own_are_scenes() -> None:
     assert SCENES.keys() >= WITHOUT_LAB | OWN_HOSTS
     assert not WITHOUT_LAB & OWN_HOSTS
-
-
-@pytest.fixture
-def _python_as_before() -> Iterator[None]:
-    before = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*before)
-
-
-@pytest.mark.usefixtures("_python_as_before")
-def test_garbage_is_searched_for_while_nobody_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [1000.0]
-    searches: list[float] = []
-    monkeypatch.setattr("kvmtui.engine.garbage.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("kvmtui.engine.garbage.gc.collect", lambda: searches.append(clock[0]))
-    search = GarbageSearch()
-    search.hold()
-    assert gc.isenabled()
-    made = 0
-    monkeypatch.setattr("kvmtui.engine.garbage.gc.get_count", lambda: (0, 0, made))
-    # Nothing new is worth a search; after a minute everything is searched, in a quiet moment.
-    for clock[0], quiet in ((1030.0, 30.0), (1070.0, 0.1), (1090.0, 6.0), (1100.0, 16.0)):
-        search.consider(quiet)
-    assert searches == [1090.0]
-    # A page or two that were left: between two keys, or after a while of keys without a pause.
-    made = 4
-    for clock[0], quiet in ((1104.0, 0.4), (1105.0, 0.1), (1106.0, 0.4), (1115.0, 0.4), (1117.0, 0.4), (1131.0, 0.1)):
-        search.consider(quiet)
-    assert searches == [1090.0, 1104.0, 1115.0, 1131.0]
-
-
-@pytest.mark.usefixtures("_python_as_before")
-def test_garbage_is_not_searched_for_while_a_list_is_arranged() -> None:
-    searches: list[str] = []
-
-    def told(phase: str, _info: dict[str, int]) -> None:
-        searches.append(phase)
-
-    gc.set_threshold(10, 10, 10)
-    gc.callbacks.append(told)
-    try:
-        with unsearched():
-            searches.clear()
-            kept = [[number] for number in range(1000)]
-            assert searches == []
-        kept += [[number] for number in range(1000)]
-        assert searches
-    finally:
-        gc.callbacks.remove(told)
-    assert gc.isenabled()

@@ -16,7 +16,6 @@ from kvmtui.core.filters import parse
 from kvmtui.core.inventory import ConditionKind, VmRef
 from kvmtui.core.text import safe, vm_name
 from kvmtui.core.units import hhmm
-from kvmtui.engine.garbage import unsearched
 from kvmtui.screens.listing import EVERYTHING, FIELDS, GROUPINGS, Fold, Group, Listing, Shown
 from kvmtui.screens.rows import fold_line, gone_line, group_line, host_room, state_room, trend, vm_columns, vm_line
 from kvmtui.screens.status import grave
@@ -116,8 +115,7 @@ class VmPane(Vertical):
         # Before it has a size: about what the terminal will leave it, so that the first picture has its rows.
         height = self.table.size.height or self.app.size.height * 2 // 3
         room = max(3, height // 3)
-        with unsearched():
-            self.shown = self.listing.arrange(fleet, self._problems, self.face.now(), resort=resort, band_room=room)
+        self.shown = self.listing.arrange(fleet, self._problems, self.face.now(), resort=resort, band_room=room)
         self.table.set_sort(view.sort, descending=not view.reverse)
         self.table.set_empty(*self._nothing())
 
