@@ -119,6 +119,9 @@ class Weather:
     def _host(self, host: SimHost, _guest: Guest) -> tuple[str, str]:
         faults, name = self._world.faults, host.name
         match self._chance.randrange(6):
+            case _ if faults.shut and self._chance.random() < 0.3:
+                faults.open_door(next(iter(faults.shut)))
+                what = "takes connections"
             case _ if faults.identities and self._chance.random() < 0.5:  # a calm soon ends it, too
                 faults.swap_identity(next(iter(faults.identities)), None)
                 what = "is itself again"
@@ -137,9 +140,6 @@ class Weather:
             case 3:
                 faults.slow(name, 0.0 if name in faults.delays else self._chance.choice((0.01, 0.1, 2.0)))
                 what = "is slow" if name in faults.delays else "is slow no more"
-            case 4 if name in faults.shut:
-                faults.open_door(name)
-                what = "takes connections"
             case 4:
                 faults.close_door(name, Denied(some(self._chance)) if self._chance.random() < 0.3 else None)
                 what = "takes no connection"
