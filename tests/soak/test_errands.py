@@ -1,6 +1,6 @@
 """The errands of the random keys end where they should on a fleet that is well.
 
-That files are sent shows in what the random keys of `make soak` reach: here it failed now and then, it is not known why.
+That files are sent shows in what the random keys of `make soak` reach: here it failed now and then, and why is open.
 """
 
 from __future__ import annotations
